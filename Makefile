@@ -1,0 +1,36 @@
+# Everything here sets up what it needs: `make test` works on a fresh machine.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format test run clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Create .venv and install the pinned set and this package
+
+$(STAMP): pyproject.toml constraints.txt snnexp/kernels/scan.c
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+lint: $(STAMP)  ## Check style and imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## Rewrite to the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP)  ## Run the tests
+	$(BIN)/python -m pytest
+
+run: $(STAMP)  ## Train the embedded default experiment
+	$(BIN)/snnexp train
+
+clean:  ## Remove what was built (not your outputs)
+	rm -rf $(VENV) build dist *.egg-info snnexp/kernels/*.so

@@ -1,0 +1,1 @@
+"""The configuration groups, one folder per group and one YAML per option."""

@@ -1,0 +1,5 @@
+"""`python -m snnexp` is `snnexp`."""
+
+from snnexp.cli.main import main
+
+main()

@@ -1,0 +1,48 @@
+"""Convolutional networks without branches, written as a list of tokens."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from snnexp.architectures.chain import Chain
+from snnexp.architectures.initialization import Initialization, initialise
+from snnexp.architectures.tokens import parse
+from snnexp.limits import Positive
+
+
+def cnn(
+    unit: Callable[[nn.Module], nn.Module],
+    norm: Callable[..., nn.Module],
+    shape: tuple[int, int, int],
+    features: int,
+    layers: list[str],
+    bias: bool,
+    initialization: Initialization,
+    gain: Positive,
+) -> nn.Sequential:
+    """A chain of layers, one token each, closed by the output layer.
+
+    Tokens: `<n>C<k>` convolution with n channels and a k x k kernel, stride 1, the map keeps its size; `p<padding>` and `s<stride>` behind
+    it change that (`15C5p0`, `256C3s2`); `AP<k>` average pool, `MP<k>` max pool, `GAP` average over the map, `FC<n>` linear layer,
+    `D<p>` dropout. Average pools belong to the weights behind them, max pools act on spikes.
+
+    Source: the default is the MNIST network of Wu 2018 (survey [31]) as its authors' demonstration has it.
+
+    Args:
+        unit: connection to the unit it drives.
+        norm: called as `norm(features=, dimensions=, branches=)` for every hidden layer.
+        shape: (C, H, W) of what the encoder sends.
+        features: width of the output layer.
+        layers: tokens of the hidden layers.
+        bias: whether weights come with a bias, the output layer's too.
+        initialization: how the weights start.
+        gain: factor on the initial weights, > 0.
+
+    Raises:
+        ValueError: a token is not in the grammar, or does not fit on the map it meets.
+    """
+    chain = Chain(unit, norm, shape, bias, partial(initialise, initialization=initialization, gain=gain))
+    for layer in parse(layers):
+        chain.add(layer)
+    return chain.finish(features)

@@ -1,0 +1,85 @@
+"""The layers of a feed-forward network as a list of short tokens: `["32C3", "AP2", "FC128"]`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+GRAMMAR = (
+    "<n>C<k>[p<padding>][s<stride>] convolution with n channels and a k x k kernel (an even k needs its padding), "
+    "AP<k> average pool, MP<k> max pool, P<k> in a vgg the pool that `pooling` names, GAP average over the whole map, "
+    "FC<n> linear layer, D<p> dropout with p in [0, 1)"
+)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """`<n>C<k>[p<padding>][s<stride>]`; `origin` says where it was written, for messages."""
+
+    channels: int
+    kernel: int
+    padding: int
+    stride: int
+    origin: str
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`AP<k>`, `MP<k>`, or `GAP`, whose window is the whole map."""
+
+    kind: Literal["average", "max"]
+    window: int | None
+    origin: str
+
+
+@dataclass(frozen=True)
+class Linear:
+    """`FC<n>`."""
+
+    features: int
+    origin: str
+
+
+@dataclass(frozen=True)
+class Drop:
+    """`D<p>`."""
+
+    probability: float
+    origin: str
+
+
+Layer = Convolution | Pool | Linear | Drop
+
+
+def _convolution(channels: str, kernel: str, padding: str | None, stride: str | None, *, origin: str) -> Convolution:
+    return Convolution(int(channels), int(kernel), int(kernel) // 2 if padding is None else int(padding), int(stride or 1), origin)
+
+
+def _pool(kind: str, window: str, *, origin: str) -> Pool:
+    return Pool({"A": "average", "M": "max"}[kind], int(window), origin)
+
+
+# An even kernel has no padding that keeps the size of the map, so it matches only with `p` behind it.
+_COUNT, _KERNEL = r"([1-9]\d*)", r"(\d*[13579]|[1-9]\d*(?=p))"
+_FORMS = {
+    rf"{_COUNT}C{_KERNEL}(?:p(\d+))?(?:s{_COUNT})?": _convolution,
+    rf"([AM])P{_COUNT}": _pool,
+    "GAP": lambda *, origin: Pool("average", None, origin),
+    rf"FC{_COUNT}": lambda features, *, origin: Linear(int(features), origin),
+    r"D(0|0?\.\d+)": lambda probability, *, origin: Drop(float(probability), origin),
+}
+
+
+def parse(tokens: list[str]) -> list[Layer]:
+    """The layers that the tokens name.
+
+    Raises:
+        ValueError: a token is not in the grammar.
+    """
+    return [_parse_one(str(token), f"layer {place} of {len(tokens)}, {token!r}") for place, token in enumerate(tokens, start=1)]
+
+
+def _parse_one(token: str, origin: str) -> Layer:
+    for form, build in _FORMS.items():
+        if match := re.fullmatch(form, token, flags=re.ASCII):
+            return build(*match.groups(), origin=origin)
+    raise ValueError(f"{origin}: not in the grammar of layers, which is: {GRAMMAR}")

@@ -1,0 +1,75 @@
+"""From the composed configuration to objects. With `check` and `run` the only reader of the configuration."""
+
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from snnexp.network import Blueprint
+from snnexp.stages.base import Stage
+
+GROUPS = (
+    "dataset",
+    "encoder",
+    "neuron",
+    "synapse",
+    "surrogate",
+    "norm",
+    "architecture",
+    "readout",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "tracker",
+)
+"""The groups that name one component each."""
+
+PROVIDED = {
+    "neuron": frozenset({"surrogate"}),
+    "norm": frozenset({"features", "dimensions", "branches"}),
+    "architecture": frozenset({"unit", "norm", "shape", "features"}),
+    "optimizer": frozenset({"params"}),
+    "scheduler": frozenset({"optimizer"}),
+}
+"""Arguments that code hands over, by the key under which a component stands; YAML names all others."""
+
+
+def locate(target: str) -> Any:
+    """The class or function a `_target_` names; `check` has already refused every target outside the allow-list."""
+    module, _, name = target.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def component(node: Mapping[str, Any], **provided: Any) -> Any:
+    """Builds what `node` names: its keys are the hyper-parameters, `provided` is what code hands over."""
+    return factory(node)(**provided)
+
+
+def factory(node: Mapping[str, Any]) -> partial:
+    """The constructor of what `node` names, waiting for what code provides; nested components become factories too."""
+    settings = {key: factory(value) if _names_component(value) else value for key, value in node.items() if key != "_target_"}
+    return partial(locate(node["_target_"]), **settings)
+
+
+def _names_component(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value
+
+
+def blueprint(config: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Blueprint:
+    """The blueprint of the configured network for images of `shape` and `classes`."""
+    surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
+    return Blueprint(
+        encoder=component(config["encoder"]),
+        architecture=factory(config["architecture"]),
+        norm=factory(config["norm"]),
+        synapse=factory(config["synapse"]),
+        neuron=lambda: neuron(surrogate=surrogate()),
+        readout=factory(config["readout"]),
+        shape=shape,
+        classes=classes,
+    )
+
+
+def stages(config: Mapping[str, Any]) -> dict[str, Stage]:
+    """The stages of the strategy by name, in order."""
+    return {name: component(node) for name, node in config["strategy"]["stages"].items()}

@@ -1,0 +1,111 @@
+"""Cells, the one loop over time, and streaming.
+
+Legend of shapes: T time, B batch, C H W image, N features, K classes; `*n` is any feature shape.
+"""
+
+import abc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.kernels.parameters import ScanParameters
+from snnexp.kernels.scan import scan
+
+State = Any  # a tensor or a tuple of tensors, each [B, ...]
+
+
+class Cell(nn.Module, abc.ABC):
+    """Something that lives in time: `step(x_t, state) -> (y_t, state)`, a pure function of its arguments.
+
+    Neurons, synapses, readouts and per-step norms are cells. A cell never loops over time and keeps nothing between calls.
+    """
+
+    memoryless: ClassVar[bool] = False
+    """True where `step` ignores the state, so that a constant input gives a constant output."""
+    identity: ClassVar[bool] = False
+    """True where `step` returns its input, so that `Over` may leave the cell out."""
+
+    @abc.abstractmethod
+    def initial(self, x: Float[Tensor, "B *n"]) -> State:
+        """State before the first timestep, for an input like `x`."""
+
+    @abc.abstractmethod
+    def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *m"], State]:
+        """One timestep: input and state to output and next state."""
+
+
+def at_rest(x: Float[Tensor, "B *n"], value: float | Tensor = 0.0) -> Float[Tensor, "B *n"]:
+    """A state shaped like `x` and filled with `value`, in float32 at least: half precision cannot integrate small currents."""
+    return torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32)) + value
+
+
+def is_static(x: Float[Tensor, "T B *n"]) -> bool:
+    """Whether `x` is one timestep expanded over time (stride 0), so that stateless layers need to see it once only."""
+    return x.shape[0] > 1 and x.stride(0) == 0
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A cell whose loop over time a fused kernel can run."""
+
+    def scan_parameters(self) -> ScanParameters | None:
+        """Everything the kernel needs to know; None where it does not apply to this cell after all."""
+
+
+class Over(nn.Module):
+    """Runs a chain of cells over the leading time axis: `[T, B, *n] -> [T, B, *m]`. The only loop over time in the package.
+
+    Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states keep their own.
+    Where a fused kernel reproduces a cell exactly it runs in place of the step-by-step loop; the cell stays the definition.
+    """
+
+    def __init__(self, *cells: Cell):
+        super().__init__()
+        self.cells = nn.ModuleList(cell for cell in cells if not cell.identity)
+        self.states: list[State] | None = None  # lent by `streaming`, never owned
+
+    def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        y = x
+        for place, cell in enumerate(self.cells):
+            y = self._through(place, cell, y)
+        return y.to(x.dtype)
+
+    def _through(self, place: int, cell: Cell, x: Tensor) -> Tensor:
+        """One cell over all timesteps; cells of a chain feed forward only, so this is the chain step by step."""
+        if cell.memoryless and is_static(x):
+            return cell.step(x[0], cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
+        state = cell.initial(x[0]) if self.states is None or self.states[place] is None else self.states[place]
+        parameters = cell.scan_parameters() if isinstance(cell, Scannable) else None
+        y, state = _stepwise(cell, x, state) if parameters is None else scan(x, state, parameters)
+        if self.states is not None:
+            self.states[place] = state
+        return y
+
+
+def _stepwise(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+    outputs = []
+    for x_t in x.unbind(0):
+        y_t, state = cell.step(x_t, state)
+        outputs.append(y_t)
+    return torch.stack(outputs), state
+
+
+@contextmanager
+def streaming(network: nn.Module) -> Iterator[None]:
+    """Within the block, consecutive calls of `network` are consecutive chunks of timesteps of one input; no gradients.
+
+    States carry over from call to call and are gone when the block ends, so chunks of any length give what one call over all steps gives.
+    """
+    loops = [module for module in network.modules() if isinstance(module, Over)]
+    for loop in loops:
+        loop.states = [None] * len(loop.cells)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for loop in loops:
+            loop.states = None

@@ -1,0 +1,59 @@
+"""`snnexp data`: where data is expected, what is missing, how to get it."""
+
+import sys
+from difflib import get_close_matches
+from importlib.resources import files
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from snnexp.cli.compose import composed
+
+ACTIONS = ("list", "prepare", "verify")
+USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
+
+
+def data(arguments: list[str]) -> int:
+    """Shows, prepares or verifies one data set, or all."""
+    names = sorted(path.name.removesuffix(".yaml") for path in (files("snnexp.conf") / "dataset").iterdir() if path.name.endswith(".yaml"))
+    words, overrides = [each for each in arguments if "=" not in each], [each for each in arguments if "=" in each]
+    if not words or words[0] not in ACTIONS or len(words) > 2:
+        print(USAGE, file=sys.stderr)
+        return 2
+    chosen = words[1:] or names
+    if chosen[0] not in names:
+        near = get_close_matches(chosen[0], names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        print(f"snnexp: there is no data set {chosen[0]!r}; {hint}", file=sys.stderr)
+        return 2
+    return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
+
+
+def _dataset(name: str, overrides: list[str]):
+    from snnexp.build import component
+
+    config = composed([f"dataset={name}", *overrides])
+    return component(OmegaConf.to_container(config.dataset, resolve=True))
+
+
+def _list(names: list[str], overrides: list[str]) -> int:
+    table = Table("data set", "state", title=f"Data under {composed(overrides).data_dir}", title_justify="left")
+    for name in names:
+        table.add_row(name, _dataset(name, overrides).status())
+    Console().print(table)
+    print("Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` downloads what torchvision can download.")
+    return 0
+
+
+def _act(action: str, names: list[str], overrides: list[str]) -> int:
+    from snnexp.datasets.base import DataError
+
+    code = 0
+    for name in names:
+        try:
+            print(f"{name}: {getattr(_dataset(name, overrides), action)()}")
+        except DataError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            code = 3
+    return code

@@ -1,0 +1,46 @@
+"""`snnexp doctor`: what this installation has to work with; never a secret."""
+
+import os
+import platform
+
+from rich.console import Console
+from rich.table import Table
+
+from snnexp.cli.compose import composed
+
+
+def doctor(arguments: list[str]) -> int:
+    """Prints versions, device, threads, kernels, tracker mode and data."""
+    table = Table(show_header=False, title="snnexp doctor", title_justify="left")
+    for name, value in [*_software(), *_hardware(), *_tracker()]:
+        table.add_row(name, value)
+    Console().print(table)
+    from snnexp.cli.data import data
+
+    return data(["list"])
+
+
+def _software() -> list[tuple[str, str]]:
+    from snnexp.result import git_commit, versions
+
+    return [*versions().items(), ("checkout", git_commit() or "not a git checkout")]
+
+
+def _hardware() -> list[tuple[str, str]]:
+    import torch
+
+    from snnexp.kernels.compiled import library
+
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none found"
+    return [
+        ("system", f"{platform.system()} {platform.release()} ({platform.machine()})"),
+        ("processors", f"{os.cpu_count()}, {torch.get_num_threads()} threads in use"),
+        ("CUDA device", cuda),
+        ("compiled CPU kernel", "present" if library() else "not built: time loops run in torch operations"),
+    ]
+
+
+def _tracker() -> list[tuple[str, str]]:
+    tracker = composed([]).tracker
+    key = "set" if os.environ.get("WANDB_API_KEY") else "not set"
+    return [("tracker", f"W&B, mode {tracker.mode}"), ("WANDB_API_KEY", key), ("SNNEXP_DATA", os.environ.get("SNNEXP_DATA", "not set"))]

@@ -1,0 +1,32 @@
+"""From what ended a run to its exit code."""
+
+import errno
+
+from snnexp.datasets.base import DataError
+from snnexp.errors import ConfigError, NumericalError
+from snnexp.status import RunFolderTaken
+
+FAILED, BAD_CONFIG, BAD_DATA, NO_ROOM, NOT_FINITE = 1, 2, 3, 4, 5
+
+
+class Stopped(BaseException):
+    """A signal asked the run to stop."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of the command line for `error`."""
+    import torch
+
+    if isinstance(error, Stopped):
+        return 128 + error.number
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    no_room = (MemoryError, torch.OutOfMemoryError)
+    if isinstance(error, no_room) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return NO_ROOM
+    kinds = ((ConfigError, BAD_CONFIG), (RunFolderTaken, BAD_CONFIG), (DataError, BAD_DATA), (NumericalError, NOT_FINITE))
+    return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

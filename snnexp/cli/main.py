@@ -1,0 +1,73 @@
+"""Entry point: picks the command. Nothing here imports torch."""
+
+import os
+import sys
+from collections.abc import Callable
+
+HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
+
+  snnexp train [+experiment=NAME] [group=option] [key=value] [-m]   train and evaluate; -m sweeps over comma-separated values
+  snnexp evaluate RUN_DIR [group=option] [key=value]                evaluate a run's weights again: timesteps=32, encoder=poisson, ...
+  snnexp list [GROUP]                                               experiments with what they reproduce; the options of a group
+  snnexp data {list,prepare,verify} [NAME]                          where data is expected, what is missing, how to get it
+  snnexp doctor                                                     versions, device, threads, tracker, data found
+  snnexp table | compare | report | export                          not there yet
+
+Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
+`snnexp train --help` lists all groups and options, `snnexp train --cfg job` prints the composed configuration.
+`eval "$(snnexp train -sc install=bash)"` switches on tab completion.
+"""
+
+MISSING = ("table", "compare", "report", "export")
+
+
+def main() -> None:
+    """Runs the command named by the first argument and exits with its code."""
+    # Spinning OpenMP threads and small pages cost up to ten times the work on shared machines; torch reads both when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    sys.exit(_command(name)(arguments))
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    if name in ("-h", "--help", "help"):
+        return _help
+    if name in ("train", "-sc", "--shell-completion"):
+        from snnexp.cli.train import train
+
+        return train if name == "train" else lambda arguments: train([name, *arguments])
+    if name in MISSING:
+        return lambda arguments: _refuse(f"snnexp {name} is not there yet", 1)
+    return _light_command(name)
+
+
+def _light_command(name: str) -> Callable[[list[str]], int]:
+    if name == "evaluate":
+        from snnexp.cli.evaluate import evaluate as command
+    elif name == "list":
+        from snnexp.cli.options import show as command
+    elif name == "data":
+        from snnexp.cli.data import data as command
+    elif name == "doctor":
+        from snnexp.cli.doctor import doctor as command
+    else:
+        return lambda arguments: _unknown(name)
+    return command
+
+
+def _help(arguments: list[str]) -> int:
+    print(HELP, end="")
+    return 0
+
+
+def _unknown(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", *MISSING], 1)
+    return _refuse(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (snnexp --help)", 2)
+
+
+def _refuse(message: str, code: int) -> int:
+    print(f"snnexp: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,23 @@
+"""Names that the configuration asks code for: `${snnexp.experiment:}` and `${snnexp.stamp:...}`."""
+
+import os
+from datetime import datetime
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def register() -> None:
+    """Makes the resolvers known to OmegaConf; may be called again."""
+    OmegaConf.register_new_resolver("snnexp.experiment", _experiment, replace=True)
+    # Cached with the configuration, so that all jobs of a sweep get the same folder.
+    OmegaConf.register_new_resolver("snnexp.stamp", stamp, use_cache=True, replace=True)
+
+
+def _experiment(*, _root_: DictConfig) -> str:
+    return OmegaConf.select(_root_, "hydra.runtime.choices.experiment") or "train"
+
+
+def stamp(label: int | str) -> str:
+    """A folder name: time, label (a seed becomes `s<seed>`), four random hex digits."""
+    label = f"s{label}" if isinstance(label, int) else label
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{label}_{os.urandom(2).hex()}"

@@ -1,0 +1,89 @@
+"""What a data set is: splits of uint8 images, and the source they are read from."""
+
+import abc
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+TEST_OFFSET = 2**32  # test samples are numbered from here, so that no noise key of theirs is a training sample's
+
+
+class DataError(Exception):
+    """Data is missing or not what it should be; the message names the file, the form expected and how to get it."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples that are used together.
+
+    Args:
+        images: pixels 0 to 255.
+        labels: class numbers from 0.
+        index: number of each sample in the official order, test samples from `TEST_OFFSET`; noise keys derive from it.
+    """
+
+    images: UInt8[Tensor, "N C H W"]
+    labels: Int64[Tensor, "N"]
+    index: Int64[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, places: Int64[Tensor, "M"]) -> "Split":
+        """The samples at these places of the split."""
+        return Split(self.images[places], self.labels[places], self.index[places])
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory; `shape` is (C, H, W), `validation` is None where no samples were held out."""
+
+    train: Split
+    validation: Split | None
+    test: Split
+    classes: int
+    shape: tuple[int, int, int]
+
+
+class Source(abc.ABC):
+    """Where a data set comes from. Building one touches no data; files are first looked at by the methods."""
+
+    classes: int
+    shape: tuple[int, int, int]
+    train_samples: int | None = None
+    """Number of official training samples, where it is known without reading."""
+
+    @abc.abstractmethod
+    def read(self) -> tuple[Split, Split]:
+        """Training and test samples in the official order. Raises `DataError`."""
+
+    @abc.abstractmethod
+    def status(self) -> str:
+        """`ready`, or `missing: ` and what is not there."""
+
+    @abc.abstractmethod
+    def verify(self) -> str:
+        """Compares what is there with what was published and says what was compared. Raises `DataError`."""
+
+    @abc.abstractmethod
+    def prepare(self) -> str:
+        """Downloads or builds what is needed once and says what was done. Raises `DataError`."""
+
+
+def numbered(images: UInt8[Tensor, "N C H W"], labels: Int64[Tensor, "N"], first: int = 0) -> Split:
+    """A split whose samples are numbered in order from `first`."""
+    return Split(images, labels, torch.arange(first, first + len(labels)))
+
+
+def status_of(paths: dict[Path, bool]) -> str:
+    """The status of a source that needs these paths and has some of them."""
+    absent = [str(path) for path, present in paths.items() if not present]
+    return f"missing: {', '.join(absent)}" if absent else "ready"
+
+
+def fault(path: Path, wrong: str, expected: str, remedy: str) -> DataError:
+    """The error for `path`, in the order a reader needs it."""
+    return DataError(f"{path}: {wrong}. Expected: {expected}. Remedy: {remedy}")

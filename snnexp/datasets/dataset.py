@@ -1,0 +1,97 @@
+"""What a dataset option gives: a source with everything a run decides about it. Building one touches no data."""
+
+import math
+from typing import Any
+
+from snnexp.datasets.augmentation import Augmentation
+from snnexp.datasets.base import DataError, Images, Source, Split
+from snnexp.limits import Natural
+from snnexp.noise import sample_keys
+
+_HELD_OUT = -1  # stands where an epoch would: this draw belongs to none
+
+
+class Dataset:
+    """A source, the samples held out of training, normalisation and augmentation.
+
+    Args:
+        source: where the images come from.
+        validation: number of training samples held out at random, >= 0; 0 for none.
+        split_seed: of that draw, so that the held-out samples do not change with the seed of the run.
+        mean, std: per channel, of pixels in [0, 1]; the network sees (pixel - mean) / std.
+        augmentation: settings of `Augmentation`.
+
+    Raises:
+        ValueError: settings that do not fit together.
+    """
+
+    def __init__(
+        self, source: Source, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
+    ):
+        self.source = source
+        self.shape = source.shape
+        self.validation = validation
+        self.split_seed = split_seed
+        self.mean, self.std = _per_channel("mean", mean, self.shape[0]), _per_channel("std", std, self.shape[0])
+        self.augmentation = _augmentation(augmentation)
+        if min(std) <= 0:
+            raise ValueError(f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the pixels as they are")
+        if source.train_samples is not None:
+            _check_held_out(validation, source.train_samples)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; an image folder is listed to count them."""
+        return self.source.classes
+
+    def load(self) -> Images:
+        """Reads the images. Raises `DataError`."""
+        train, test = self.source.read()
+        try:
+            _check_held_out(self.validation, len(train))
+        except ValueError as error:
+            raise DataError(str(error)) from None
+        train, validation = held_out(train, self.validation, self.split_seed)
+        return Images(train, validation, test, self.classes, self.shape)
+
+    def status(self) -> str:
+        """`ready`, or `missing: ` and what is not there."""
+        return self.source.status()
+
+    def verify(self) -> str:
+        """Compares what is there with what was published and says what was compared. Raises `DataError`."""
+        return self.source.verify()
+
+    def prepare(self) -> str:
+        """Downloads or builds what is needed once and says what was done. Raises `DataError`."""
+        return self.source.prepare()
+
+
+def held_out(train: Split, count: int, seed: int) -> tuple[Split, Split | None]:
+    """`train` without `count` random samples, and those samples; both in the official order."""
+    if count == 0:
+        return train, None
+    order = sample_keys(seed, _HELD_OUT, train.index).argsort()
+    return train.at(order[count:].sort().values), train.at(order[:count].sort().values)
+
+
+def _check_held_out(validation: int, available: int) -> None:
+    if validation >= available:
+        raise ValueError(f"validation={validation} leaves nothing of {available} training samples; give a number from 0 to {available - 1}")
+
+
+def _per_channel(name: str, values: list[float], channels: int) -> list[float]:
+    if len(values) != channels or not all(map(math.isfinite, values)):
+        raise ValueError(f"{name}={values}: the images have {channels} channel(s); give one number for each")
+    return [float(value) for value in values]
+
+
+def _augmentation(settings: dict[str, Any]) -> Augmentation:
+    """The nested mapping as an object; a plain mapping has no signature that the configuration check could read."""
+    kinds = {"crop_padding": int, "flip": bool, "cutout": int}
+    wrong = sorted(set(settings) ^ set(kinds)) or [
+        key for key, kind in kinds.items() if type(settings[key]) is not kind or settings[key] < 0
+    ]
+    if wrong:
+        raise ValueError(f"augmentation.{wrong[0]}: the keys are crop_padding and cutout (whole numbers >= 0) and flip (true or false)")
+    return Augmentation(**settings)

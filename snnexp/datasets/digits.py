@@ -1,0 +1,89 @@
+"""The digits that come with scikit-learn."""
+
+from typing import Annotated, Any
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
+
+from snnexp.datasets.base import TEST_OFFSET, Source, Split
+from snnexp.datasets.dataset import Dataset
+from snnexp.limits import Interval, Natural
+from snnexp.noise import sample_keys
+
+Share = Annotated[float, Interval(0, 1, low_open=True, high_open=True)]
+
+_TEST = -2  # stands where an epoch would: this draw belongs to none
+
+
+def digits(
+    data_dir: str,
+    test_share: Share,
+    validation: Natural,
+    split_seed: Natural,
+    mean: list[float],
+    std: list[float],
+    augmentation: dict[str, Any],
+) -> Dataset:
+    """1797 handwritten digits of 8 x 8 grey pixels, 10 classes; they come with scikit-learn, so nothing is downloaded.
+
+    They have no official test set: `test_share` of every class is drawn with `split_seed`. Results compare only where both agree.
+
+    Source: Alpaydin and Kaynak 1998 (the test part of their set, as scikit-learn holds it).
+
+    Args:
+        data_dir: not looked at; every data set has it.
+        test_share: share of every class that is for testing, in (0, 1).
+        validation: number of training samples held out, >= 0.
+        split_seed: of the choice of the test samples and of the samples held out.
+        mean: one number, of pixels in [0, 1].
+        std: one number, > 0.
+        augmentation: crop_padding, flip, cutout.
+    """
+    return Dataset(EmbeddedDigits(test_share, split_seed), validation, split_seed, mean, std, augmentation)
+
+
+class EmbeddedDigits(Source):
+    """scikit-learn's digits, split by class; values 0 to 16 become 0 to 255."""
+
+    classes = 10
+    shape = (1, 8, 8)
+
+    def __init__(self, test_share: Share, split_seed: Natural):
+        self.test_share = test_share
+        self.split_seed = split_seed
+
+    def read(self) -> tuple[Split, Split]:
+        """Training and test samples in scikit-learn's order."""
+        from sklearn.datasets import load_digits  # takes longer to import than a configuration to check
+
+        table = load_digits()
+        images = torch.from_numpy(table.images).mul(255 / 16).round().to(torch.uint8)[:, None]
+        labels = torch.from_numpy(table.target).long()
+        chosen = drawn_per_class(labels, self.test_share, self.split_seed)
+        index = torch.arange(len(labels)) + TEST_OFFSET * chosen
+        both = Split(images, labels, index)
+        return both.at((~chosen).nonzero()[:, 0]), both.at(chosen.nonzero()[:, 0])
+
+    def status(self) -> str:
+        """Always `ready`."""
+        return "ready"
+
+    def verify(self) -> str:
+        """Nothing was published to compare with."""
+        return "part of scikit-learn, no files of its own"
+
+    def prepare(self) -> str:
+        """Nothing needs to be done."""
+        return "ready, part of scikit-learn"
+
+
+def drawn_per_class(labels: Int64[Tensor, "N"], share: Share, seed: Natural) -> Bool[Tensor, "N"]:
+    """A random `share` of every class, at least one sample of each and not all of it."""
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        members = (labels == label).nonzero()[:, 0]
+        order = sample_keys(seed, _TEST, members).argsort()
+        count = min(max(1, round(share * len(members))), len(members) - 1)
+        chosen[members[order[:count]]] = True
+    return chosen

@@ -1,0 +1,31 @@
+"""What every encoder offers."""
+
+import abc
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module, abc.ABC):
+    """Turns images into the input of the network over time.
+
+    An encoder whose parameters come from data also has `calibrate(images)`, to be called once with training images.
+    """
+
+    spiking: ClassVar[bool]
+    """True where the output is spikes, 0 or +-1; False where it is a real current."""
+    signed: bool
+    """True where negative pixel values are encoded; False where they would send nothing."""
+
+    @abc.abstractmethod
+    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
+        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of image, sample key and step."""
+
+    @abc.abstractmethod
+    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "1 B D Y X"]:
+        """What the analog form of the network sees, at its only timestep."""
+
+    @abc.abstractmethod
+    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Channels, height and width of the output for images of such a shape."""

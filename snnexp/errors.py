@@ -1,0 +1,9 @@
+"""Errors that end a run with an exit code of their own."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be run; the message says everything that is wrong with it. Exit code 2."""
+
+
+class NumericalError(Exception):
+    """A loss or gradient is not finite. Exit code 5."""

@@ -1,0 +1,259 @@
+/* The time loop of an integrate-and-fire neuron; equations in parameters.py. Plain C, called through ctypes with raw pointers.
+ *
+ * Tensors are [steps][size] with rows one after another; an input that does not change with time has one row only (stride 0).
+ * Work goes by blocks of columns, so that a block's rows of scratch stay in the first- and second-level cache.
+ * Must be compiled without contraction of a * b + c: spikes have to equal those of the per-step cell to the last bit. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__)
+#define EVERY_PROCESSOR __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define EVERY_PROCESSOR
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+enum { WIDEST = 1024, NARROWEST = 64, SCRATCH = 64 * 1024 /* floats of a block's potentials: 256 KiB */ };
+enum { RECTANGLE, TRIANGLE, SIGMOID, ARCTAN, GAUSSIAN, EXPONENTIAL, FAST_SIGMOID };
+
+typedef struct {
+    float leak, gain, threshold, amplitude, scale, width;
+    int32_t soft, detach_reset, straight_through, scaled_amplitude, shape;
+} Neuron;
+
+typedef struct {
+    const void *x;
+    const float *v;
+    void *y;
+    float *v_last;
+    const void *y_grad;
+    const float *v_last_grad; /* null: zero */
+    void *x_grad;
+    float *v_grad; /* null: not wanted */
+    double *sums; /* per block gradients of leak, gain, threshold; null: not wanted */
+    int64_t steps, size, stride, width;
+    int32_t half, threads; /* half: x, y and their gradients are bfloat16 */
+} Call;
+
+typedef struct {
+    _Alignas(64) float in[WIDEST], gradient[WIDEST], slope[WIDEST], charge[WIDEST], carry[2][WIDEST], total[WIDEST], v[WIDEST];
+} Rows;
+
+/* ---- bfloat16 */
+INLINE float widened(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+INLINE uint16_t halved(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return value != value ? 0x7fc0 : (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+INLINE const float *load(const void *base, int64_t offset, int64_t n, int half, float *row) {
+    if (!half) return (const float *)base + offset;
+    const uint16_t *from = (const uint16_t *)base + offset;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) row[i] = widened(from[i]);
+    return row;
+}
+
+INLINE void store(void *base, int64_t offset, int64_t n, int half, const float *row, float factor) {
+    float *wide = (float *)base + offset;
+    uint16_t *narrow = (uint16_t *)base + offset;
+    if (half) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) narrow[i] = halved(factor * row[i]);
+    } else {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) wide[i] = factor * row[i];
+    }
+}
+
+/* ---- forward */
+INLINE void fire(const Neuron *p, const float *x, const float *v, float *y, float *next, int64_t n) {
+    const float leak = p->leak, gain = p->gain, threshold = p->threshold, amplitude = p->amplitude, keep = p->soft ? 1 : 0;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float u = leak * v[i] + gain * x[i], over = u - threshold;
+        y[i] = over >= 0 ? amplitude : 0;
+        next[i] = over >= 0 ? keep * over : u;
+    }
+}
+
+EVERY_PROCESSOR static void forward_block(const Neuron *p, const Call *c, int64_t first, int64_t n) {
+    Rows rows;
+    for (int64_t t = 0; t < c->steps; t++) {
+        const float *x = load(c->x, t * c->stride + first, n, c->half, rows.in);
+        const float *v = (t ? c->v_last : c->v) + first;
+        float *y = c->half ? rows.gradient : (float *)c->y + t * c->size + first;
+        fire(p, x, v, y, c->v_last + first, n);
+        if (c->half) store(c->y, t * c->size + first, n, 1, y, 1);
+    }
+}
+
+/* ---- derivative of the spike */
+INLINE float decay(float x) { /* exp(x) for x <= 0 to 2e-7 relative, by 2^n * polynomial, so that it vectorises everywhere */
+    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to the nearest integer */
+    x = x < -87.0f ? -87.0f : x;
+    float n = (x * 1.44269504f + shift) - shift, r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float e = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f + r * (4.16666667e-2f + r * (8.33333333e-3f + r * 1.38888889e-3f)))));
+    int32_t bits = ((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, 4);
+    return e * power;
+}
+
+#define SHAPE(NAME, EXPRESSION)                                                                                    \
+    INLINE void NAME(const Neuron *p, const float *u, float *slope, int64_t n) {                                   \
+        const float threshold = p->threshold, scale = p->scale, width = p->width, inverse = 1 / width;             \
+        (void)width, (void)inverse;                                                                                \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                      \
+            float over = u[i] - threshold;                                                                         \
+            slope[i] = scale * (EXPRESSION);                                                                       \
+        }                                                                                                          \
+    }
+#define Q (over * inverse)
+#define SQUARE(A) ((A) * (A))
+SHAPE(rectangle, fabsf(over / width) < 0.5f ? 1.0f : 0.0f) /* divided as in the cell: the edge must not move by a rounding */
+SHAPE(triangle, fabsf(Q) < 1 ? 1 - fabsf(Q) : 0.0f)
+SHAPE(sigmoid, 4 * decay(-fabsf(Q)) / SQUARE(1 + decay(-fabsf(Q))))
+SHAPE(arctan, 1 / (1 + SQUARE(1.57079633f * Q)))
+SHAPE(gaussian, decay(-0.5f * SQUARE(Q)))
+SHAPE(exponential, decay(-fabsf(Q)))
+SHAPE(fast_sigmoid, 1 / SQUARE(1 + fabsf(Q)))
+
+INLINE void slope(const Neuron *p, const float *u, float *out, int64_t n) {
+    switch (p->shape) {
+    case RECTANGLE: rectangle(p, u, out, n); break;
+    case TRIANGLE: triangle(p, u, out, n); break;
+    case SIGMOID: sigmoid(p, u, out, n); break;
+    case ARCTAN: arctan(p, u, out, n); break;
+    case GAUSSIAN: gaussian(p, u, out, n); break;
+    case EXPONENTIAL: exponential(p, u, out, n); break;
+    default: fast_sigmoid(p, u, out, n);
+    }
+}
+
+/* ---- backward */
+INLINE void unfire(const Neuron *p, const float *u, const float *y_grad, const float *v_grad, float *slope, float *charge, float *before,
+                   int64_t n, const int soft, const int detach) {
+    const float threshold = p->threshold, amplitude = p->amplitude, kept = p->straight_through ? 1 : p->leak;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float spike = amplitude * y_grad[i];
+        if (!detach) spike -= v_grad[i] * (soft ? threshold : u[i]);
+        spike *= slope[i];
+        slope[i] = spike; /* from here on: the gradient that reached u - threshold */
+        spike += soft || u[i] - threshold < 0 ? v_grad[i] : 0;
+        charge[i] = spike;
+        before[i] = kept * spike;
+    }
+}
+
+INLINE void learn(const Neuron *p, const float *x, const float *u, const float *before, int reset, const float *y_grad, const float *v_grad,
+                  const float *spike, const float *charge, int64_t n, double *sums) {
+    const float threshold = p->threshold, keep = p->soft ? 1 : 0, emitted = p->scaled_amplitude ? 1 : 0;
+    float leak = 0, gain = 0, level = 0;
+#pragma omp simd reduction(+ : leak, gain, level)
+    for (int64_t i = 0; i < n; i++) {
+        float over = before[i] - threshold, v = reset && over >= 0 ? keep * over : before[i];
+        leak += charge[i] * v;
+        gain += charge[i] * x[i];
+        level += (u[i] - threshold >= 0 ? emitted * y_grad[i] - keep * v_grad[i] : 0) - spike[i];
+    }
+    sums[0] += leak, sums[1] += gain, sums[2] += level;
+}
+
+INLINE void recompute(const Neuron *p, const Call *c, int64_t first, int64_t n, float *potentials, Rows *rows) {
+    const float leak = p->leak, gain = p->gain, threshold = p->threshold, keep = p->soft ? 1 : 0;
+    float *v = rows->v;
+    memcpy(v, c->v + first, n * sizeof(float));
+    for (int64_t t = 0; t < c->steps; t++) {
+        const float *x = load(c->x, t * c->stride + first, n, c->half, rows->in);
+        float *potential = potentials + t * c->width;
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            float u = leak * v[i] + gain * x[i], over = u - threshold;
+            potential[i] = u;
+            v[i] = over >= 0 ? keep * over : u;
+        }
+    }
+}
+
+INLINE void deliver(const Neuron *p, const Call *c, int64_t t, int64_t first, int64_t n, Rows *rows) {
+    if (c->stride) store(c->x_grad, t * c->stride + first, n, c->half, rows->charge, p->gain);
+    else {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) rows->total[i] += rows->charge[i];
+        if (t == 0) store(c->x_grad, first, n, c->half, rows->total, p->gain);
+    }
+}
+
+EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64_t first, int64_t n, float *potentials, double *sums) {
+    Rows rows;
+    memset(rows.total, 0, n * sizeof(float));
+    if (c->v_last_grad) memcpy(rows.carry[c->steps & 1], c->v_last_grad + first, n * sizeof(float));
+    else memset(rows.carry[c->steps & 1], 0, n * sizeof(float));
+    recompute(p, c, first, n, potentials, &rows);
+    for (int64_t t = c->steps - 1; t >= 0; t--) {
+        const float *u = potentials + t * c->width, *y_grad = load(c->y_grad, t * c->size + first, n, c->half, rows.gradient);
+        float *now = rows.carry[(t + 1) & 1], *before = t || !c->v_grad ? rows.carry[t & 1] : c->v_grad + first;
+        slope(p, u, rows.slope, n);
+        if (p->soft && p->detach_reset) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 1, 1);
+        else if (p->soft) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 1, 0);
+        else if (p->detach_reset) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 0, 1);
+        else unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 0, 0);
+        if (sums) {
+            const float *x = load(c->x, t * c->stride + first, n, c->half, rows.in);
+            learn(p, x, u, t ? u - c->width : c->v + first, t > 0, y_grad, now, rows.slope, rows.charge, n, sums);
+        }
+        deliver(p, c, t, first, n, &rows);
+    }
+}
+
+/* ---- entries */
+int32_t scan_interface(void) { return 1; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
+
+int64_t scan_block(int64_t steps) {
+    int64_t fitting = SCRATCH / (steps < 1 ? 1 : steps) / NARROWEST * NARROWEST;
+    return fitting < NARROWEST ? NARROWEST : fitting > WIDEST ? WIDEST : fitting;
+}
+
+void scan_forward(const Neuron *p, const Call *c) {
+    int64_t blocks = (c->size + WIDEST - 1) / WIDEST;
+#pragma omp parallel for num_threads(c->threads) schedule(static) if (c->threads > 1 && blocks > 1)
+    for (int64_t b = 0; b < blocks; b++) {
+        int64_t first = b * WIDEST, rest = c->size - first;
+        forward_block(p, c, first, rest < WIDEST ? rest : WIDEST);
+    }
+}
+
+int scan_backward(const Neuron *p, const Call *c) {
+    int64_t blocks = (c->size + c->width - 1) / c->width;
+    int failed = 0;
+#pragma omp parallel num_threads(c->threads) if (c->threads > 1 && blocks > 1)
+    {
+        float *potentials = aligned_alloc(64, (size_t)(c->steps * c->width) * sizeof(float));
+        if (!potentials) failed = 1;
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < blocks; b++) {
+            int64_t first = b * c->width, rest = c->size - first;
+            if (potentials) backward_block(p, c, first, rest < c->width ? rest : c->width, potentials, c->sums ? c->sums + 3 * b : NULL);
+        }
+        free(potentials);
+    }
+    return failed;
+}
+
+/* setuptools expects a module; nobody imports it. */
+void *PyInit__scan(void) { return NULL; }

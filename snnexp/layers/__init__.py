@@ -1,0 +1,1 @@
+"""Modules that see all timesteps at once, and the units that turn current into spikes."""

@@ -1,0 +1,70 @@
+"""Connections: the weights that turn spikes into input current, and their norm."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.layers.per_step import PerStep
+
+
+class Connection(nn.Module):
+    """Weights and norm: spikes `[T, B, *n]` to input current `[T, B, *m]`.
+
+        current = norm(W pool(s) + b)
+
+    Weights and norm are kept apart so that the norm can be folded, run per step, or fused with the neuron.
+    What lies between the spikes and the weights and is linear (average pooling, flattening) belongs to the connection: its input is
+    what neurons or the encoder sent, which is what synaptic operations are counted on.
+
+    Args:
+        weights: one convolution or linear layer.
+        norm: module on `[T, B, *m]`; `nn.Identity()` for none.
+        before: linear layers without parameters between the spikes and the weights, on `[B, *n]`.
+    """
+
+    def __init__(self, weights: nn.Conv2d | nn.Linear, norm: nn.Module, before: tuple[nn.Module, ...] = ()):
+        super().__init__()
+        self.before = PerStep(*before) if before else nn.Identity()
+        self.weights = PerStep(weights)
+        self.norm = norm
+
+    def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        return self.norm(self.weights(self.before(x)))
+
+    @property
+    def layer(self) -> nn.Conv2d | nn.Linear:
+        """The convolution or linear layer itself."""
+        return self.weights[0]
+
+
+class Sum(nn.Module):
+    """Adds the currents of several branches that start from the same spikes: the joint of a residual block."""
+
+    def __init__(self, *branches: nn.Module):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        return sum(branch(x) for branch in self.branches)
+
+
+def fold(connection: Connection) -> None:
+    """Folds an affine norm with fixed statistics into the weights, in place; afterwards the connection has no norm.
+
+        W' = W scale,  b' = b scale + shift,  where norm(x) = scale x + shift
+
+    Source: Rueckauer 2017 (survey [10]). The norm states its own `scale, shift = norm.affine()` per output channel.
+
+    Raises:
+        TypeError: the norm has no fixed affine form (statistics per timestep).
+    """
+    if isinstance(connection.norm, nn.Identity):
+        return
+    if not hasattr(connection.norm, "affine"):
+        raise TypeError(f"a {type(connection.norm).__name__} norm has no single affine form to fold; use norm=batch, tdbn or none")
+    layer = connection.layer
+    scale, shift = (each.detach() for each in connection.norm.affine())
+    bias = torch.zeros_like(shift) if layer.bias is None else layer.bias.detach()
+    layer.weight = nn.Parameter(layer.weight.detach() * scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+    layer.bias = nn.Parameter(bias * scale + shift)
+    connection.norm = nn.Identity()

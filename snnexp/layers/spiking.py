@@ -1,0 +1,29 @@
+"""The spiking form of a unit."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.cell import Cell, Over
+
+
+class SpikingUnit(nn.Module):
+    """A connection and the neurons it drives: spikes `[T, B, *n]` to spikes `[T, B, *m]`.
+
+    Args:
+        connection: spikes to input current; a `Connection`, a `Sum` of branches, or `nn.Identity()` where the current is already there.
+        synapse: filter of the current over time.
+        neuron: current to spikes.
+    """
+
+    def __init__(self, connection: nn.Module, synapse: Cell, neuron: Cell):
+        super().__init__()
+        self.connection = connection
+        self.cells = Over(synapse, neuron)
+
+    def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        return self.cells(self.connection(x))
+
+    @property
+    def neuron(self) -> Cell:
+        """The cell that fires."""
+        return self.cells.cells[-1]

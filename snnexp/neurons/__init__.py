@@ -1,0 +1,5 @@
+"""Cells that turn input current into spikes."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)

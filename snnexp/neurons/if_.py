@@ -1,0 +1,54 @@
+"""Integrate-and-fire neuron."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.cell import Cell
+from snnexp.kernels.parameters import ScanParameters
+from snnexp.limits import Fraction, Positive
+from snnexp.neurons.firing import Firing
+
+
+class IF(Cell):
+    """Integrates its input without leak and fires.
+
+        u = v + x                                                 charge
+        s = 1[u >= threshold]                                     fire
+        v = u - threshold s  (soft)  or  u (1 - s)  (hard)        reset
+
+    The state is the potential v after the reset.
+
+    Source: survey section II-A; with soft reset the neuron of Rueckauer 2017 (survey [10]).
+
+    Args:
+        threshold: potential at which a spike is fired, > 0, in units of the input current.
+        reset: to zero (hard) or by subtraction of the threshold (soft).
+        detach_reset: whether the reset passes no gradient through the spike.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
+        amplitude: height of an emitted spike, 1 (unit) or the threshold.
+        surrogate: potential minus threshold to spikes, with a slope for the backward pass.
+    """
+
+    def __init__(
+        self,
+        threshold: Positive,
+        reset: Literal["hard", "soft"],
+        detach_reset: bool,
+        initial_potential: Fraction,
+        amplitude: Literal["unit", "threshold"],
+        surrogate: nn.Module,
+    ):
+        super().__init__()
+        self.firing = Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate)
+
+    def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
+        return self.firing.at_rest(x)
+
+    def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+        return self.firing(state + x)
+
+    def scan_parameters(self) -> ScanParameters | None:
+        """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""
+        return self.firing.scan_parameters(leak=1.0, gain=1.0, leak_gradient="exact")

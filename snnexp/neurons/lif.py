@@ -1,0 +1,71 @@
+"""Leaky integrate-and-fire neuron."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.cell import Cell
+from snnexp.kernels.parameters import ScanParameters
+from snnexp.limits import Fraction, Positive
+from snnexp.neurons.firing import Firing
+
+
+class LIF(Cell):
+    """Integrates its input, forgets a fixed share per timestep, and fires.
+
+        u = leak v + gain x,  gain = 1  (one)  or  1 - leak  (complement)     charge
+        s = 1[u >= threshold]                                                 fire
+        v = u (1 - s)  (hard)  or  u - threshold s  (soft)                    reset
+
+    The state is the potential v after the reset. With `leak_gradient=straight_through` the factor leak counts as 1 in the backward pass.
+    In terms of a membrane time constant tau the leak is 1 - 1/tau.
+
+    Source: Wu 2018 (survey [31]), survey Eq. 7 with hard reset and leak equal to its tau; soft reset: Kim 2021 (survey [67]);
+    complement: Kim 2022 (survey [77]); straight-through leak: Lee 2020 (survey [53]), which leaks after the reset: the same spikes.
+
+    Args:
+        leak: share of the potential kept from one timestep to the next, in [0, 1].
+        input_gain: factor on the input, 1 (one) or 1 - leak (complement), for which a constant input is the potential's limit.
+        leak_gradient: whether the backward pass multiplies with the leak (exact) or with 1 (straight_through).
+        threshold: potential at which a spike is fired, > 0, in units of the input current.
+        reset: to zero (hard) or by subtraction of the threshold (soft).
+        detach_reset: whether the reset passes no gradient through the spike.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
+        amplitude: height of an emitted spike, 1 (unit) or the threshold.
+        surrogate: potential minus threshold to spikes, with a slope for the backward pass.
+    """
+
+    def __init__(
+        self,
+        leak: Fraction,
+        input_gain: Literal["one", "complement"],
+        leak_gradient: Literal["exact", "straight_through"],
+        threshold: Positive,
+        reset: Literal["hard", "soft"],
+        detach_reset: bool,
+        initial_potential: Fraction,
+        amplitude: Literal["unit", "threshold"],
+        surrogate: nn.Module,
+    ):
+        super().__init__()
+        self.leak = leak
+        self.gain = 1.0 if input_gain == "one" else 1.0 - leak
+        self.leak_gradient = leak_gradient
+        self.firing = Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate)
+
+    def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
+        return self.firing.at_rest(x)
+
+    def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+        # The input takes the state's dtype first: half precision would round the product.
+        return self.firing(self._leaked(state) + self.gain * x.to(state.dtype))
+
+    def _leaked(self, v: Tensor) -> Tensor:
+        if self.leak_gradient == "exact":
+            return self.leak * v
+        return self.leak * v.detach() + (v - v.detach())  # adds an exact zero that carries the gradient of v
+
+    def scan_parameters(self) -> ScanParameters | None:
+        """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""
+        return self.firing.scan_parameters(self.leak, self.gain, self.leak_gradient)

@@ -1,0 +1,42 @@
+"""Readout of membrane potentials."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from snnexp.cell import Cell, State, at_rest
+from snnexp.limits import Fraction
+
+
+class Potential(Cell):
+    """Takes the membrane potential of output neurons that never fire as the logits.
+
+        u <- leak u + x
+        logits(t) = u / t if average, else u
+
+    Source: Rathi 2020 (survey [66]), Rathi 2021 (survey [70]); survey section IV-B2.
+
+    Args:
+        leak: share of the potential kept from step to step, in [0, 1]; 1 sums the current up.
+        average: whether the potential is divided by the steps so far, which keeps logits comparable between numbers of timesteps.
+    """
+
+    spiking: ClassVar[bool] = False
+    """The output layer has no neurons, and this cell gets its current."""
+
+    def __init__(self, leak: Fraction, average: bool):
+        super().__init__()
+        self.leak = leak
+        self.average = average
+
+    def features(self, classes: int) -> int:
+        """Width of the output layer."""
+        return classes
+
+    def initial(self, x: Float[Tensor, "B K"]) -> State:
+        return at_rest(x), at_rest(x[:, :1])
+
+    def step(self, x: Float[Tensor, "B K"], state: State) -> tuple[Float[Tensor, "B K"], State]:
+        u, steps = self.leak * state[0] + x, state[1] + 1
+        return u / steps if self.average else u, (u, steps)

@@ -1,0 +1,31 @@
+"""Readout of firing rates."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from snnexp.cell import Cell, State, at_rest
+
+
+class Rate(Cell):
+    """Takes the firing rate of each output neuron so far as the logit of its class.
+
+        logits(t) = 1/t sum_(i <= t) s(i)
+
+    Source: Wu 2018 (survey [31]), survey eq. 8.
+    """
+
+    spiking: ClassVar[bool] = True
+    """The output layer has neurons, and this cell gets their spikes."""
+
+    def features(self, classes: int) -> int:
+        """Width of the output layer."""
+        return classes
+
+    def initial(self, x: Float[Tensor, "B K"]) -> State:
+        return at_rest(x), at_rest(x[:, :1])
+
+    def step(self, x: Float[Tensor, "B K"], state: State) -> tuple[Float[Tensor, "B K"], State]:
+        count, steps = state[0] + x, state[1] + 1
+        return count / steps, (count, steps)

@@ -1,0 +1,100 @@
+"""The result of a run as one JSON object, stage by stage."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import snnexp
+from snnexp.evaluate import Evaluation
+from snnexp.network import Network, is_spiking
+
+CHOSEN = ("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "norm", "architecture", "readout")
+"""The config groups whose chosen option a result names."""
+
+UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference")
+"""Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
+
+
+def block(
+    stage: str, network: Network, evaluation: Evaluation, config: dict[str, Any], choices: dict[str, str], shown: dict[str, Any]
+) -> dict[str, Any]:
+    """What the result file says of one stage: the choices, the measurements on the test set, and what the stage has `shown`.
+
+    Accuracies are in percent, energies in joule, times in seconds; spikes and operations are means per test image.
+    """
+    tally = evaluation.tally
+    reference = config["reference"]
+    return {
+        "experiment": choices.get("experiment"),
+        "stage": stage,
+        **{group: choices.get(group) for group in CHOSEN[1:]},
+        "seed": config["seed"],
+        "timesteps": len(evaluation.accuracy_by_timestep),
+        "epochs": config["strategy"]["stages"][stage].get("epochs", 0),
+        "form": "spiking" if is_spiking(network) else "analog",
+        "accuracy": evaluation.accuracy,
+        "accuracy_by_timestep": evaluation.accuracy_by_timestep,
+        "test_loss": evaluation.loss,
+        "spikes_per_inference": tally.spikes_per_inference(),
+        "spikes_per_neuron": tally.spikes_per_neuron(),
+        "spikes_by_layer": tally.spikes_by_layer(),
+        "operations": tally.operations(),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "test_images": evaluation.images,
+        "evaluate_seconds": evaluation.seconds,
+        "reference": reference,
+        "gap": None if not reference or reference["accuracy"] is None else evaluation.accuracy - reference["accuracy"],
+        **shown,
+    }
+
+
+def surroundings(config: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Where and with what the run was made."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "precision": config["precision"],
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config_hash": config_hash(config),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of what results depend on."""
+    packages = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "wandb")
+    return {"python": platform.python_version(), "snnexp": snnexp.__version__, **{name: metadata.version(name) for name in packages}}
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout this package is imported from, with "+changes" where it differs; None outside one."""
+    folder = Path(snnexp.__file__).parent
+    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
+    try:
+        commit, changes = (subprocess.run(each, cwd=folder, capture_output=True, text=True, check=True).stdout.strip() for each in commands)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if changes else "")
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and folders."""
+    hashed = {key: value for key, value in config.items() if key not in UNHASHED}
+    hashed["dataset"] = {key: value for key, value in hashed.get("dataset", {}).items() if key != "data_dir"}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def peak_memory(device: torch.device) -> int:
+    """Highest memory in bytes: of the device's allocator on CUDA, of the whole process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource
+
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

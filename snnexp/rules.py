@@ -1,0 +1,133 @@
+"""Options that do not fit together, each rule with its remedy. A rule gets a configuration whose every part is valid by itself."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from snnexp.build import blueprint, component, locate, stages
+
+Config = Mapping[str, Any]
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    return node["_target_"].rpartition(".")[2]
+
+
+def _named(config: Config, kind: str) -> list[str]:
+    return [name for name, stage in config["strategy"]["stages"].items() if _kind(stage) == kind]
+
+
+def device_exists(config: Config) -> Iterator[str]:
+    """The device must be there."""
+    if config["device"] == "auto":
+        return
+    try:
+        torch.empty(0, device=config["device"])
+    except (RuntimeError, AssertionError) as error:
+        yield f"device: {config['device']!r} cannot be used here ({str(error).splitlines()[0]}); use device=auto or device=cpu"
+
+
+def encoder_takes_pixels(config: Config) -> Iterator[str]:
+    """Encoders that read a pixel as a probability or a latency need it in [0, 1]."""
+    dataset, encoder = config["dataset"], component(config["encoder"])
+    unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
+    if not encoder.signed and not unit_range:
+        yield (
+            f"encoder: {_kind(config['encoder'])} takes pixels in [0, 1], but dataset.mean={dataset['mean']} dataset.std={dataset['std']} "
+            "moves them out; set dataset.mean=[0.0] dataset.std=[1.0], or a signed encoder (encoder=poisson encoder.signed=true)"
+        )
+
+
+def encoder_lasts(config: Config) -> Iterator[str]:
+    """Components made for T timesteps cannot be run for more."""
+    longest = max(config["timesteps"], config["evaluate"]["timesteps"])
+    for group in ("encoder", "norm"):
+        made_for = config[group].get("timesteps", longest)
+        if made_for < longest:
+            made = f"{group}: {_kind(config[group])} is made for {made_for} timesteps"
+            yield f"{made}, the run needs {longest}; set {group}.timesteps={longest}"
+
+
+def selection_has_a_split(config: Config) -> Iterator[str]:
+    """Choosing by validation needs a validation split."""
+    if config["selection"] == "best_validation" and not config["dataset"]["validation"]:
+        yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
+
+
+def everything_builds(config: Config) -> Iterator[str]:
+    """Constructors have the last word; the network is built without memory."""
+    try:
+        dataset = component(config["dataset"])
+        stages(config)
+        with torch.device("meta"):
+            blueprint(config, dataset.shape, classes=10).spiking()
+    except (ValueError, RuntimeError) as error:
+        yield str(error)
+
+
+def conversion_has_an_ann(config: Config) -> Iterator[str]:
+    """Conversion follows a stage that trains the analog form."""
+    names = list(config["strategy"]["stages"])
+    for name in _named(config, "Conversion"):
+        before = names[: names.index(name)]
+        if not before or before[-1] not in _named(config, "ANN"):
+            yield f"strategy.stages.{name}: a conversion needs a stage that trains the ANN right before it (stage=ann)"
+
+
+def conversion_has_rates(config: Config) -> Iterator[str]:
+    """A firing rate stands for a ReLU activation only with integrate-and-fire neurons, reset by subtraction, and steady input."""
+    if not _named(config, "Conversion"):
+        return
+    neuron = config["neuron"]
+    if _kind(neuron) != "IF":
+        yield f"neuron: conversion needs neurons without leak, got {_kind(neuron)}; set neuron=if"
+    if _kind(config["synapse"]) != "Instantaneous":
+        yield f"synapse: conversion needs synapse=instantaneous, got {_kind(config['synapse'])}"
+    if _kind(config["encoder"]) == "Latency":
+        yield "encoder: a latency code has one spike per pixel, conversion here reads rates; use encoder=direct, poisson or dct"
+    if _kind(config["readout"]) != "Potential" or config["readout"]["leak"] != 1:
+        yield "readout: a converted network's output accumulates without leak or threshold; set readout=potential readout.leak=1.0"
+
+
+def conversion_amplitude(config: Config) -> Iterator[str]:
+    """The statistic decides what a spike carries."""
+    for name in _named(config, "Conversion"):
+        statistics = config["strategy"]["stages"][name]["statistics"]
+        needed = {"ann": "threshold", "snn": "unit"}[statistics]
+        if config["neuron"].get("amplitude") != needed:
+            yield (
+                f"neuron.amplitude: thresholds from {statistics} statistics go with spikes of amplitude {needed!r}, "
+                f"got {config['neuron'].get('amplitude')!r}; set neuron.amplitude={needed}"
+            )
+
+
+def conversion_folds(config: Config) -> Iterator[str]:
+    """Norms fold into weights only if their statistics are one per channel; maxima of spikes are not spikes of maxima."""
+    if not _named(config, "Conversion"):
+        return
+    norm = locate(config["norm"]["_target_"])
+    if not (hasattr(norm, "affine") or _kind(config["norm"]) == "NoNorm"):
+        yield f"norm: {_kind(config['norm'])} cannot be folded into the weights; use norm=batch, tdbn or none"
+    if any(str(token).startswith("MP") for token in config["architecture"].get("layers", [])):
+        yield "architecture.layers: a maximum over spike trains overestimates the maximum of rates; use average pools (AP2) for conversion"
+
+
+def per_step_norm_has_steps(config: Config) -> Iterator[str]:
+    """The analog form has one timestep, so statistics per timestep mean nothing to the spiking one."""
+    if _kind(config["norm"]) == "BNTT" and _named(config, "ANN") and len(config["strategy"]["stages"]) > 1:
+        yield "norm: bntt keeps statistics per timestep, which an ANN stage cannot train; use norm=batch, tdbn or none"
+
+
+RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
+    device_exists,
+    encoder_takes_pixels,
+    encoder_lasts,
+    selection_has_a_split,
+    conversion_has_an_ann,
+    conversion_has_rates,
+    conversion_amplitude,
+    conversion_folds,
+    per_step_norm_has_steps,
+    everything_builds,
+)

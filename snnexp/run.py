@@ -1,0 +1,116 @@
+"""One run: read the data, go through the stages, evaluate after each, leave the records."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from snnexp import build
+from snnexp.atomic import write_json
+from snnexp.datasets.batches import Batches
+from snnexp.evaluate import Evaluation, Evaluator
+from snnexp.network import Network, is_spiking
+from snnexp.result import block, peak_memory, surroundings
+from snnexp.stages.base import Session
+from snnexp.track.trackers import Trackers
+from snnexp.weights import save
+
+Config = dict[str, Any]
+
+CALIBRATION_IMAGES = 1000
+"""Training images from which an encoder reads statistics it keeps."""
+
+
+def run(config: Config, choices: dict[str, str], run_dir: Path, trackers: Trackers) -> dict[str, Any]:
+    """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
+
+    Args:
+        config: the resolved configuration.
+        choices: the option chosen in each group.
+        run_dir: the run folder, which exists.
+        trackers: where measurements go as they come.
+
+    Returns:
+        The result, as written.
+    """
+    torch.manual_seed(config["seed"])
+    session = prepare(config, trackers)
+    blocks, network = {}, None
+    for name, stage in build.stages(config).items():
+        started = time.perf_counter()
+        outcome = stage(name, network, session)
+        network = outcome.network
+        shown = {"train_seconds": time.perf_counter() - started, **outcome.shown}
+        evaluation = session.evaluator(network, session.test, count=True)
+        shown |= _ann_accuracy(blocks, evaluation, network)
+        blocks[name] = block(name, network, evaluation, config, choices, shown)
+        trackers.stage(blocks[name])
+    save(network, run_dir / "weights.safetensors")
+    return _written(blocks, config, session, run_dir)
+
+
+def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
+    known = [each["ann_accuracy"] for each in blocks.values() if "ann_accuracy" in each]
+    known += [] if is_spiking(network) else [evaluation.accuracy]
+    return {"ann_accuracy": known[-1]} if known else {}
+
+
+def _written(blocks: dict[str, dict], config: Config, session: Session, run_dir: Path) -> dict[str, Any]:
+    around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
+    result = {**list(blocks.values())[-1], **around, "stages": blocks}
+    write_json(run_dir / "result.json", result)
+    return result
+
+
+def prepare(config: Config, trackers: Trackers) -> Session:
+    """Data on the device, the blueprint and the evaluator of a configuration.
+
+    Raises:
+        DataError: data is missing or corrupt.
+    """
+    device = _device(config["device"])
+    images = build.component(config["dataset"]).load()
+    blueprint = build.blueprint(config, images.shape, images.classes)
+    blueprint.encoder.to(device)
+    train, validation, test = _batches(config, images, device)
+    if hasattr(blueprint.encoder, "calibrate"):
+        blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).images)
+    return Session(
+        blueprint=blueprint,
+        train=train,
+        validation=validation,
+        test=test,
+        evaluator=_evaluator(config),
+        trackers=trackers,
+        device=device,
+        precision=_precision(config),
+        selection=config["selection"],
+        evaluate_every=config["evaluate"]["every"],
+    )
+
+
+def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches, Batches | None, Batches]:
+    source = build.component(config["dataset"])
+    shared = {"mean": source.mean, "std": source.std, "augmentation": source.augmentation, "device": device, "seed": config["seed"]}
+    training = Batches(images.train, config["batch_size"], **shared)
+    validation, test = (
+        None if split is None else Batches(split, config["evaluate"]["batch_size"], **shared) for split in (images.validation, images.test)
+    )
+    return training, validation, test
+
+
+def _evaluator(config: Config) -> Evaluator:
+    settings = config["evaluate"]
+    return Evaluator(settings["timesteps"], settings["chunk"], build.component(config["loss"]), _precision(config))
+
+
+def _precision(config: Config) -> torch.dtype:
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[config["precision"]]
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

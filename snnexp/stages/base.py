@@ -1,0 +1,57 @@
+"""What a stage is, and what it works with."""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from snnexp.datasets.batches import Batches
+from snnexp.evaluate import Evaluator
+from snnexp.network import Blueprint, Network
+from snnexp.track.trackers import Trackers
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every stage of a run shares."""
+
+    blueprint: Blueprint
+    train: Batches
+    validation: Batches | None
+    test: Batches
+    evaluator: Evaluator
+    trackers: Trackers
+    device: torch.device
+    precision: torch.dtype
+    selection: str
+    evaluate_every: int
+
+
+@dataclass
+class Outcome:
+    """A network and what its making has shown, by the names of the result file."""
+
+    network: Network
+    shown: dict
+
+
+class Stage(abc.ABC):
+    """One step of a training strategy: network in, network out.
+
+    A stage may change the form of the network. It neither writes results nor reads the configuration.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
+        """Runs the stage.
+
+        Args:
+            name: the name under which the strategy lists the stage.
+            network: what the stage before left; None for the first.
+            session: data, evaluation and trackers.
+        """
+
+
+Factory = Callable
+"""A nested component of the configuration, handed over as a constructor that waits for what code provides."""

@@ -1,0 +1,169 @@
+"""How a run stands: `status.json`, which also keeps two runs out of one folder, and `error.txt` for one that failed."""
+
+import json
+import os
+import platform
+import secrets
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from snnexp.atomic import create_json, write_json, write_text
+
+SIGNALLED = 128
+"""Exit codes from here on are 128 + the number of the signal that ended the run."""
+
+
+class RunFolderTaken(RuntimeError):
+    """The run folder belongs to a run that is going on or is finished."""
+
+
+class Status:
+    """The status of the run in one folder: running, then finished, failed or preempted."""
+
+    def __init__(self, run_dir: Path | str):
+        self.path = Path(run_dir) / "status.json"
+        self.facts: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Claims the folder for this process.
+
+        Raises:
+            RunFolderTaken: a run is going on or is finished there. A run that ended otherwise, or whose process is gone, gives way.
+        """
+        self._make_way()
+        self.facts = {"status": "running", "exit_code": None, "error": None, **_process(), "started": _now(), "finished": None}
+        try:
+            create_json(self.path, self.facts)
+        except FileExistsError:
+            raise _taken(self.path, read(self.path.parent) or {}) from None
+        self.path.with_name("error.txt").unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """The run has reached its end and its result is written."""
+        self._end("finished", 0)
+
+    def preempt(self, exit_code: int) -> None:
+        """The run was told to stop and can be resumed."""
+        self._end("preempted", exit_code)
+
+    def fail(self, error: BaseException, exit_code: int) -> None:
+        """The run stopped at `error`, whose traceback goes to `error.txt`."""
+        write_text(self.path.with_name("error.txt"), "".join(traceback.format_exception(error)))
+        self._end("failed", exit_code, f"{type(error).__name__}: {error}")
+
+    def _end(self, status: str, exit_code: int, error: str | None = None) -> None:
+        self.facts |= {"status": status, "exit_code": exit_code, "error": error, "finished": _now()}
+        write_json(self.path, self.facts)
+
+    def _make_way(self) -> None:
+        found = read(self.path.parent)
+        if found is None:
+            return
+        if found["status"] == "finished" or (found["status"] == "running" and _lives(found)):
+            raise _taken(self.path, found)
+        self._put_aside(found)
+
+    def _put_aside(self, found: dict[str, Any]) -> None:
+        aside = self.path.with_name(f".status.{os.getpid()}.{secrets.token_hex(3)}")
+        try:
+            os.rename(self.path, aside)
+        except FileNotFoundError:  # a rival was quicker
+            raise _taken(self.path, found) from None
+        if _parse(aside) != found:  # a rival has already started anew, and this is its file
+            os.rename(aside, self.path)
+            raise _taken(self.path, read(self.path.parent) or {})
+        aside.unlink()
+
+
+@contextmanager
+def claimed(run_dir: Path | str, exit_code: Callable[[BaseException], int]) -> Iterator[Status]:
+    """Within the block `run_dir` is this run's; how the block ends is how the run has ended. Errors pass through.
+
+    Args:
+        run_dir: the run folder; made if it is not there.
+        exit_code: from an error to the exit code of the command; 128 and above, a signal, is a preemption.
+
+    Raises:
+        RunFolderTaken: another run is going on or is finished there.
+    """
+    status = Status(run_dir)
+    status.start()
+    try:
+        yield status
+    except BaseException as error:
+        _ended_by(status, error, exit_code(error))
+        raise
+    status.finish()
+
+
+def _ended_by(status: Status, error: BaseException, code: int) -> None:
+    with suppress(OSError):  # a full disk may be the very error: it must not hide behind a second one
+        if code >= SIGNALLED:
+            status.preempt(code)
+        else:
+            status.fail(error, code)
+
+
+def read(run_dir: Path | str) -> dict[str, Any] | None:
+    """The status of the run in `run_dir`, None where no run has started."""
+    try:
+        return _parse(Path(run_dir) / "status.json")
+    except FileNotFoundError:
+        return None
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        facts = None
+    if isinstance(facts, dict) and "status" in facts:
+        return facts
+    return {"status": "failed", "error": "status.json cannot be read"}
+
+
+def _process() -> dict[str, Any]:
+    return {"pid": os.getpid(), "process_born": _born(os.getpid()), "host": platform.node()}
+
+
+def _lives(found: dict[str, Any]) -> bool:
+    """Whether the process named in `found` goes on; one on another machine cannot be asked and counts as alive."""
+    if found.get("host") != platform.node():
+        return True
+    return _exists(found["pid"]) and _born(found["pid"]) == found.get("process_born")
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's, but there
+        return True
+    return True
+
+
+def _born(pid: int) -> str | None:
+    """When a process began, in ticks since boot: tells it from a later one with the same number, as in a restarted container."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):  # no /proc on this system, or no such process
+        return None
+
+
+def _taken(path: Path, found: dict[str, Any]) -> RunFolderTaken:
+    if found.get("status") == "finished":
+        return RunFolderTaken(f"{path.parent} holds a finished run; choose another folder with hydra.run.dir=PATH, or delete this one")
+    process = f"process {found.get('pid')} on {found.get('host')}, started {found.get('started')}"
+    return RunFolderTaken(
+        f"{path.parent} is in use by another run ({process}); choose another folder with hydra.run.dir=PATH, "
+        f"or delete {path.name} in it if that process is gone"
+    )
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,53 @@
+"""What every tracker is: an abstract `Tracker`, told of a run's start, its records, its result and its end."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a run is filed under.
+
+    Args:
+        experiment: name of the experiment; None for a run without one.
+        choices: the option chosen in each group, such as `{"neuron": "lif", "strategy": "bptt"}`.
+        stages: names of the stages, in order.
+    """
+
+    experiment: str | None
+    choices: Mapping[str, str | None]
+    stages: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The experiment, "train" where there is none."""
+        return self.experiment or "train"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The chosen options, each once."""
+        chosen = (option for group, option in self.choices.items() if group != "experiment")
+        return tuple(dict.fromkeys(option for option in chosen if option not in (None, "none")))
+
+
+class Tracker(abc.ABC):
+    """Somebody else's record of a run. It may raise any error at any time: the run goes on without it."""
+
+    @abc.abstractmethod
+    def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:
+        """A run begins, with its resolved configuration; whatever the tracker writes goes into `run_dir`."""
+
+    @abc.abstractmethod
+    def log(self, record: dict[str, Any]) -> None:
+        """One epoch or evaluation: a flat dict such as `{"stage": "bptt", "epoch": 3, "train/loss": 0.1, "test/accuracy": 96.5}`."""
+
+    @abc.abstractmethod
+    def result(self, result: dict[str, Any]) -> None:
+        """The run's result, as in `result.json`."""
+
+    @abc.abstractmethod
+    def finish(self, exit_code: int) -> None:
+        """The run has ended; 0 is success."""

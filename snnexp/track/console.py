@@ -1,0 +1,128 @@
+"""The terminal, and `train.log` which keeps the same lines."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import rich.console
+from rich.text import Text
+
+from snnexp.track.bar import Bar
+from snnexp.track.lines import epoch_line, epoch_of, stage_line
+from snnexp.track.summary import summary
+
+
+class Console:
+    """One line per epoch on stderr, a bar where stderr is an interactive terminal, and the table of the result on stdout.
+
+    A terminal that goes away does not stop the run: `train.log` goes on.
+
+    Args:
+        run_dir: the run folder, for `train.log`.
+        progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
+    """
+
+    def __init__(self, run_dir: Path | str, progress: Literal["auto", "plain"]):
+        self.run_dir = Path(run_dir)
+        self.log_path = self.run_dir / "train.log"
+        self.screen = rich.console.Console(stderr=True, highlight=False)
+        self.bar = Bar(self.screen) if progress == "auto" and _interactive(self.screen) else None
+        self.handler = _Handler(self)
+        self.title, self.epochs = "", 0
+
+    def start(self) -> None:
+        """From here on, what the package logs comes out here, where it cannot tear the bar apart."""
+        logger = logging.getLogger("snnexp")
+        logger.addHandler(self.handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+    def close(self) -> None:
+        """Takes the bar down and gives logging back."""
+        logger = logging.getLogger("snnexp")
+        logger.removeHandler(self.handler)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = not logger.handlers
+        self._wipe()
+
+    def stage(self, name: str, epochs: int) -> None:
+        """A stage begins."""
+        self.epochs = epochs
+        self._begin(name, 1)
+
+    def advance(self, done: int, total: int) -> None:
+        """`done` of `total` batches of what goes on."""
+        if self.bar is not None:
+            with self._terminal():
+                self.bar.show(self.title, done, total)
+
+    def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None) -> None:
+        """An epoch has ended, in so many seconds."""
+        self.epochs = epochs
+        self.say(epoch_line(record, epochs, seconds))
+        self._begin(record["stage"], record["epoch"] + 1)
+
+    def finished(self, block: dict[str, Any]) -> None:
+        """A stage has ended, with these results."""
+        self.say(stage_line(block))
+
+    def say(self, line: str) -> None:
+        """A line on the terminal and in the log."""
+        self._keep(line)
+        self._show(line)
+
+    def result(self, result: dict[str, Any]) -> None:
+        """The table of the result, accuracy against time, and where the run is."""
+        self._wipe()
+        with self._terminal():
+            summary(result, self.run_dir)
+        with self.log_path.open("a", encoding="utf-8") as file:
+            summary(result, self.run_dir, rich.console.Console(file=file, width=100, color_system=None, force_terminal=False))
+
+    def _begin(self, name: str, epoch: int) -> None:
+        self.title = f"{name}  {epoch_of(epoch, self.epochs)}" if epoch <= self.epochs else name
+
+    def _keep(self, line: str) -> None:
+        with self.log_path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def _show(self, line: str) -> None:
+        with self._terminal():
+            if self.bar is None:
+                print(line, file=sys.stderr, flush=True)  # never wrapped, never coloured: a log file or a pipe reads it
+            else:
+                self.screen.print(Text(line), soft_wrap=True)
+
+    def _wipe(self) -> None:
+        if self.bar is not None:
+            with self._terminal():
+                self.bar.close()
+
+    @contextmanager
+    def _terminal(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.bar = None
+        except SystemExit as error:  # rich's answer to a broken pipe; anybody else's exit is meant
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+
+
+class _Handler(logging.Handler):
+    def __init__(self, console: Console):
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        self.console.say(kind + record.getMessage())
+
+
+def _interactive(screen: rich.console.Console) -> bool:
+    # FORCE_COLOR makes rich take a pipe for a terminal, and a bar would fill its log with cursor codes: ask the stream as well.
+    return screen.is_interactive and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,114 @@
+"""What a run reports to: the terminal, the metrics file and the chosen tracker at once."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from snnexp.atomic import plain
+from snnexp.track.base import Labels, Tracker
+from snnexp.track.console import Console
+from snnexp.track.files import MetricsFile
+from snnexp.track.none import NoTracker
+
+__all__ = ["Labels", "Trackers"]
+logger = logging.getLogger(__name__)
+
+
+class Trackers:
+    """Passes on what happens within its `with` block.
+
+    The first error of the chosen tracker switches it off, with one warning; errors of the run's own files are raised.
+
+    Args:
+        run_dir: the run folder, which exists.
+        config: the resolved configuration.
+        labels: what the run is filed under.
+        tracker: the chosen tracker.
+        progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
+        records: how many records of an earlier attempt in this folder stand, when that is resumed; later ones are dropped.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        config: dict[str, Any],
+        labels: Labels,
+        tracker: Tracker,
+        progress: Literal["auto", "plain"],
+        records: int = 0,
+    ):
+        self.start = (Path(run_dir), plain(config), labels)
+        self.ahead = iter([(name, settings.get("epochs", 0)) for name, settings in config["strategy"]["stages"].items()])
+        self.console = Console(run_dir, progress)
+        self.metrics = MetricsFile(run_dir)
+        self.metrics.rewind(records)
+        self.tracker = tracker
+
+    def __enter__(self) -> "Trackers":
+        self.console.start()
+        self._tell(self.tracker.start, *self.start)
+        for record in self.metrics.read():  # a tracker starts anew where a run is resumed
+            self._tell(self.tracker.log, record)
+        self._next_stage()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._tell(self.tracker.finish, int(error is not None))
+        self.console.close()
+
+    def advance(self, done: int, total: int) -> None:
+        """`done` of `total` batches of the current epoch, for the progress bar."""
+        self.console.advance(done, total)
+
+    def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:
+        """An epoch of `epochs` has ended. The time it took reaches the terminal only: equal runs leave equal records."""
+        self._record(record)
+        self.console.epoch(record, epochs, seconds)
+
+    def stage(self, block: dict[str, Any]) -> None:
+        """A stage has ended, with these results."""
+        self._record(evaluation_record(block))
+        self.console.finished(block)
+        self._next_stage()
+
+    def result(self, result: dict[str, Any]) -> None:
+        """The run's result, as in `result.json`."""
+        self.console.result(result)
+        self._tell(self.tracker.result, plain(result))
+
+    def _record(self, record: dict[str, Any]) -> None:
+        self.metrics.log(record)
+        self._tell(self.tracker.log, plain(record))
+
+    def _next_stage(self) -> None:
+        following = next(self.ahead, None)
+        if following is not None:
+            self.console.stage(*following)
+
+    def _tell(self, act: Callable[..., None], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except Exception as error:
+            self._switch_off(error)
+
+    def _switch_off(self, error: Exception) -> None:
+        failed, self.tracker = self.tracker, NoTracker()
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        logger.warning("%s is off, and the run goes on without it (%s)", type(failed).__name__, reason)
+        with suppress(Exception):
+            failed.finish(1)
+
+
+def evaluation_record(block: dict[str, Any]) -> dict[str, Any]:
+    """The record of the evaluation that ends a stage: what it measured, without the times."""
+    record = {"stage": block["stage"], "epoch": block.get("epochs", 0), "timesteps": block.get("timesteps")}
+    record |= {
+        "test/accuracy": block.get("accuracy"),
+        "test/loss": block.get("test_loss"),
+        "spikes_per_neuron": block.get("spikes_per_neuron"),
+    }
+    record |= {f"spikes/{name}": layer["spikes_per_neuron"] for name, layer in (block.get("spikes_by_layer") or {}).items()}
+    return record | {f"operations/{key}": value for key, value in (block.get("operations") or {}).items()}

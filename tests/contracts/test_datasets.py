@@ -1,0 +1,593 @@
+"""Every dataset option: reading, splitting, batching and augmenting, on small files in the official layouts."""
+
+import gzip
+import os
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+
+from snnexp.datasets import cache
+from snnexp.datasets.augmentation import Augmentation
+from snnexp.datasets.base import TEST_OFFSET, DataError, Split
+from snnexp.datasets.batches import Batches
+from snnexp.datasets.digits import drawn_per_class
+from snnexp.datasets.mnist16 import mnist16
+from snnexp.noise import sample_keys
+from tests.options import build_option, options
+
+NONE = Augmentation(crop_padding=0, flip=False, cutout=0)
+TRAIN, TEST = 30, 20
+ARCHIVES = {"mnist": "MNIST", "mnist16": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
+
+
+# Small files in the official layouts
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def write_idx(folder, packed=False):
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    for part, count in (("train", TRAIN), ("t10k", TEST)):
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            path = folder / (f"{name}.gz" if packed else name)
+            path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
+
+
+def write_cifar(folder, names, key, classes):
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    for name in names:
+        count = TEST if name.startswith("test") else TRAIN // (len(names) - 1)
+        content = {"data": random.integers(0, 256, (count, 3072), dtype=np.uint8), key: [i % classes for i in range(count)]}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+
+
+def write_folder(root, test="test"):
+    for part, count in (("train", TRAIN // 2), (test, TEST // 2)):
+        for shade, label in ((200, "owl"), (100, "cat")):
+            (root / part / label).mkdir(parents=True)
+            for i in range(count):
+                suffix = (".png", ".bmp", ".JPG", ".webp", ".jpeg")[i % 5]
+                Image.new("RGB", (80, 70 + i), (shade, i, 0)).save(root / part / label / f"{i:02d}{suffix}", quality=100)
+
+
+def write_all(root):
+    write_idx(root / "MNIST" / "raw")
+    write_idx(root / "FashionMNIST" / "raw")
+    write_cifar(root / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(root / "cifar-100-python", ["train", "test"], "fine_labels", 100)
+    write_folder(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return write_all(tmp_path_factory.mktemp("data"))
+
+
+def option(name, root, **changes):
+    return build_option("dataset", name, {"data_dir": str(root), **changes})
+
+
+def synthetic(count, channels=3, side=12, first=0):
+    generator = torch.Generator().manual_seed(count)
+    images = torch.randint(1, 256, (count, channels, side, side), dtype=torch.uint8, generator=generator)
+    return Split(images, torch.arange(count) % 7, torch.arange(first, first + count))
+
+
+def batches(split, batch_size, augmentation=NONE, seed=3):
+    channels = split.images.shape[1]
+    return Batches(split, batch_size, [0.0] * channels, [1.0] * channels, augmentation, "cpu", seed)
+
+
+def whole(epoch):
+    """Images, labels and keys of an epoch, sorted by key."""
+    images, labels, keys = (torch.cat(parts) for parts in zip(*epoch, strict=True))
+    order = keys.argsort()
+    return images[order], labels[order], keys[order]
+
+
+# Every option
+
+
+@pytest.mark.parametrize("name", options("dataset"))
+def test_building_touches_no_data(name):
+    dataset = option(name, "/nonexistent/\0")  # a path that no call of the system would accept
+    assert len(dataset.mean) == len(dataset.std) == dataset.shape[0]
+    if name != "image_folder":
+        assert dataset.classes in (10, 100)
+
+
+@pytest.mark.parametrize("name", options("dataset"))
+def test_splits_have_the_announced_form(name, small):
+    dataset = option(name, small)
+    data = dataset.load()
+    assert dataset.status() == "ready" and data.validation is None
+    assert (data.classes, data.shape) == (dataset.classes, dataset.shape)
+    for split in (data.train, data.test):
+        assert split.images.dtype == torch.uint8 and split.images.shape == (len(split), *dataset.shape)
+        assert 0 <= split.labels.min() and split.labels.max() < dataset.classes
+    assert data.train.index.max() < TEST_OFFSET <= data.test.index.min()
+    if name != "digits":
+        assert (len(data.train), len(data.test)) == (TRAIN, TEST)
+        assert data.test.index.tolist() == list(range(TEST_OFFSET, TEST_OFFSET + TEST))
+
+
+@pytest.mark.parametrize("name", options("dataset"))
+def test_validation_is_disjoint_and_seeded(name, small):
+    def held(split_seed):
+        data = option(name, small, validation=8, split_seed=split_seed, **own).load()
+        return data.train.index.tolist(), data.validation.index.tolist(), data.validation
+
+    own = {"test_share": 0.2} if name == "digits" else {}
+    train, validation, split = held(5)
+    assert len(validation) == 8 and set(train).isdisjoint(validation) and validation == sorted(validation)
+    assert held(5)[1] == validation != held(6)[1]
+    if name != "digits":  # whose split_seed chooses the test samples, too
+        full = option(name, small).load().train
+        assert sorted(train + validation) == full.index.tolist()
+        assert torch.equal(full.images[validation], split.images) and torch.equal(full.labels[validation], split.labels)
+
+
+@pytest.mark.parametrize("name", [name for name in options("dataset") if name != "digits"])
+def test_missing_data_is_named_with_its_remedy(name, tmp_path):
+    dataset = option(name, tmp_path)
+    assert dataset.status().startswith(f"missing: {tmp_path}")
+    with pytest.raises(DataError, match="missing") as error:
+        dataset.load()
+    assert str(tmp_path) in str(error.value)
+    if name in ARCHIVES:
+        assert f"torchvision.datasets.{ARCHIVES[name]}('{tmp_path}', download=True)" in str(error.value)
+
+
+def test_home_is_expanded(small, monkeypatch):
+    monkeypatch.setenv("HOME", str(small.parent))
+    for name in ("mnist", "cifar10", "image_folder"):
+        assert option(name, f"~/{small.name}").status() == "ready"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mean": [0.0]}, "mean.*3 channel"),
+        ({"std": [1.0, 0.0, 1.0]}, "std.*> 0"),
+        ({"std": [1.0, float("nan"), 1.0]}, "std"),
+        ({"validation": 50_000}, "validation=50000.*49999"),
+        ({"augmentation": {"crop_padding": 4, "flip": True}}, "augmentation.cutout"),
+        ({"augmentation": {"crop_padding": 4, "flip": True, "cutout": 0, "jitter": 1}}, "augmentation.jitter"),
+        ({"augmentation": {"crop_padding": -1, "flip": True, "cutout": 0}}, "augmentation.crop_padding"),
+        ({"augmentation": {"crop_padding": 4, "flip": 1, "cutout": 0}}, "augmentation.flip"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_data(changes, words):
+    with pytest.raises(ValueError, match=words):
+        option("cifar10", "/nonexistent", **changes)
+
+
+def test_validation_of_all_samples_is_refused_when_read(small):
+    with pytest.raises(DataError, match=f"validation={TRAIN}.*{TRAIN - 1}"):
+        option("cifar10", small, validation=TRAIN).load()
+
+
+# Formats
+
+
+def test_idx_is_read_packed_or_unpacked(small, tmp_path):
+    write_idx(tmp_path / "MNIST" / "raw", packed=True)
+    packed, unpacked = option("mnist", tmp_path), option("mnist", small)
+    assert packed.status() == "ready"
+    assert torch.equal(packed.load().train.images, unpacked.load().train.images)
+    first = (small / "MNIST" / "raw" / "t10k-images-idx3-ubyte").read_bytes()[16 : 16 + 28]
+    assert unpacked.load().test.images[0, 0, 0].tolist() == list(first)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        ("train-images-idx3-ubyte", lambda content: content[:-1], "announces"),
+        ("train-images-idx3-ubyte", lambda content: content[:7], "header"),
+        ("train-images-idx3-ubyte", lambda content: b"\0\0\x09" + content[3:], "header"),
+        ("t10k-labels-idx1-ubyte", lambda content: content[:-1] + b"\x0a", "class numbers"),
+        ("t10k-labels-idx1-ubyte", lambda content: idx(np.zeros(TEST - 1, np.uint8)), f"for {TEST - 1} labels"),
+        ("t10k-images-idx3-ubyte", lambda content: idx(np.zeros((TEST, 28, 27), np.uint8)), "27"),
+    ],
+)
+def test_damaged_idx_is_named(name, damage, words, tmp_path):
+    write_idx(tmp_path / "MNIST" / "raw")
+    path = tmp_path / "MNIST" / "raw" / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=words) as error:
+        option("mnist", tmp_path).load()
+    assert "idx" in str(error.value) and str(path.parent) in str(error.value)
+
+
+def test_damaged_gz_is_named(tmp_path):
+    write_idx(tmp_path / "MNIST" / "raw", packed=True)
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="train-images-idx3-ubyte.gz: unreadable"):
+        option("mnist", tmp_path).load()
+
+
+def test_cifar_batches_follow_each_other_channels_first(small):
+    data = option("cifar10", small).load()
+    batch = pickle.loads((small / "cifar-10-batches-py" / "data_batch_2").read_bytes())
+    assert data.train.images[6:12].flatten(1).tolist() == batch["data"].tolist()
+    assert data.train.labels[6:12].tolist() == batch["labels"]
+
+
+class _Harmful:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no pickle",
+        pickle.dumps(_Harmful()),
+        pickle.dumps([1]),
+        pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, protocol=2),
+        pickle.dumps({"data": np.zeros((2, 3072)), "labels": [0, 1]}, protocol=2),
+        pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 10]}, protocol=2),
+        pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "fine_labels": [0, 1]}, protocol=2),
+    ],
+)
+def test_damaged_cifar_is_named_and_runs_nothing(content, tmp_path, capsys):
+    write_cifar(tmp_path / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    (tmp_path / "cifar-10-batches-py" / "data_batch_3").write_bytes(content)
+    with pytest.raises(DataError, match="data_batch_3: .*cifar-10-python.tar.gz"):
+        option("cifar10", tmp_path).load()
+    assert capsys.readouterr().out == ""
+
+
+def test_mnist16_averages_the_middle(tmp_path):
+    write_idx(tmp_path / "MNIST" / "raw")
+    images = np.zeros((TRAIN, 28, 28), np.uint8)
+    images[:, 2:26, 2:14] = 200  # the left half of what is kept
+    images[:, :2] = 255  # outside
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(idx(images))
+    pixels = option("mnist16", tmp_path).load().train.images[0, 0]
+    assert pixels.shape == (16, 16) and (pixels[:, :7] == 200).all() and (pixels[:, 9:] == 0).all()
+    settings = {"validation": 0, "split_seed": 0, "mean": [0.0], "std": [1.0]}
+    settings["augmentation"] = {"crop_padding": 0, "flip": False, "cutout": 0}
+    whole_size = mnist16(str(tmp_path), crop=28, size=28, **settings).load().train.images[:, 0]
+    assert np.array_equal(whole_size.numpy(), images)
+    with pytest.raises(ValueError, match="crop=29"):
+        mnist16(str(tmp_path), crop=29, size=16, **settings)
+
+
+def test_digits_are_split_by_class_with_the_seed():
+    data = option("digits", "/nonexistent").load()
+    assert len(data.train) + len(data.test) == 1797
+    assert data.train.images.max() == data.test.images.max() == 255
+    for label in range(10):
+        tests, trains = (data.test.labels == label).sum(), (data.train.labels == label).sum()
+        assert abs(tests / (tests + trains) - 0.2) < 0.004
+    assert sorted(data.train.index.tolist() + (data.test.index - TEST_OFFSET).tolist()) == list(range(1797))
+    other = option("digits", "/nonexistent", split_seed=1).load()
+    assert not torch.equal(other.test.index, data.test.index)
+
+
+def test_a_share_leaves_something_on_both_sides():
+    labels = torch.tensor([0, 0, 0, 1, 1])
+    for share in (0.001, 0.999):
+        chosen = drawn_per_class(labels, share, seed=0)
+        assert [0 < (chosen & (labels == label)).sum() < (labels == label).sum() for label in (0, 1)] == [True, True]
+
+
+# Verify and prepare
+
+
+def test_verify_knows_the_published_hashes(small):
+    for name in ("cifar10", "cifar100"):
+        with pytest.raises(DataError, match="MD5"):
+            option(name, small).verify()
+        with pytest.raises(DataError, match="missing"):
+            option(name, small / "train").verify()
+    assert "0 .gz" in option("mnist", small).verify()  # nothing was published about unpacked files
+
+
+def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
+    folder = tmp_path / "MNIST" / "raw"
+    write_idx(folder, packed=True)
+    with pytest.raises(DataError, match="MD5"):
+        option("mnist", tmp_path).verify()
+    md5s = [(path.name, torchvision.datasets.utils.calculate_md5(path)) for path in sorted(folder.iterdir())]
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5s)
+    assert "MD5 of 4" in option("mnist", tmp_path).verify()
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(TEST, np.uint8)))
+    with pytest.raises(DataError, match="it is not what t10k-labels-idx1-ubyte.gz contains"):
+        option("mnist", tmp_path).verify()
+
+
+@pytest.mark.parametrize("name", sorted(ARCHIVES))
+def test_prepare_downloads_only_what_is_missing(name, small, tmp_path, monkeypatch):
+    roots = []
+
+    def refused(self, root, download):
+        roots.append((root, download))
+        raise OSError("no network")
+
+    monkeypatch.setattr(getattr(torchvision.datasets, ARCHIVES[name]), "__init__", refused)
+    assert option(name, small).prepare().startswith("ready") and roots == []
+    with pytest.raises(DataError, match=ARCHIVES[name]):
+        option(name, tmp_path).prepare()
+    assert roots == [(tmp_path, True)]
+
+
+# Image folders
+
+
+def test_folder_classes_are_sorted_and_images_squared(tmp_path):
+    write_folder(tmp_path, test="val")
+    dataset = option("image_folder", tmp_path, size=16)
+    data = dataset.load()
+    assert dataset.classes == 2 and data.test.labels.tolist() == [0] * 10 + [1] * 10
+    assert data.train.images[0, :, 5, 5].tolist() == [100, 0, 0]  # a PNG cat
+    assert data.train.images[15, :, 5, 5].tolist() == [200, 0, 0]
+    assert option("image_folder", tmp_path.parent, folder=tmp_path.name, size=16).status() == "ready"
+    assert "30 training and 20 test" in dataset.verify()
+
+
+def test_folder_keeps_the_middle(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part / "only").mkdir(parents=True)
+        image = np.zeros((4, 8, 3), np.uint8)
+        image[:, 2:6] = 255
+        Image.fromarray(image).save(tmp_path / part / "only" / "wide.png")
+    assert (option("image_folder", tmp_path, size=4).load().train.images == 255).all()
+    assert option("image_folder", tmp_path, size=7).load().train.images.shape == (1, 3, 7, 7)
+
+
+def decoded(monkeypatch):
+    """Names of files as they are decoded."""
+    names, original = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda path: names.append(Path(path).name) or original(path))
+    return names
+
+
+def test_folder_cache_is_built_again_after_any_change(tmp_path, monkeypatch):
+    write_folder(tmp_path)
+    names = decoded(monkeypatch)
+    first = option("image_folder", tmp_path, size=8).load()
+    assert len(names) == TRAIN + TEST
+    again = option("image_folder", tmp_path, size=8).load()
+    assert len(names) == TRAIN + TEST and torch.equal(again.train.images, first.train.images)
+    Image.new("RGB", (9, 9), (7, 7, 7)).save(tmp_path / "train" / "cat" / "zz.png")
+    assert len(option("image_folder", tmp_path, size=8).load().train) == TRAIN + 1
+    os.utime(tmp_path / "test" / "owl" / "00.png", (1, 1))
+    for changes in ({"size": 8}, {"size": 9}):
+        names.clear()
+        option("image_folder", tmp_path, **changes).load()
+        assert len(names) == TRAIN + TEST + 1
+    assert sorted(path.name for path in (tmp_path / ".cache").iterdir()) == ["size8.npz", "size9.npz"]
+
+
+def test_half_written_cache_is_ignored(tmp_path, monkeypatch):
+    write_folder(tmp_path)
+    first = option("image_folder", tmp_path, size=8).load()
+    kept = tmp_path / ".cache" / "size8.npz"
+    content = kept.read_bytes()
+    names = decoded(monkeypatch)
+    for damaged in (content[: len(content) // 2], b"", content[:2000] + b"\xff" * 50 + content[2050:]):
+        names.clear()
+        kept.write_bytes(damaged)
+        assert torch.equal(option("image_folder", tmp_path, size=8).load().train.images, first.train.images)
+        assert len(names) == TRAIN + TEST and len(kept.read_bytes()) == len(content)
+
+
+def test_interrupted_writing_leaves_the_old_cache(tmp_path, monkeypatch):
+    path = tmp_path / "kept.npz"
+    cache.cached(path, "a", lambda: {"x": np.arange(3)})
+    before = path.read_bytes()
+
+    def interrupted(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache.np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.cached(path, "b", lambda: {"x": np.arange(4)})
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, caplog):
+    (tmp_path / "file").write_text("where the folder should be")
+    arrays = cache.cached(tmp_path / "file" / "kept.npz", "a", lambda: {"x": np.arange(3)})
+    assert arrays["x"].tolist() == [0, 1, 2] and "kept.npz could not be written" in caplog.text
+
+
+def test_damaged_or_misplaced_images_are_named(tmp_path):
+    write_folder(tmp_path)
+    path = tmp_path / "train" / "owl" / "03.webp"
+    whole_image = path.read_bytes()
+    path.write_bytes(whole_image[: len(whole_image) // 2])
+    with pytest.raises(DataError, match=r"owl/03.webp: unreadable"):
+        option("image_folder", tmp_path, size=8).load()
+    path.write_bytes(whole_image)
+    (tmp_path / "test" / "dog").mkdir()
+    with pytest.raises(DataError, match=r"test/dog: there is no such class in train"):
+        option("image_folder", tmp_path, size=8).load()
+    (tmp_path / "empty" / "train").mkdir(parents=True)
+    with pytest.raises(DataError, match="no folder of a class"):
+        option("image_folder", tmp_path / "empty").load()
+    (tmp_path / "empty" / "train" / "cat").mkdir()
+    (tmp_path / "empty" / "test" / "cat").mkdir(parents=True)
+    with pytest.raises(DataError, match="no image in it"):
+        option("image_folder", tmp_path / "empty").load()
+
+
+# Batches
+
+FULL = Augmentation(crop_padding=2, flip=True, cutout=3)
+
+
+def test_same_epoch_same_batches_and_another_epoch_another_order():
+    split = synthetic(40)
+    first, again, other = (list(batches(split, 8, FULL).epoch(number, shuffle=True)) for number in (1, 1, 2))
+    assert all(torch.equal(a, b) for one, two in zip(first, again, strict=True) for a, b in zip(one, two, strict=True))
+    labels = [torch.cat([batch.labels for batch in epoch]) for epoch in (first, other)]
+    assert not torch.equal(*labels) and torch.equal(labels[0].sort().values, labels[1].sort().values)
+    reseeded = torch.cat([batch.labels for batch in batches(split, 8, FULL, seed=4).epoch(1, shuffle=True)])
+    assert not torch.equal(labels[0], reseeded)
+
+
+def test_batch_size_and_neighbours_change_no_sample():
+    split = synthetic(40)
+    reference = whole(batches(split, 40, FULL).epoch(1, shuffle=True))
+    for batch_size in (1, 7, 64):
+        assert all(torch.equal(*pair) for pair in zip(reference, whole(batches(split, batch_size, FULL).epoch(1, True)), strict=True))
+    half = split.at(torch.arange(20, 40).flip(0))
+    chosen = torch.isin(reference[2], sample_keys(3, 1, half.index))
+    assert all(torch.equal(a[chosen], b) for a, b in zip(reference, whole(batches(half, 20, FULL).epoch(1, True)), strict=True))
+
+
+def test_order_covers_every_sample_and_is_no_simple_shift():
+    split = synthetic(1000, channels=1, side=1)
+    by_key = dict(zip(sample_keys(3, 1, split.index).tolist(), range(1000), strict=True))
+    places = [by_key[key] for batch in batches(split, 32).epoch(1, True) for key in batch.keys.tolist()]
+    assert sorted(places) == list(range(1000))
+    assert abs(np.corrcoef(places, range(1000))[0, 1]) < 0.1
+    assert places != torch.tensor(list(by_key)).argsort().tolist()  # keys of a batch are not neighbours
+
+
+def test_evaluation_is_natural_complete_and_the_same_in_every_epoch():
+    split = synthetic(17)
+    passes = [list(batches(split, 8, FULL).epoch(number, shuffle=False)) for number in (0, 5)]
+    assert [len(batch.labels) for batch in passes[0]] == [8, 8, 1]
+    for epoch in passes:
+        images, labels, keys = (torch.cat(parts) for parts in zip(*epoch, strict=True))
+        assert torch.equal(images, split.images / 255) and torch.equal(labels, split.labels)
+        assert torch.equal(keys, sample_keys(3, 0, split.index))
+
+
+def test_a_sample_is_random_plain_and_always_the_same():
+    split = synthetic(40)
+    first, again = (batches(split, 8, FULL).sample(10) for _ in range(2))
+    assert torch.equal(first.images, again.images) and len(set(first.keys.tolist())) == 10
+    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.images / 255)}
+    chosen = [plain[tuple(image.flatten().tolist())] for image in first.images]
+    assert chosen != list(range(10)) and torch.equal(first.labels, split.labels[chosen])
+    assert len(batches(split, 8).sample(1000).labels) == 40
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "sizes"),
+    [(17, 8, [8, 8]), (18, 8, [8, 8, 2]), (16, 8, [8, 8]), (3, 1, [1, 1, 1]), (1, 8, [1]), (5, 8, [5])],
+)
+def test_a_training_epoch_ends_without_a_single_sample(samples, batch_size, sizes):
+    loader = batches(synthetic(samples), batch_size)
+    assert [len(batch.labels) for batch in loader.epoch(0, shuffle=True)] == sizes and len(loader) == len(sizes)
+
+
+def test_normalisation_by_hand():
+    split = Split(torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1), torch.tensor([0]), torch.tensor([0]))
+    (batch,) = Batches(split, 4, [0.5, 0.1, 0.0], [0.25, 0.5, 1.0], NONE, "cpu", 0).epoch(0, shuffle=False)
+    torch.testing.assert_close(batch.images.flatten(), torch.tensor([-2.0, 0.2, 1.0]))
+    assert batch.images.dtype == torch.float32 and split.images.tolist() == [[[[0]], [[51]], [[255]]]]
+
+
+# Augmentation
+
+
+def keys_of(count):
+    return sample_keys(0, 0, torch.arange(count))
+
+
+def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
+    split = synthetic(400, side=6)
+    y = Augmentation(crop_padding=2, flip=False, cutout=0)(split.images, keys_of(400))
+    padded = torch.nn.functional.pad(split.images, (2, 2, 2, 2))
+    seen = set()
+    for i in range(400):
+        offsets = [(t, u) for t in range(5) for u in range(5) if torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6])]
+        assert len(offsets) == 1  # no pixel of `synthetic` is black, so one offset explains the crop
+        seen.add(offsets[0])
+    assert len(seen) == 25
+
+
+def test_flip_mirrors_half_of_the_samples():
+    x = synthetic(1000, side=5).images
+    y = Augmentation(crop_padding=0, flip=True, cutout=0)(x, keys_of(1000))
+    flipped = torch.tensor([torch.equal(a, b.flip(-1)) for a, b in zip(y, x, strict=True)])
+    kept = torch.tensor([torch.equal(a, b) for a, b in zip(y, x, strict=True)])
+    assert (flipped ^ kept).all() and abs(flipped.float().mean() - 0.5) < 0.06
+
+
+@pytest.mark.parametrize("side", [1, 4, 5])
+def test_cutout_blackens_one_square(side):
+    y = Augmentation(crop_padding=0, flip=False, cutout=side)(synthetic(500, side=9).images, keys_of(500))
+    black = y == 0
+    assert (black == black[:, :1]).all()  # the same in all channels
+    rows, columns = black[:, 0].any(2).sum(1), black[:, 0].any(1).sum(1)
+    assert torch.equal(rows * columns, black[:, 0].flatten(1).sum(1))  # a rectangle
+    assert rows.max() == columns.max() == side and rows.min() == max(1, side - side // 2 if side % 2 else side // 2)
+    assert black[:, 0].any(0).all()  # every place is reached
+
+
+def test_crop_and_flip_and_cutout_are_drawn_apart():
+    x = synthetic(64, side=8).images
+    crop = Augmentation(crop_padding=2, flip=False, cutout=0)(x, keys_of(64))
+    both = Augmentation(crop_padding=2, flip=True, cutout=0)(x, keys_of(64))
+    assert all(torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True))
+    everything = Augmentation(crop_padding=2, flip=True, cutout=3)(x, keys_of(64))
+    assert ((everything == both) | (everything == 0)).all() and not torch.equal(everything, both)
+
+
+def test_draws_do_not_depend_on_each_other():
+    lines = torch.arange(1, 10, dtype=torch.uint8)
+    x = torch.stack([lines[:, None].expand(9, 9), lines.expand(9, 9)]).repeat(2000, 1, 1, 1)  # rows and columns, numbered
+    crop, flip, cut = (Augmentation(*each)(x, keys_of(2000)) for each in ((2, False, 0), (0, True, 0), (0, False, 1)))
+    spot = (cut[:, 0] == 0).flatten(1).int().argmax(1)
+    draws = torch.stack([crop[:, 0, 4, 4], crop[:, 1, 4, 4], flip[:, 1, 0, 0], spot // 9, spot % 9]).double()
+    assert (torch.corrcoef(draws) - torch.eye(5)).abs().max() < 0.09  # four standard deviations
+
+
+def test_augmentation_takes_floating_point_images_and_leaves_its_input():
+    x = synthetic(32).images
+    before = x.clone()
+    y = FULL(x, keys_of(32))
+    assert torch.equal(FULL(x.float() / 255, keys_of(32)), y.float() / 255)
+    assert torch.equal(x, before) and NONE(x, keys_of(32)) is x
+
+
+# The real sets
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "train", "test", "mean"),
+    [
+        ("mnist", 60_000, 10_000, [0.1307]),
+        ("mnist16", 60_000, 10_000, None),
+        ("fashion_mnist", 60_000, 10_000, [0.2860]),
+        ("cifar10", 50_000, 10_000, [0.4914, 0.4822, 0.4465]),
+        ("cifar100", 50_000, 10_000, [0.5071, 0.4865, 0.4409]),
+    ],
+)
+def test_real_sets(name, train, test, mean):
+    if "SNNEXP_DATA" not in os.environ:
+        pytest.skip("SNNEXP_DATA does not name the folder of the real data sets")
+    dataset = option(name, os.environ["SNNEXP_DATA"])
+    if dataset.status() != "ready":
+        pytest.skip(f"{name}: {dataset.status()}")
+    dataset.verify()
+    data = dataset.load()
+    assert (len(data.train), len(data.test)) == (train, test)
+    assert data.train.labels.bincount().min() > 0.8 * train / data.classes
+    if mean:
+        measured = data.train.images.float().mean((0, 2, 3)) / 255
+        torch.testing.assert_close(measured, torch.tensor(mean), atol=2e-4, rtol=0)

@@ -1,0 +1,296 @@
+"""What every encoder keeps to, and the equations of each."""
+
+import math
+
+import pytest
+import torch
+
+from snnexp.cell import is_static, streaming
+from snnexp.encoders.base import Encoder
+from snnexp.encoders.dct_basis import basis, zigzag
+from snnexp.noise import sample_keys
+from tests.options import build_option, options
+
+ENCODERS = options("encoder")
+KEYS = sample_keys(1, 0, torch.arange(5))
+STEPS = range(20)
+
+
+def pictures(shape: tuple[int, ...] = (5, 3, 9, 8), low: float = 0.0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    return (low + (1 - low) * noise).to(dtype)
+
+
+def encoder(name: str, images: torch.Tensor, **changes) -> Encoder:
+    built = build_option("encoder", name, changes)
+    if hasattr(built, "calibrate"):
+        built.calibrate(images)
+    return built
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 8)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_output_has_the_announced_shape_and_the_dtype_of_the_images(name, shape, dtype):
+    images = pictures((5, *shape), dtype=dtype)
+    built = encoder(name, images)
+    output, analog = built(images, STEPS, KEYS), built.analog(images)
+    assert output.shape == (20, 5, *built.shape(shape)) and output.dtype == dtype
+    assert analog.shape == (1, 5, *built.shape(shape)) and analog.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("cuts", [(0, 20), (0, 1, 2, 20), (0, 7, 16, 20)])
+def test_chunks_give_what_the_whole_gives(name, cuts):
+    images = pictures(low=-1.0)
+    built = encoder(name, images)
+    with streaming(built):
+        chunks = [built(images, range(start, stop), KEYS) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+    assert torch.equal(torch.cat(chunks), built(images, STEPS, KEYS))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_output_does_not_depend_on_the_rest_of_the_batch(name):
+    images = pictures(low=-1.0)
+    built = encoder(name, images)
+    whole, order = built(images, STEPS, KEYS), torch.tensor([3, 0, 4])
+    assert torch.equal(built(images[order], STEPS, KEYS[order]), whole[:, order])
+    assert torch.equal(built(images[2:3], STEPS, KEYS[2:3]), whole[:, 2:3])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_spiking_and_signed_tell_the_truth(name):
+    images = pictures(low=-1.0)
+    built = encoder(name, images)
+    values = set(built(images, STEPS, KEYS).unique().tolist())
+    assert built.spiking == (values <= {-1.0, 0.0, 1.0})
+    assert built.signed == any(value < 0 for value in values)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_global_randomness_is_not_touched(name):
+    images, state = pictures(), torch.get_rng_state()
+    encoder(name, images)(images, STEPS, KEYS)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "dct"])
+def test_the_analog_form_sees_the_image(name):
+    images = pictures()
+    assert torch.equal(encoder(name, images).analog(images), images[None])
+
+
+def test_direct_repeats_the_image_without_a_copy():
+    images = pictures(low=-2.0)
+    output = encoder("direct", images)(images, range(3, 9), KEYS)
+    assert is_static(output) and output.data_ptr() == images.data_ptr()
+    assert torch.equal(output, images.repeat(6, 1, 1, 1, 1))
+
+
+@pytest.mark.parametrize(("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 1.0), (False, 0.5)])
+def test_poisson_fires_with_the_probability_of_the_pixel(signed, scale):
+    values = torch.tensor([-1.5, -1.0, -0.4, 0.0, 0.1, 0.7, 1.0])
+    images = values.repeat(50, 1, 8, 1)
+    spikes = encoder("poisson", images, signed=signed, rate_scale=scale)(images, range(40), sample_keys(1, 0, torch.arange(50)))
+    strength = values.abs() if signed else values.clamp(min=0)
+    probability = (strength / scale).clamp(max=1)
+    expected = probability * values.sign()
+    deviation = (probability * (1 - probability) / (40 * 50 * 8)).sqrt()
+    assert ((spikes.mean((0, 1, 2, 3)) - expected).abs() <= 5 * deviation + 1e-6).all()
+
+
+def test_poisson_draws_anew_for_every_sample_and_step():
+    images = torch.full((50, 1, 10, 10), 0.5)
+    spikes = encoder("poisson", images)(images, range(20), sample_keys(1, 0, torch.arange(50)))
+    counts = spikes.sum(0)
+    assert abs(counts.var().item() - 20 / 4) < 0.5  # binomial; steps that repeat each other would spread further
+    assert abs(spikes.mean((2, 3, 4)).var().item() - 0.25 / 100) < 0.0008  # pixels of one step
+    assert len(spikes.flatten(2).flatten(0, 1).unique(dim=0)) == 1000
+
+
+def latency(values: list[float], steps: range = range(8), **changes) -> list[float]:
+    """Step at which each of the values spikes, inf where it does not."""
+    images = torch.tensor(values).view(1, 1, 1, -1)
+    spikes = encoder("latency", images, timesteps=8, **changes)(images, steps, KEYS[:1])[:, 0, 0, 0]
+    assert (spikes.sum(0) <= 1).all()
+    return [float(train.argmax()) if train.any() else math.inf for train in spikes.T]
+
+
+def test_linear_latency_by_hand():
+    values = [1.0, 0.93, 0.92, 0.6, 0.2, 0.02, 0.0, -0.5, 1.5]  # (1 - x) 7 = 0, 0.49, 0.56, 2.8, 5.6, 6.86
+    assert latency(values, curve="linear", threshold=0.0) == [0, 0, 1, 3, 6, 7, math.inf, math.inf, 0]
+    assert latency(values, curve="linear", threshold=0.2)[4:] == [math.inf, math.inf, math.inf, math.inf, 0]
+
+
+def test_logarithmic_latency_by_hand():
+    # 4 (ln(x / (x - 0.1)) - ln(1 / 0.9)): 0, 0.470, 0.717, 2.35, 4.94, 6.7454, beyond the end, at and below the threshold
+    values = [1.0, 0.5, 0.4, 0.2, 0.135, 0.12, 0.101, 0.1, 0.05]
+    assert latency(values, curve="logarithmic", threshold=0.1, time_constant=4.0) == [0, 0, 1, 2, 5, 7, 7, math.inf, math.inf]
+
+
+@pytest.mark.parametrize("curve", ["linear", "logarithmic"])
+def test_latency_falls_with_the_value_and_spans_all_steps(curve):
+    times = latency(torch.linspace(0.1001, 1, 400).tolist(), curve=curve, threshold=0.1)
+    assert times == sorted(times, reverse=True)
+    assert min(times) == 0 and max(times) == (7 if curve == "logarithmic" else 6)
+
+
+@pytest.mark.parametrize("curve", ["linear", "logarithmic"])
+def test_latency_sends_one_spike_per_pixel_and_nothing_after_the_end(curve):
+    images = pictures()
+    spikes = encoder("latency", images, curve=curve, timesteps=8)(images, STEPS, KEYS)
+    assert torch.equal(spikes.sum(0), (images > 0.1).float())
+    assert not spikes[8:].any()
+
+
+def test_late_steps_are_told_apart_in_half_precision():
+    images = pictures(dtype=torch.bfloat16)
+    spikes = encoder("latency", images, timesteps=1000, threshold=0.0)(images, range(1000), KEYS)
+    assert torch.equal(spikes.sum(0), (images > 0).bfloat16())
+    assert torch.equal(spikes.float().argmax(0), ((1 - images.float()) * 999).round().long())
+
+
+def test_logarithmic_latency_needs_a_threshold():
+    with pytest.raises(ValueError, match="threshold > 0 or curve=linear"):
+        build_option("encoder", "latency", {"curve": "logarithmic", "threshold": 0.0})
+
+
+# [74]: order of the basis of a block of 4, row by row of the published list
+ORDER_4 = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (3, 1), (2, 2), (1, 3), (2, 3), (3, 2), (3, 3)]
+
+
+def test_zigzag_of_four_is_the_published_order_and_of_others_a_walk():
+    assert zigzag(4) == ORDER_4
+    assert zigzag(2) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    walk = zigzag(5)
+    assert len(set(walk)) == 25
+    assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(walk[:-1], walk[1:], strict=True))
+
+
+@pytest.mark.parametrize("block", [1, 2, 4, 5])
+def test_the_basis_is_orthonormal(block):
+    waves = basis(block).flatten(1)
+    assert torch.allclose(waves @ waves.T, torch.eye(block**2, dtype=torch.float64), atol=1e-12)
+
+
+def test_the_basis_of_two_by_hand():
+    expected = torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]]) / 2
+    assert torch.allclose(basis(2), expected.double(), atol=1e-12)
+
+
+@pytest.mark.parametrize(("block", "stride", "side"), [(4, 2, 32), (4, 4, 8), (4, 2, 9), (3, 1, 7), (2, 3, 6)])
+def test_dct_components_add_up_to_the_blocks_laid_side_by_side(block, stride, side):
+    images = pictures((2, 1, side, side + 1), low=-1.0, dtype=torch.float64)
+    built = build_option("encoder", "dct", {"block": block, "stride": stride})
+    laid_out = built.components(images).sum(0)
+    assert laid_out.shape[1:] == built.shape((1, side, side + 1))
+    assert torch.allclose(laid_out, built.analog(images)[0], atol=1e-12, rtol=0)
+    for row in range(laid_out.shape[2] // block):
+        for column in range(laid_out.shape[3] // block):
+            tile = laid_out[:, :, row * block : (row + 1) * block, column * block : (column + 1) * block]
+            y, x = row * stride, column * stride
+            assert torch.allclose(tile, images[:, :, y : y + block, x : x + block], atol=1e-12, rtol=0)
+
+
+def test_dct_gives_cifar_images_sixty_pixels_a_side():
+    assert build_option("encoder", "dct").shape((3, 32, 32)) == (3, 60, 60)
+    assert build_option("encoder", "dct", {"stride": 4}).shape((3, 64, 64)) == (3, 64, 64)
+
+
+def test_dct_sends_each_frequency_at_its_step():
+    # A block that is one basis image has that component alone; with tiny thresholds it spikes at that step only, and nowhere else.
+    for k, wave in enumerate(basis(4)):
+        images = wave.view(1, 1, 4, 4)
+        built = build_option("encoder", "dct")
+        assert torch.allclose(built.components(images)[k, 0, 0], wave, atol=1e-12)
+        built.firing.lower.fill_(-0.01)
+        built.firing.upper.fill_(0.01)
+        spikes = built(images, range(k + 1), KEYS[:1])
+        assert not spikes[:k].any()
+        assert torch.equal(spikes[k, 0, 0], wave.sign())
+
+
+def test_dct_neuron_by_hand():
+    cell = build_option("encoder", "dct").firing
+    cell.upper.fill_(0.5)
+    cell.lower.fill_(-0.25)
+    state, trace = cell.initial(torch.ones(1, 1)), []
+    for x in (0.375, 0.25, 1.0, 0.0, -1.0, 0.0, 0.0, -0.125, 0.75):
+        spike, state = cell.step(torch.full((1, 1), x), state)
+        trace.append((spike.item(), state.item()))
+    # u before firing: .375, .625, 1.125, .625, -.875, -.625, -.375, then -.25 and .5: at a threshold, not beyond
+    assert trace == [(0, 0.375), (1, 0.125), (1, 0.625), (1, 0.125), (-1, -0.625), (-1, -0.375), (-1, -0.125), (0, -0.25), (0, 0.5)]
+
+
+def test_dct_components_repeat_after_the_last():
+    images = pictures(low=-1.0)
+    built = encoder("dct", images)
+    built.over = torch.nn.Identity()
+    output = built(images, range(40), KEYS)
+    assert torch.equal(output[16:32], output[:16]) and torch.equal(output[32:], output[:8])
+    assert not torch.equal(output[8:16], output[:8])
+
+
+def test_dct_thresholds_are_percentiles_of_the_training_images():
+    images = pictures(low=-1.0)
+    built = encoder("dct", images)
+    values = built.components(images).flatten()
+    assert (values > built.firing.upper).float().mean().item() == pytest.approx(0.065, abs=0.001)
+    assert (values < built.firing.lower).float().mean().item() == pytest.approx(0.065, abs=0.001)
+    assert built.firing.upper in values and built.firing.lower in values
+    other = encoder("dct", images, percentile=100.0)
+    assert (other.firing.lower, other.firing.upper) == (values.min(), values.max())
+
+
+def test_frozen_thresholds_stay_and_travel_with_the_weights():
+    images = pictures(low=-1.0)
+    built, copy = encoder("dct", images), build_option("encoder", "dct")
+    before = built.firing.upper.clone()
+    built(3 * images, STEPS, KEYS)
+    assert built.firing.upper == before
+    copy.load_state_dict(built.state_dict(), strict=True)
+    assert torch.equal(copy(images, STEPS, KEYS), built(images, STEPS, KEYS))
+
+
+def test_thresholds_per_batch_follow_the_batch():
+    images = pictures(low=-1.0)
+    built = build_option("encoder", "dct", {"thresholds": "per_batch", "color": "none"})
+    plain = built(images, STEPS, KEYS)
+    assert torch.equal(plain, encoder("dct", images, color="none")(images, STEPS, KEYS))
+    assert torch.equal(built(4 * images, STEPS, KEYS), plain)
+    assert not torch.equal(built(images[:2], STEPS, KEYS[:2]), plain[:, :2])
+
+
+def test_frozen_thresholds_must_be_calibrated():
+    with pytest.raises(RuntimeError, match="calibrate"):
+        build_option("encoder", "dct")(pictures(), STEPS, KEYS)
+
+
+@pytest.mark.parametrize("changes", [{"percentile": 50.0}, {"percentile": 20.0}])
+def test_thresholds_without_both_signs_are_refused(changes):
+    with pytest.raises(ValueError, match="either side of 0"):
+        encoder("dct", pictures(low=-1.0), **changes)
+    with pytest.raises(ValueError, match="not blank"):
+        encoder("dct", torch.zeros(2, 1, 8, 8))
+
+
+def test_dct_colors_by_hand():
+    red_green_blue = torch.eye(3, dtype=torch.float64).view(3, 3, 1, 1).expand(3, 3, 4, 4)
+    ycbcr = build_option("encoder", "dct").components(red_green_blue).sum(0)[:, :, 0, 0]
+    half = 128 / 255
+    expected = [[0.299, half - 0.168736, half + 0.5], [0.587, half - 0.331264, half - 0.418688], [0.114, half + 0.5, half - 0.081312]]
+    assert torch.allclose(ycbcr, torch.tensor(expected, dtype=torch.float64), atol=1e-12)
+    plain = build_option("encoder", "dct", {"color": "none"}).components(red_green_blue).sum(0)
+    assert torch.allclose(plain, red_green_blue, atol=1e-12)
+    gray = pictures((2, 1, 8, 8))
+    images = encoder("dct", gray, color="none").components(gray)
+    assert torch.equal(encoder("dct", gray).components(gray), images)
+
+
+def test_dct_says_which_images_it_cannot_take():
+    built = build_option("encoder", "dct")
+    with pytest.raises(ValueError, match="1 or 3 channels, got 2"):
+        built.shape((2, 8, 8))
+    with pytest.raises(ValueError, match="3 x 8 pixels are smaller than block=4"):
+        built.shape((1, 3, 8))
+    assert build_option("encoder", "dct", {"color": "none"}).shape((2, 8, 8)) == (2, 12, 12)

@@ -1,0 +1,115 @@
+"""What every readout keeps to, and hand-computed logits of each."""
+
+import pytest
+import torch
+
+from snnexp.cell import Over, streaming
+from tests.options import build_option, options
+
+READOUTS = options("readout")
+CLASSES = 3
+
+
+def drive(readout, steps: int = 6, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Random output of the last layer: spikes for a spiking readout, currents for the others."""
+    noise = torch.randn(steps, 4, readout.features(CLASSES), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return ((noise > 0) if readout.spiking else noise).to(dtype)
+
+
+def logits(name: str, drive: list, **changes) -> list:
+    """Running logits of one sample."""
+    return Over(build_option("readout", name, changes))(torch.tensor(drive)[:, None])[:, 0].tolist()
+
+
+@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_logits_at_every_step_for_every_class(name, dtype):
+    readout = build_option("readout", name)
+    output = Over(readout)(drive(readout, dtype=dtype))
+    assert output.shape == (6, 4, CLASSES) and output.dtype == dtype
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_logits_are_running(name):
+    readout = build_option("readout", name)
+    x = drive(readout)
+    whole = Over(readout)(x)
+    for steps in range(1, 6):
+        assert torch.equal(Over(readout)(x[:steps]), whole[:steps])
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_chunks_give_what_the_whole_gives(name):
+    loop = Over(build_option("readout", name))
+    x = drive(loop.cells[0])
+    with streaming(loop):
+        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:])])
+    assert torch.equal(chunks, loop(x))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_an_ann_reads_plain_logits_at_its_only_step(name):
+    readout = build_option("readout", name)
+    x = torch.randn(1, 4, readout.features(CLASSES), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    expected = x.unflatten(-1, (CLASSES, -1)).mean(-1)
+    assert torch.allclose(Over(readout)(x), expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_every_step_gets_its_gradient(name):
+    readout = build_option("readout", name)
+    x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
+    Over(readout)(x)[-1].sum().backward()
+    share = 1 / 4 / (readout.features(CLASSES) / CLASSES)
+    assert torch.allclose(x.grad, torch.full_like(x, share))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_half_precision_drive_is_tallied_in_float32(name):
+    readout = build_option("readout", name)
+    x = torch.ones(1, readout.features(CLASSES), dtype=torch.bfloat16)
+    state = readout.initial(x)
+    for _ in range(300):  # bfloat16 cannot count beyond 256
+        output, state = readout.step(x, state)
+    assert output.dtype == torch.float32 and torch.allclose(output, torch.ones(1, CLASSES))
+
+
+def test_rate_by_hand():
+    assert logits("rate", [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]) == [
+        [1, 0],
+        [1, 0.5],
+        [pytest.approx(2 / 3), pytest.approx(1 / 3)],
+        [0.75, 0.5],
+    ]
+
+
+def test_voting_by_hand():
+    spikes = [[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]]  # neurons 0 and 1 vote for class 0, neurons 2 and 3 for class 1
+    assert logits("voting", spikes, voters=2) == [[0.5, 0], [0.75, 0.25]]
+    assert logits("voting", spikes, voters=4) == [[0.25], [0.5]]
+    assert logits("voting", spikes, voters=1) == logits("rate", spikes)
+
+
+def test_votes_are_counted_in_float32():
+    readout = build_option("readout", "voting", {"voters": 257})  # bfloat16 has no 257
+    x = torch.ones(1, 257, dtype=torch.bfloat16)
+    assert readout.step(x, readout.initial(x))[0].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("leak", "average", "expected"),
+    [(1.0, False, [2, 1, 4]), (1.0, True, [2, 0.5, 4 / 3]), (0.5, False, [2, 0, 3]), (0.5, True, [2, 0, 1]), (0.0, False, [2, -1, 3])],
+)
+def test_potential_by_hand(leak, average, expected):
+    output = logits("potential", [[2.0], [-1.0], [3.0]], leak=leak, average=average)
+    assert [row[0] for row in output] == pytest.approx(expected)
+
+
+def test_width_and_kind_of_the_output_layer():
+    assert {name: build_option("readout", name).features(10) for name in ("rate", "potential")} == {"rate": 10, "potential": 10}
+    assert build_option("readout", "voting", {"voters": 7}).features(10) == 70
+    assert {name: build_option("readout", name).spiking for name in ("rate", "potential", "voting")} == {
+        "rate": True,
+        "potential": False,
+        "voting": True,
+    }

@@ -1,0 +1,28 @@
+"""The options of each config group, for tests parametrised over the YAML folder."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from snnexp.build import component
+
+CONF = Path(__file__).parents[1] / "conf"
+ROOT = {"timesteps": 8, "seed": 1, "epochs": 2, "batch_size": 16, "data_dir": "/nonexistent"}
+
+
+def options(group: str) -> list[str]:
+    """Names of the options of `group`."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def settings(group: str, option: str, **changes: Any) -> dict[str, Any]:
+    """The YAML of one option as plain values, interpolations resolved against a small root, with `changes` applied."""
+    node = OmegaConf.load(CONF / group / f"{option}.yaml")
+    root = OmegaConf.create({**ROOT, "neuron": {"threshold": 1.0}, group: node})
+    return {**OmegaConf.to_container(root, resolve=True)[group], **changes}
+
+
+def build_option(group: str, option: str, changes: dict[str, Any] | None = None, **provided: Any) -> Any:
+    """The component of one option, with `changes` to its settings and what the build would hand over."""
+    return component(settings(group, option, **(changes or {})), **provided)
