@@ -40,7 +40,8 @@ class Cell(nn.Module, abc.ABC):
 
 def at_rest(x: Float[Tensor, "B *n"], value: float | Tensor = 0.0) -> Float[Tensor, "B *n"]:
     """A state shaped like `x` and filled with `value`, in float32 at least: half precision cannot integrate small currents."""
-    return torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32)) + value
+    state = torch.empty_like(x, dtype=torch.promote_types(x.dtype, torch.float32))
+    return state.copy_(value) if isinstance(value, Tensor) else state.fill_(value)
 
 
 def is_static(x: Float[Tensor, "T B *n"]) -> bool:

@@ -117,7 +117,8 @@ def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator
     accepted = inspect.signature(target).parameters.items()
     parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
     for key in node.keys() - parameters.keys() - {"_target_"}:
-        yield f"{path}.{key}: {target.__name__} takes no such argument{_nearest(key, parameters)}"
+        leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
+        yield f"{path}.{key}: {target.__name__} takes no such argument{_nearest(key, parameters)}{leftover}"
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
             yield f"{path}.{key}: {target.__name__} needs it and the option does not set it"

@@ -141,7 +141,7 @@ def fan_out(connection: Connection, x: Tensor) -> Tensor:
         plane = torch.ones_like(x[:, :1], dtype=torch.float64, requires_grad=True)
         reached = plane
         for module in () if isinstance(connection.before, nn.Identity) else connection.before:
-            reached = functional.avg_pool2d(reached, module.kernel_size, module.stride, module.padding, divisor_override=1)
+            reached = functional.avg_pool2d(reached, module.window, divisor_override=1)
         kernel = torch.ones(1, 1, *layer.kernel_size, dtype=torch.float64, device=x.device)
         reached = functional.conv2d(reached, kernel, None, layer.stride, layer.padding, layer.dilation)
         (count,) = torch.autograd.grad(reached.sum(), plane)

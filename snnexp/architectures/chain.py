@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from snnexp.architectures.tokens import Convolution, Drop, Layer, Linear, Pool
+from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
@@ -71,7 +72,7 @@ class Chain:
         window = (layer.window, layer.window) if layer.window else self.size
         self._resize(layer, window, stride=None, padding=0)
         if layer.kind == "average":
-            self.waiting.append(nn.AvgPool2d(window))
+            self.waiting.append(AveragePool(window))
         else:
             self._append("pool", PerStep(*self._take(), nn.MaxPool2d(window)))
 

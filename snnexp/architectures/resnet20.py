@@ -8,6 +8,7 @@ from torch import nn
 
 from snnexp.architectures.initialization import Initialization, initialise
 from snnexp.architectures.subsample import Subsample
+from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection, Sum
 from snnexp.layers.per_step import PerStep
 from snnexp.limits import Count, Positive
@@ -84,4 +85,4 @@ def _connect(norm: Callable, draw: Callable, inputs: int, outputs: int, kernel: 
 def _output(draw: Callable, shape: tuple[int, int, int], widths: list[int], features: int, bias: bool) -> Connection:
     halvings = 2 ** (len(widths) - 1)
     whole_map = tuple(-(-extent // halvings) for extent in shape[1:])
-    return Connection(draw(nn.Linear(widths[-1], features, bias=bias)), nn.Identity(), before=(nn.AvgPool2d(whole_map), nn.Flatten()))
+    return Connection(draw(nn.Linear(widths[-1], features, bias=bias)), nn.Identity(), before=(AveragePool(whole_map), nn.Flatten()))

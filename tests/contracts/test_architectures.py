@@ -185,7 +185,7 @@ def test_every_weight_gets_a_gradient(name):
 def test_average_pools_belong_to_the_next_weights_and_max_pools_do_not():
     body = build("cnn", {"layers": ["4C3", "AP2", "4C3", "MP2", "FC5", "D0.5"]}, shape=(1, 8, 8))
     assert list(dict(body.named_children())) == ["convolution1", "convolution2", "pool1", "linear1", "dropout1", "output"]
-    assert [type(module) for module in body.convolution2.connection.before] == [nn.AvgPool2d]
+    assert [type(module) for module in body.convolution2.connection.before] == [AveragePool]
     assert [type(module) for module in body.pool1] == [nn.MaxPool2d]
     assert [type(module) for module in body.linear1.connection.before] == [nn.Flatten]
     assert isinstance(body.output.before, nn.Identity)
