@@ -122,6 +122,12 @@ def transfer(source: Network, target: Network) -> None:
         theirs[name].load_state_dict(connection.state_dict(), strict=True)
 
 
+def set_lean(network: nn.Module, lean: bool) -> None:
+    """Whether training keeps as little as it can for the backward pass (bits for spikes, no normalised currents) at some time."""
+    for connection in connections(network).values():
+        connection.lean = lean
+
+
 def fold_norms(network: nn.Module) -> None:
     """Folds every norm of the network into its weights, in place."""
     for connection in connections(network).values():

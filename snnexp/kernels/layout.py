@@ -7,7 +7,7 @@ from torch import Tensor
 
 def rows(x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *n"]:
     """`x` itself where each timestep is dense and the timesteps follow one another or are all the same (stride 0), else a copy."""
-    if not _dense(x.shape[1:], x.stride()[1:]):
+    if not dense(x.shape[1:], x.stride()[1:]):
         return x.contiguous()
     if x.shape[0] == 1 or x.stride(0) in (0, x[0].numel()):
         return x
@@ -31,7 +31,8 @@ def arranged(tensor: Float[Tensor, "*n"], by: tuple[int, ...]) -> Float[Tensor, 
     return tensor.new_empty_strided(tensor.shape, by).copy_(tensor)
 
 
-def _dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+def dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether a tensor of this shape and these strides fills its storage, in any order."""
     expected = 1
     for stride, size in sorted((stride, size) for size, stride in zip(shape, strides, strict=True) if size != 1):
         if stride != expected:

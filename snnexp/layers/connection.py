@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.lean import weighted
 from snnexp.layers.per_step import PerStep
 
 
@@ -27,9 +28,14 @@ class Connection(nn.Module):
         self.before = PerStep(*before) if before else nn.Identity()
         self.weights = PerStep(weights)
         self.norm = norm
+        self.lean = False  # see layers/lean.py
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
-        return self.norm(self.weights(self.before(x)))
+        return self.norm(self.raw(x))
+
+    def raw(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        """The current before the norm."""
+        return weighted(self.before, self.weights, x) if self.lean else self.weights(self.before(x))
 
     @property
     def layer(self) -> nn.Conv2d | nn.Linear:

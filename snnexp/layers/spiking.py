@@ -4,6 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
+from snnexp.layers.connection import Connection
+from snnexp.layers.lean import fired
 
 
 class SpikingUnit(nn.Module):
@@ -21,6 +23,8 @@ class SpikingUnit(nn.Module):
         self.cells = Over(synapse, neuron)
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        if isinstance(self.connection, Connection) and self.connection.lean:
+            return fired(self.connection.norm, self.cells, self.connection.raw(x))
         return self.cells(self.connection(x))
 
     @property

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from snnexp.layers.per_step import PerStep
 from snnexp.limits import Fraction, Positive
@@ -31,6 +32,12 @@ class Batch(nn.Module):
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)
+
+    def again(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
+        """What `forward` gave for `x` while training, to the last bit; leaves the running statistics alone."""
+        norm = self.normalise[0]
+        y = functional.batch_norm(x.flatten(0, 1), None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
+        return y.unflatten(0, x.shape[:2])
 
     def affine(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
         """Scale and shift per channel of the map that evaluation applies."""

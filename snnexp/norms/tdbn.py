@@ -35,6 +35,12 @@ class TdBN(nn.Module):
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)
 
+    def again(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
+        """What `forward` gave for `x` while training, to the last bit; leaves the running statistics alone."""
+        norm = self.normalise[0]
+        y = F.batch_norm(x.flatten(0, 1), None, None, norm.gain * norm.weight, norm.bias, training=True, eps=norm.epsilon)
+        return y.unflatten(0, x.shape[:2])
+
     def affine(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
         """Scale and shift per channel of the map that evaluation applies."""
         norm = self.normalise[0]

@@ -1,0 +1,36 @@
+"""Training in time segments: the gradients of the whole sequence from the memory of a part."""
+
+import pytest
+import torch
+
+from snnexp.segments import number_of_segments, segmented
+from tests.test_lean import blueprint, saved_bytes
+
+
+@pytest.mark.parametrize("segments", [2, 3, 5])
+def test_segments_give_the_gradients_of_the_whole(segments):
+    network = blueprint("none", {"threshold": 0.3, "detach_reset": False}, ["8C3", "AP2", "D0.5", "FC16"]).spiking()
+    images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
+    torch.manual_seed(3)
+    whole = network(images, range(10), keys)
+    expected = torch.autograd.grad(whole[-1].square().sum(), list(network.parameters()))
+    torch.manual_seed(3)
+    parts = segmented(network, images, range(10), keys, segments)
+    grads = torch.autograd.grad(parts[-1].square().sum(), list(network.parameters()))
+    torch.testing.assert_close(parts, whole)
+    for grad, wanted in zip(grads, expected, strict=True):
+        torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-6)
+    assert all(loop.states is None for loop in network.modules() if hasattr(loop, "states"))
+
+
+def test_segments_keep_a_fraction():
+    network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking()
+    images, keys = torch.rand(2, 2, 12, 12), torch.arange(2)
+    whole = saved_bytes(network, lambda: network(images, range(64), keys))
+    parts = saved_bytes(network, lambda: segmented(network, images, range(64), keys, 8))
+    assert parts < 0.2 * whole
+
+
+def test_auto_is_the_square_root_from_sixteen_on():
+    assert [number_of_segments("auto", timesteps) for timesteps in (1, 4, 15, 16, 17, 36, 100)] == [1, 1, 1, 4, 5, 6, 10]
+    assert number_of_segments(7, 4) == 4
