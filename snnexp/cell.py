@@ -80,7 +80,9 @@ class Over(nn.Module):
         if cell.memoryless and is_static(x):
             return cell.step(x[0], cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
         state = cell.initial(x[0]) if self.states is None or self.states[place] is None else self.states[place]
-        parameters = cell.scan_parameters() if isinstance(cell, Scannable) else None
+        # A compiler that traces the loop sees through it; the kernel's pointers it would not.
+        fused = isinstance(cell, Scannable) and not torch.compiler.is_compiling()
+        parameters = cell.scan_parameters() if fused else None
         y, state = _stepwise(cell, x, state) if parameters is None else scan(x, state, parameters)
         if self.states is not None:
             self.states[place] = state

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from snnexp.build import GROUPS, PROVIDED, locate
 from snnexp.errors import ConfigError
-from snnexp.limits import Count, Interval, Natural, NonNegative, Positive, Probability
+from snnexp.limits import Count, Fraction, Interval, Natural, NonNegative, Positive, Probability
 from snnexp.rules import RULES
 
 OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
@@ -17,11 +17,18 @@ SCHEDULES = ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR")
 ALLOWED = frozenset(OPTIMIZERS) | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
 """The classes outside this package that a `_target_` may name."""
 
+KINDS = "architectures datasets encoders losses neurons norms readouts stages surrogates synapses track".split()
+FAMILIES = tuple(f"snnexp.{kind}." for kind in KINDS)
+"""The packages in which components live; other functions of this package would do more than build something."""
+
 ROOT: dict[str, Any] = {
     "timesteps": Count,
     "seed": Natural,
     "device": str,
     "precision": Literal["float32", "bfloat16"],
+    "compile": bool,
+    "memory": Literal["default", "lean"],
+    "time_segments": Count | Literal["auto"],
     "epochs": Natural,
     "batch_size": Count,
     "selection": Literal["last", "best_validation", "best_test"],
@@ -33,10 +40,16 @@ EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Co
 REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None}
 TORCH: dict[str, Any] = {
     "lr": Positive,
+    "betas": list[Probability],
+    "eps": Positive,
     "weight_decay": NonNegative,
     "momentum": Probability,
+    "nesterov": bool,
+    "amsgrad": bool,
     "T_max": Count,
     "step_size": Count,
+    "milestones": list[Count],
+    "factor": Fraction,
     "total_iters": Natural,
     "gamma": Positive,
     "eta_min": NonNegative,
@@ -82,9 +95,9 @@ def _stages(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key in node.keys() - known.keys():
+    for key in (key for key in node if key not in known):
         yield f"{prefix}{key}: no such key{_nearest(key, known)}"
-    for key in known.keys() - node.keys():
+    for key in (key for key in known if key not in node):
         yield f"{prefix}{key}: missing"
 
 
@@ -101,14 +114,17 @@ def _component(node: Any, path: str) -> Iterator[str]:
     except (ImportError, AttributeError) as error:
         yield f"{path}._target_: cannot load {node['_target_']!r}: {error}"
         return
+    if node["_target_"] not in ALLOWED and getattr(target, "__module__", None) != node["_target_"].rpartition(".")[0]:
+        yield f"{path}._target_: {node['_target_']!r} is not defined there; name the module that defines it"
+        return
     yield from _arguments(node, target, path)
 
 
 def refused(target: str) -> str | None:
     """Why a `_target_` may not be loaded, or None; nothing is imported to find out."""
-    if target.startswith("snnexp.") or target in ALLOWED:
+    if target.startswith(FAMILIES) or target in ALLOWED:
         return None
-    return f"{target!r} is not allowed; a component is a class of snnexp, or one of {', '.join(sorted(ALLOWED))}"
+    return f"{target!r} is not allowed; a component lives in snnexp.({'|'.join(KINDS)}), or is one of {', '.join(sorted(ALLOWED))}"
 
 
 def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator[str]:
@@ -116,7 +132,7 @@ def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator
     starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     accepted = inspect.signature(target).parameters.items()
     parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
-    for key in node.keys() - parameters.keys() - {"_target_"}:
+    for key in (key for key in node if key not in parameters and key != "_target_"):
         leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
         yield f"{path}.{key}: {target.__name__} takes no such argument{_nearest(key, parameters)}{leftover}"
     for key, parameter in parameters.items():
@@ -180,6 +196,6 @@ def _words(hint: Any) -> str:
     )
 
 
-def _nearest(key: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(key, known, 1)
+def _nearest(key: Any, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(str(key), known, 1)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"

@@ -5,5 +5,9 @@ class ConfigError(Exception):
     """The configuration cannot be run; the message says everything that is wrong with it. Exit code 2."""
 
 
+class OutOfMemory(Exception):
+    """Memory has run out; the message says what was asked for and what needs less. Exit code 4."""
+
+
 class NumericalError(Exception):
     """A loss or gradient is not finite. Exit code 5."""

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch, Batches
+from snnexp.distributed import summed, total
 from snnexp.network import Network, is_spiking
 from snnexp.record import Tally, recording
 
@@ -51,33 +52,47 @@ class Evaluator:
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
         started = time.perf_counter()
-        training = network.training
-        network.eval()
-        with recording(network) if count else nullcontext() as tally:
+        with _in_evaluation(network), recording(network) if count else nullcontext() as tally:
             correct, loss, images = self._pass(network, batches)
-        network.train(training)
         if tally is not None:
             tally.images = images
+            tally.gather()
         return Evaluation((correct * (100.0 / images)).tolist(), loss / images, images, time.perf_counter() - started, tally)
 
     def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int]:
-        correct, loss, images = 0, 0.0, 0
+        correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
+        loss, images = 0.0, 0
         for batch in batches.epoch(0, shuffle=False):
             with streaming(network), autocast(batch.images.device, self.precision):
                 scores = [self._scored(network, batch, steps) for steps in self._chunks(network)]
-            correct = correct + torch.cat([hits for hits, _ in scores])
+            correct += torch.cat([hits for hits, _ in scores])
             loss += float(self.loss(scores[-1][1], batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-        return correct.to(torch.float64).cpu(), loss, images
+        loss, images = summed(loss, images, device=correct.device)
+        return total(correct).cpu(), loss, int(images)
 
     def _scored(self, network: Network, batch: Batch, steps: range) -> tuple[Tensor, Tensor]:
         logits = network(batch.images, steps, batch.keys)
         return (logits.argmax(-1) == batch.labels).sum(1), logits[-1:]
 
+    def _length(self, network: Network) -> int:
+        return self.timesteps if is_spiking(network) else 1
+
     def _chunks(self, network: Network) -> Iterator[range]:
-        timesteps = self.timesteps if is_spiking(network) else 1
+        timesteps = self._length(network)
         for start in range(0, timesteps, self.chunk):
             yield range(start, min(start + self.chunk, timesteps))
+
+
+@contextmanager
+def _in_evaluation(network: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnexp.cell import is_static
+from snnexp.distributed import summed
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection, Sum
 from snnexp.layers.per_step import PerStep
@@ -48,7 +49,16 @@ class Tally:
     ac: float | Tensor = 0.0
     mac_ann: int = 0
 
-    def spikes_by_layer(self) -> dict[str, dict[str, float]]:
+    def gather(self) -> None:
+        """Adds up the counts of all processes, each of which has seen other images; `images` is the total already."""
+        device = self.ac.device if isinstance(self.ac, Tensor) else "cpu"
+        spikes = [float(layer.spikes) for layer in self.layers.values()]
+        self.mac, self.mac_ann, ac, *spikes = summed(self.mac, self.mac_ann, float(self.ac), *spikes, device=device)
+        self.ac = ac
+        for layer, count in zip(self.layers.values(), spikes, strict=True):
+            layer.spikes = int(count)
+
+    def spikes_by_layer(self) -> dict[str, dict[str, int | float]]:
         """Per layer: number of neurons, mean spikes per neuron and inference."""
         return {
             name: {"neurons": layer.neurons, "spikes_per_neuron": int(layer.spikes) / (layer.neurons * self.images)}

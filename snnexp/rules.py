@@ -23,14 +23,19 @@ def device_exists(config: Config) -> Iterator[str]:
     if config["device"] == "auto":
         return
     try:
-        torch.empty(0, device=config["device"])
-    except (RuntimeError, AssertionError) as error:
-        yield f"device: {config['device']!r} cannot be used here ({str(error).splitlines()[0]}); use device=auto or device=cpu"
+        torch.zeros((), device=config["device"]).item()  # "meta" is there, but holds no numbers
+    except Exception as error:  # each backend has its own way to say that it is absent
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        yield f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or device=cpu"
 
 
 def encoder_takes_pixels(config: Config) -> Iterator[str]:
     """Encoders that read a pixel as a probability or a latency need it in [0, 1]."""
-    dataset, encoder = config["dataset"], component(config["encoder"])
+    try:
+        encoder = component(config["encoder"])
+    except (ValueError, TypeError, RuntimeError):  # which is for `everything_builds` to say
+        return
+    dataset = config["dataset"]
     unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
     if not encoder.signed and not unit_range:
         yield (
@@ -60,10 +65,19 @@ def everything_builds(config: Config) -> Iterator[str]:
     try:
         dataset = component(config["dataset"])
         stages(config)
+        for node in (config, *config["strategy"]["stages"].values()):
+            _schedule(node)
         with torch.device("meta"):
             blueprint(config, dataset.shape, classes=10).spiking()
     except (ValueError, RuntimeError) as error:
         yield str(error)
+    except (TypeError, LookupError) as error:  # not in words that a constructor chose
+        yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
+
+
+def _schedule(node: Config) -> None:
+    if "optimizer" in node and "scheduler" in node:
+        component(node["scheduler"], optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]))
 
 
 def conversion_has_an_ann(config: Config) -> Iterator[str]:
@@ -107,10 +121,13 @@ def conversion_folds(config: Config) -> Iterator[str]:
     if not _named(config, "Conversion"):
         return
     norm = locate(config["norm"]["_target_"])
-    if not (hasattr(norm, "affine") or _kind(config["norm"]) == "NoNorm"):
+    if not (hasattr(norm, "affine") or _kind(config["norm"]) == "none"):
         yield f"norm: {_kind(config['norm'])} cannot be folded into the weights; use norm=batch, tdbn or none"
-    if any(str(token).startswith("MP") for token in config["architecture"].get("layers", [])):
+    architecture = config["architecture"]
+    if any(str(token).startswith("MP") for token in architecture.get("layers", [])):
         yield "architecture.layers: a maximum over spike trains overestimates the maximum of rates; use average pools (AP2) for conversion"
+    if architecture.get("pooling") == "max":
+        yield "architecture.pooling: a maximum over spike trains overestimates the maximum of rates; set architecture.pooling=average"
 
 
 def per_step_norm_has_steps(config: Config) -> Iterator[str]:

@@ -10,10 +10,13 @@ import torch
 from snnexp import build
 from snnexp.atomic import write_json
 from snnexp.datasets.batches import Batches
+from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
 from snnexp.network import Network, is_spiking
 from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
+from snnexp.stages.execution import Execution
+from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.weights import save
 
@@ -23,18 +26,23 @@ CALIBRATION_IMAGES = 1000
 """Training images from which an encoder reads statistics it keeps."""
 
 
-def run(config: Config, choices: dict[str, str], run_dir: Path, trackers: Trackers) -> dict[str, Any]:
+def run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers: Trackers | Muted) -> dict[str, Any]:
     """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
 
     Args:
         config: the resolved configuration.
         choices: the option chosen in each group.
-        run_dir: the run folder, which exists.
+        run_dir: the run folder, which exists; None for a process that leaves the writing to another.
         trackers: where measurements go as they come.
 
     Returns:
         The result, as written.
     """
+    with joined(_device(config["device"])):
+        return _run(config, choices, run_dir, trackers)
+
+
+def _run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers: Trackers | Muted) -> dict[str, Any]:
     torch.manual_seed(config["seed"])
     session = prepare(config, trackers)
     blocks, network = {}, None
@@ -47,8 +55,11 @@ def run(config: Config, choices: dict[str, str], run_dir: Path, trackers: Tracke
         shown |= _ann_accuracy(blocks, evaluation, network)
         blocks[name] = block(name, network, evaluation, config, choices, shown)
         trackers.stage(blocks[name])
-    save(network, run_dir / "weights.safetensors")
-    return _written(blocks, config, session, run_dir)
+    result = _result(blocks, config, session)
+    if run_dir is not None:
+        save(network, run_dir / "weights.safetensors")
+        write_json(run_dir / "result.json", result)
+    return result
 
 
 def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
@@ -57,14 +68,12 @@ def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: N
     return {"ann_accuracy": known[-1]} if known else {}
 
 
-def _written(blocks: dict[str, dict], config: Config, session: Session, run_dir: Path) -> dict[str, Any]:
+def _result(blocks: dict[str, dict], config: Config, session: Session) -> dict[str, Any]:
     around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
-    result = {**list(blocks.values())[-1], **around, "stages": blocks}
-    write_json(run_dir / "result.json", result)
-    return result
+    return {**list(blocks.values())[-1], **around, "batch_size": config["batch_size"], "processes": processes(), "stages": blocks}
 
 
-def prepare(config: Config, trackers: Trackers) -> Session:
+def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
     """Data on the device, the blueprint and the evaluator of a configuration.
 
     Raises:
@@ -86,6 +95,7 @@ def prepare(config: Config, trackers: Trackers) -> Session:
         trackers=trackers,
         device=device,
         precision=_precision(config),
+        execution=Execution(config["memory"], config["time_segments"], config["compile"]),
         selection=config["selection"],
         evaluate_every=config["evaluate"]["every"],
     )
@@ -111,6 +121,5 @@ def _precision(config: Config) -> torch.dtype:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    return local_device(torch.device(automatic if name == "auto" else name))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnexp.cli.compose import composed
+from snnexp.cli.explain import MISTAKES, explained
 
 ACTIONS = ("list", "prepare", "verify")
 USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
@@ -27,7 +28,11 @@ def data(arguments: list[str]) -> int:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
         print(f"snnexp: there is no data set {chosen[0]!r}; {hint}", file=sys.stderr)
         return 2
-    return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
+    try:
+        return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
+    except MISTAKES as error:
+        print(f"snnexp: {explained(error, overrides)}", file=sys.stderr)
+        return 2
 
 
 def _dataset(name: str, overrides: list[str]):

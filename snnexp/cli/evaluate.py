@@ -6,12 +6,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from snnexp.atomic import write_json
 from snnexp.build import GROUPS
 from snnexp.check import check
 from snnexp.cli.compose import composed
 from snnexp.cli.exits import exit_code
+from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.datasets.base import DataError
@@ -21,6 +23,9 @@ from snnexp.run import prepare
 from snnexp.track.summary import summary
 from snnexp.weights import load
 
+MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
+"""What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
+ABSENT = object()
 USAGE = "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate outputs/train/... timesteps=32"
 
 
@@ -31,6 +36,9 @@ def evaluate(arguments: list[str]) -> int:
         return 2
     try:
         return _evaluate(Path(arguments[0]), arguments[1:])
+    except MISTAKES as error:
+        print(f"snnexp: {explained(error, arguments[1:])}", file=sys.stderr)
+        return exit_code(error)
     except Exception as error:
         print(f"snnexp: {error}", file=sys.stderr)
         return exit_code(error)
@@ -58,12 +66,15 @@ def stored(path: Path) -> DictConfig:
         return OmegaConf.load(path)
     except FileNotFoundError:
         raise DataError(f"{path}: not there. Expected: the folder of a finished run, as `snnexp train` prints it at its end") from None
+    except YAMLError as error:
+        raise DataError(f"{path}: cannot be read ({error}). Expected: the file as `snnexp train` wrote it") from None
 
 
 def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The configuration with `group=option` and `key=value` applied, and the options chosen anew.
 
-    `timesteps=T` sets the length of the evaluation. Raises `ConfigError` for a key that is not there.
+    `timesteps=T` sets the length of the evaluation, `data_dir=DIR` is for the data set too.
+    Raises `ConfigError` for a key that is not there.
     """
     choices = {}
     for key, _, value in (each.partition("=") for each in changes):
@@ -71,15 +82,18 @@ def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dic
             OmegaConf.update(config, key, composed([f"{key}={value}"])[key], merge=False)
             choices[key] = value
         else:
-            _set("evaluate.timesteps" if key == "timesteps" else key, value, config)
+            for each in MEANT.get(key, (key,)):
+                _set(each, value, config)
     return resolved(config), choices
 
 
 def _set(key: str, value: str, config: DictConfig) -> None:
-    OmegaConf.set_struct(config, True)
     try:
-        OmegaConf.update(config, key, OmegaConf.create(f"value: {value}").value)
-    except OmegaConfBaseException as error:
+        known = OmegaConf.select(config, key, default=ABSENT) is not ABSENT
+        new = OmegaConf.create(f"value: {value}").value
+    except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"1 problem in the changes\n  {key}: {error}") from error
-    finally:
-        OmegaConf.set_struct(config, False)
+    if not known:
+        near = nearest(key, config)
+        raise ConfigError(f"1 problem in the changes\n  {key}: no such key" + (f"; did you mean {near!r}?" if near else ""))
+    OmegaConf.update(config, key, new)

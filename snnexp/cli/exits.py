@@ -2,8 +2,9 @@
 
 import errno
 
+from snnexp.cli.explain import MISTAKES
 from snnexp.datasets.base import DataError
-from snnexp.errors import ConfigError, NumericalError
+from snnexp.errors import ConfigError, NumericalError, OutOfMemory
 from snnexp.status import RunFolderTaken
 
 FAILED, BAD_CONFIG, BAD_DATA, NO_ROOM, NOT_FINITE = 1, 2, 3, 4, 5
@@ -25,8 +26,8 @@ def exit_code(error: BaseException) -> int:
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return 130
-    no_room = (MemoryError, torch.OutOfMemoryError)
+    no_room = (MemoryError, OutOfMemory, torch.OutOfMemoryError)
     if isinstance(error, no_room) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return NO_ROOM
-    kinds = ((ConfigError, BAD_CONFIG), (RunFolderTaken, BAD_CONFIG), (DataError, BAD_DATA), (NumericalError, NOT_FINITE))
+    kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), (DataError, BAD_DATA), (NumericalError, NOT_FINITE))
     return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

@@ -39,11 +39,12 @@ def _no_key(key: str, arguments: list[str]) -> str:
 
 
 def nearest(key: str, config: DictConfig) -> str | None:
-    """The key of `config` that is most like `key`: beside it if there is one, else anywhere."""
+    """The key of `config` that is most like `key`: one beside it; for a key without its group, one of the same name anywhere first."""
     paths, (parent, _, name) = list(_paths(config)), key.rpartition(".")
-    for candidates in ([path for path in paths if path.rpartition(".")[0] == parent], paths):
+    beside = [path for path in paths if path.rpartition(".")[0] == parent]
+    for candidates, likeness in ((beside, 0.6),) if parent in paths else ((paths, 0.9), (beside, 0.6), (paths, 0.75)):
         names = {path.rpartition(".")[2]: path for path in reversed(candidates)}
-        near = get_close_matches(name, names, 1)
+        near = get_close_matches(name, names, 1, likeness)
         if near:
             return names[near[0]]
     return None

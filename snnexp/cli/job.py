@@ -12,33 +12,60 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snnexp import build
-from snnexp.atomic import write_text
+from snnexp.atomic import write_json, write_text
 from snnexp.check import check
 from snnexp.cli.exits import Stopped, exit_code
+from snnexp.cli.sweep import OVERRIDES
+from snnexp.distributed import rank
 from snnexp.errors import ConfigError
 from snnexp.run import run
 from snnexp.status import claimed
 from snnexp.track.base import Labels
+from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 
 Config = dict[str, Any]
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
 
 
-def attempt(config: DictConfig, choices: dict[str, str], run_dir: Path) -> tuple[dict[str, Any] | None, BaseException | None, int]:
+def attempt(
+    config: DictConfig, choices: dict[str, str], run_dir: Path, overrides: list[str] | None = None
+) -> tuple[dict[str, Any] | None, BaseException | None, int]:
     """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned, not raised.
+
+    Args:
+        config: the composed configuration.
+        choices: the option chosen in each group.
+        run_dir: the run folder; nothing is left there if the configuration is wrong.
+        overrides: of a job of a sweep, which keeps them in its folder, and its status even if the configuration is wrong.
 
     Returns:
         The result or None, the error or None, and the exit code.
     """
     try:
-        plain = resolved(config)
-        check(plain)
+        if rank() > 0:
+            return run(_checked(config), choices, None, Muted()), None, 0
+        plain = _checked(config) if overrides is None else {}
         with stopping_on_signals(), claimed(run_dir, exit_code):
-            return _tracked(plain, choices, run_dir), None, 0
+            if overrides is not None:
+                write_json(run_dir / OVERRIDES, overrides)
+            return _tracked(plain or _checked(config), choices, run_dir), None, 0
     except ENDINGS as error:
-        _say(error, run_dir)
+        if rank() == 0:
+            _conclude(error, config, run_dir)
         return None, error, exit_code(error)
+
+
+def _conclude(error: BaseException, config: DictConfig, run_dir: Path) -> None:
+    if isinstance(error, ConfigError):
+        _withdraw(run_dir, config)
+    _say(error, run_dir)
+
+
+def _checked(config: DictConfig) -> Config:
+    plain = resolved(config)
+    check(plain)
+    return plain
 
 
 def resolved(config: DictConfig) -> Config:
@@ -62,14 +89,20 @@ def _tracked(config: Config, choices: dict[str, str], run_dir: Path) -> dict[str
     return result
 
 
+def _withdraw(run_dir: Path, config: DictConfig) -> None:
+    """Takes away the folder made for a run that cannot start, and those above it in the output folder, where nothing else is in them."""
+    with suppress(OSError, OmegaConfBaseException):
+        run_dir.rmdir()
+        output = Path(str(config.output_dir)).absolute()
+        for folder in run_dir.parents:
+            if folder.is_relative_to(output) and folder != Path.cwd():
+                folder.rmdir()
+
+
 def _say(error: BaseException, run_dir: Path) -> None:
-    if isinstance(error, ConfigError):
-        with suppress(OSError):  # a folder made for a run that cannot start, if nothing else is in it
-            run_dir.rmdir()
-        print(f"snnexp: {error}", file=sys.stderr)
-        return
-    kind = "" if isinstance(error, Stopped) else f"{type(error).__name__}: "
-    details = f"\n  traceback: {run_dir / 'error.txt'}" if (run_dir / "error.txt").exists() else ""
+    kind = "" if isinstance(error, Stopped | ConfigError) else f"{type(error).__name__}: "
+    has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
+    details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
     print(f"snnexp: {kind}{error}{details}", file=sys.stderr)
 
 

@@ -6,15 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-OVERRIDES = "overrides.yaml"
-"""In the folder of a job of a sweep: what tells it from the others."""
+OVERRIDES = "overrides.json"
+"""In the folder of a job of a sweep: the arguments it was given."""
 
 
 class Sweep(Callback):
@@ -24,7 +23,7 @@ class Sweep(Callback):
 
     @staticmethod
     def watched(arguments: list[str]) -> list[str]:
-        """The arguments under which Hydra says where a sweep is; those of a single run as they are."""
+        """The arguments with which Hydra says where a sweep is; those of a single run as they are."""
         sweeping = any(each in ("-m", "--multirun") or each.startswith("hydra.mode=") for each in arguments)
         return [*arguments, f"+hydra.callbacks.sweep._target_={__name__}.Sweep"] if sweeping else arguments
 
@@ -33,17 +32,15 @@ class Sweep(Callback):
 
     @staticmethod
     def close() -> None:
-        """Prints the summary; a sweep of which no job could start leaves nothing."""
+        """Prints the summary of the sweep, if there was one; one of which no job could start leaves nothing."""
         folder, Sweep.folder = Sweep.folder, None
-        if folder is None or not folder.is_dir():
-            return
-        jobs = job_folders(folder)
+        jobs = [] if folder is None else job_folders(folder)
         if jobs:
             Console(highlight=False).print(_table(folder, jobs))
-            return
-        with suppress(OSError):
-            (folder / "multirun.yaml").unlink()
-            folder.rmdir()
+        elif folder is not None:
+            with suppress(OSError):
+                (folder / "multirun.yaml").unlink()
+                folder.rmdir()
 
 
 def job_folders(folder: Path) -> list[Path]:
@@ -54,22 +51,23 @@ def job_folders(folder: Path) -> list[Path]:
 
 def _table(folder: Path, jobs: list[Path]) -> Table:
     table = Table("job", "overrides", "status", "accuracy %", "error", title=f"Sweep {folder}", title_justify="left")
-    for job in jobs:
-        table.add_row(*(Text(cell) for cell in _row(folder, job)))
+    overrides = [_read(job / OVERRIDES) or [] for job in jobs]
+    common = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
+    for job, chosen in zip(jobs, overrides, strict=True):
+        cells = (str(job.relative_to(folder)), " ".join(each for each in chosen if each not in common), *_outcome(job))
+        table.add_row(*map(Text, cells))
     return table
 
 
-def _row(folder: Path, job: Path) -> tuple[str, ...]:
-    status, result, overrides = (_read(job / name) for name in ("status.json", "result.json", OVERRIDES))
-    accuracy = result.get("accuracy") if status.get("status") == "finished" else None
+def _outcome(job: Path) -> tuple[str, str, str]:
+    status, result = _read(job / "status.json") or {}, _read(job / "result.json") or {}
+    finished = status.get("status") == "finished" and result.get("accuracy") is not None
     error = re.sub(r"\s*\n\s*", "; ", status.get("error") or "")
-    chosen = " ".join(overrides.get("overrides", []))
-    return str(job.relative_to(folder)), chosen, status.get("status", "?"), "" if accuracy is None else f"{accuracy:.2f}", error
+    return status.get("status", "?"), f"{result['accuracy']:.2f}" if finished else "", error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
-        return (json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)) or {}
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,8 +1,11 @@
 """`snnexp train`: Hydra composes, then the job runs. Nothing here imports torch until a job starts."""
 
+import atexit
 import os
 import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import hydra
@@ -21,6 +24,11 @@ def train(arguments: list[str]) -> int:
     """Runs `snnexp train` with these arguments and returns the exit code."""
     register()
     _complete_after_the_command()
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        if _sweeping(arguments):
+            print("snnexp: several processes (torchrun) train one run; start a sweep without torchrun", file=sys.stderr)
+            return 2
+        arguments = _aside(arguments)
     arguments = sorted(arguments, key=_is_override)  # -m and the like may stand anywhere; Hydra's parser wants the overrides in one piece
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
@@ -36,6 +44,19 @@ def train(arguments: list[str]) -> int:
         return _exit_code(error)
     finally:
         Sweep.close()
+
+
+def _sweeping(arguments: list[str]) -> bool:
+    return any(each in ("-m", "--multirun") or each.startswith("hydra.mode=") for each in arguments)
+
+
+def _aside(arguments: list[str]) -> list[str]:
+    # Hydra makes a folder in every process; only that of process 0 is the run's.
+    if int(os.environ.get("RANK", 0)) == 0:
+        return arguments
+    folder = tempfile.mkdtemp(prefix="snnexp-process-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return [*(each for each in arguments if not each.startswith("hydra.run.dir=")), f"hydra.run.dir={folder}"]
 
 
 def _is_override(argument: str) -> bool:

@@ -1,6 +1,7 @@
 """Augmentation of whole batches, each sample by its own key."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,21 @@ class Augmentation:
     crop_padding: Natural
     flip: bool
     cutout: Natural
+
+    @staticmethod
+    def of(settings: dict[str, Any]) -> "Augmentation":
+        """The nested mapping as an object; a plain mapping has no signature that the configuration check could read.
+
+        Raises:
+            ValueError: a key or a value is wrong.
+        """
+        kinds = {"crop_padding": int, "flip": bool, "cutout": int}
+        wrong = sorted(set(settings) ^ set(kinds)) or [
+            key for key, kind in kinds.items() if type(settings[key]) is not kind or settings[key] < 0
+        ]
+        if wrong:
+            raise ValueError(f"augmentation.{wrong[0]}: the keys are crop_padding and cutout (whole numbers >= 0) and flip (true or false)")
+        return Augmentation(**settings)
 
     def __call__(self, images: Shaped[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Shaped[Tensor, "B C H W"]:
         """The augmented images; without a step that changes anything, the images themselves."""

@@ -1,6 +1,7 @@
-"""What a data set is: splits of uint8 images, and the source they are read from."""
+"""What a data set is: splits of images, in memory or not, and the source they come from."""
 
 import abc
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,43 @@ class DataError(Exception):
     """Data is missing or not what it should be; the message names the file, the form expected and how to get it."""
 
 
+class Samples(abc.ABC):
+    """Samples that are used together; where their pixels are is up to the kind.
+
+    `labels` are class numbers from 0; `index` is the number of each sample in the official order, test samples from `TEST_OFFSET`:
+    noise keys derive from it.
+    """
+
+    labels: Int64[Tensor, "N"]
+    index: Int64[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abc.abstractmethod
+    def at(self, places: Int64[Tensor, "M"]) -> "Samples":
+        """The samples at these places of the split."""
+
+    @abc.abstractmethod
+    def to(self, device: torch.device | str) -> "Samples":
+        """The same samples, whose tensors and `pixels` are on `device`."""
+
+    @abc.abstractmethod
+    def pixels(
+        self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
+    ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
+        """The pixels of each of the `chunks`, which are places of the split, in this order.
+
+        Args:
+            chunks: what is wanted, batch by batch.
+            keys: of all samples of the split; a function of its sample's key is all that augmentation is.
+            augmentation: of the kind that goes with the samples; None for the pixels of evaluation.
+        """
+
+
 @dataclass(frozen=True)
-class Split:
-    """Samples that are used together.
+class Split(Samples):
+    """Samples whose pixels are in memory, as one tensor.
 
     Args:
         images: pixels 0 to 255.
@@ -29,21 +64,30 @@ class Split:
     labels: Int64[Tensor, "N"]
     index: Int64[Tensor, "N"]
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def at(self, places: Int64[Tensor, "M"]) -> "Split":
         """The samples at these places of the split."""
         return Split(self.images[places], self.labels[places], self.index[places])
 
+    def to(self, device: torch.device | str) -> "Split":
+        """The same samples on `device`, one byte per pixel."""
+        return Split(self.images.to(device), self.labels.to(device), self.index.to(device))
+
+    def pixels(
+        self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
+    ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
+        """Gathered and augmented where the split is, whole batches at a time."""
+        for places in chunks:
+            pixels = self.images[places]
+            yield pixels if augmentation is None else augmentation(pixels, keys[places])
+
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory; `shape` is (C, H, W), `validation` is None where no samples were held out."""
+    """The splits of a data set; `shape` is (C, H, W), `validation` is None where no samples were held out."""
 
-    train: Split
-    validation: Split | None
-    test: Split
+    train: Samples
+    validation: Samples | None
+    test: Samples
     classes: int
     shape: tuple[int, int, int]
 
@@ -57,7 +101,7 @@ class Source(abc.ABC):
     """Number of official training samples, where it is known without reading."""
 
     @abc.abstractmethod
-    def read(self) -> tuple[Split, Split]:
+    def read(self) -> tuple[Samples, Samples]:
         """Training and test samples in the official order. Raises `DataError`."""
 
     @abc.abstractmethod

@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from snnexp.datasets.augmentation import Augmentation
-from snnexp.datasets.base import DataError, Images, Source, Split
+from snnexp.datasets.base import DataError, Images, Samples, Source
+from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.limits import Natural
 from snnexp.noise import sample_keys
 
@@ -19,21 +20,29 @@ class Dataset:
         validation: number of training samples held out at random, >= 0; 0 for none.
         split_seed: of that draw, so that the held-out samples do not change with the seed of the run.
         mean, std: per channel, of pixels in [0, 1]; the network sees (pixel - mean) / std.
-        augmentation: settings of `Augmentation`.
+        augmentation: settings of `kind`.
+        kind: the augmentation that goes with the samples of the source.
 
     Raises:
         ValueError: settings that do not fit together.
     """
 
     def __init__(
-        self, source: Source, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
+        self,
+        source: Source,
+        validation: Natural,
+        split_seed: Natural,
+        mean: list[float],
+        std: list[float],
+        augmentation: dict[str, Any],
+        kind: type[Augmentation] | type[ResizedCrop] = Augmentation,
     ):
         self.source = source
         self.shape = source.shape
         self.validation = validation
         self.split_seed = split_seed
         self.mean, self.std = _per_channel("mean", mean, self.shape[0]), _per_channel("std", std, self.shape[0])
-        self.augmentation = _augmentation(augmentation)
+        self.augmentation = kind.of(augmentation)
         if min(std) <= 0:
             raise ValueError(f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the pixels as they are")
         if source.train_samples is not None:
@@ -45,7 +54,7 @@ class Dataset:
         return self.source.classes
 
     def load(self) -> Images:
-        """Reads the images. Raises `DataError`."""
+        """Reads the images, or lists those that are too many for memory. Raises `DataError`."""
         train, test = self.source.read()
         try:
             _check_held_out(self.validation, len(train))
@@ -67,7 +76,7 @@ class Dataset:
         return self.source.prepare()
 
 
-def held_out(train: Split, count: int, seed: int) -> tuple[Split, Split | None]:
+def held_out(train: Samples, count: int, seed: int) -> tuple[Samples, Samples | None]:
     """`train` without `count` random samples, and those samples; both in the official order."""
     if count == 0:
         return train, None
@@ -84,14 +93,3 @@ def _per_channel(name: str, values: list[float], channels: int) -> list[float]:
     if len(values) != channels or not all(map(math.isfinite, values)):
         raise ValueError(f"{name}={values}: the images have {channels} channel(s); give one number for each")
     return [float(value) for value in values]
-
-
-def _augmentation(settings: dict[str, Any]) -> Augmentation:
-    """The nested mapping as an object; a plain mapping has no signature that the configuration check could read."""
-    kinds = {"crop_padding": int, "flip": bool, "cutout": int}
-    wrong = sorted(set(settings) ^ set(kinds)) or [
-        key for key, kind in kinds.items() if type(settings[key]) is not kind or settings[key] < 0
-    ]
-    if wrong:
-        raise ValueError(f"augmentation.{wrong[0]}: the keys are crop_padding and cutout (whole numbers >= 0) and flip (true or false)")
-    return Augmentation(**settings)

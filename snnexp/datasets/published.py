@@ -9,9 +9,10 @@ from typing import Any
 from snnexp.datasets.base import DataError
 
 
-def download_command(name: str, root: Path) -> str:
+def download_command(name: str, root: Path, **options: str) -> str:
     """What a user types to get the archive of torchvision's class `name`."""
-    return f'python -c "import torchvision; torchvision.datasets.{name}({str(root)!r}, download=True)"'
+    chosen = "".join(f", {key}={value!r}" for key, value in options.items())
+    return f'python -c "import torchvision; torchvision.datasets.{name}({str(root)!r}{chosen}, download=True)"'
 
 
 def torchvision_class(name: str) -> Any:
@@ -28,10 +29,21 @@ def has_md5(path: Path, md5: str) -> bool:
     return check_integrity(path, md5)
 
 
-def download(name: str, root: Path) -> None:
+def download(name: str, root: Path, **options: str) -> None:
     """Lets torchvision download and unpack an archive; one that is already there is only unpacked. Raises `DataError`."""
     try:
-        torchvision_class(name)(root, download=True)
+        torchvision_class(name)(root, **options, download=True)
     except (OSError, RuntimeError, EOFError) as error:
         wrong = f"{root}: torchvision could not download {name} ({type(error).__name__})"
-        raise DataError(f"{wrong}. Remedy, on a machine with network: {download_command(name, root)}") from error
+        raise DataError(f"{wrong}. Remedy, on a machine with network: {download_command(name, root, **options)}") from error
+
+
+def unpack_imagenet(root: Path, remedy: str) -> None:
+    """Lets torchvision check and unpack the archives of ImageNet that are in `root`. Raises `DataError`."""
+    from torchvision.datasets import ImageNet
+
+    try:
+        for split in ("train", "val"):
+            ImageNet(root, split)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise DataError(f"{root}: torchvision could not unpack ImageNet ({error}). Remedy: {remedy}") from error

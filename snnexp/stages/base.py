@@ -9,6 +9,8 @@ import torch
 from snnexp.datasets.batches import Batches
 from snnexp.evaluate import Evaluator
 from snnexp.network import Blueprint, Network
+from snnexp.stages.execution import Execution
+from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 
 
@@ -21,9 +23,10 @@ class Session:
     validation: Batches | None
     test: Batches
     evaluator: Evaluator
-    trackers: Trackers
+    trackers: Trackers | Muted | None
     device: torch.device
     precision: torch.dtype
+    execution: Execution
     selection: str
     evaluate_every: int
 

@@ -31,7 +31,7 @@ class Conversion(Stage):
     Args:
         statistics: where the threshold is read; decides the amplitude of spikes the neuron must have.
         percentile: percentile of the statistic, in (0, 100].
-        scale: factor on every threshold, > 0.
+        scale: factor on every threshold once all have been read, > 0.
         initial_potential: potential before the first step as a fraction of the threshold, in [0, 1].
         samples: number of training images, without augmentation.
         timesteps: length of the passes that measure the "snn" statistic.
@@ -67,12 +67,13 @@ class Conversion(Stage):
         layers = {name: unit for name, unit in analog.named_modules() if isinstance(unit, AnalogUnit)}
         with _watching(layers, self._of_positive) as seen, torch.no_grad():
             analog(batch.images, range(1), batch.keys)
-        return {name: self._set(name, unit, seen[name][0]) for name, unit in spiking_units(spiking).items()}
+        return {name: self._set(name, unit, self.scale * seen[name][0]) for name, unit in spiking_units(spiking).items()}
 
     def _from_snn(self, analog: Network, spiking: Network, batch: Batch) -> dict[str, float]:
-        # Each layer is measured with the layers before it already balanced.
+        # Each layer is measured with the layers before it already balanced, and not yet scaled, as [66] and [70] do.
         units = spiking_units(spiking)
-        return {name: self._set(name, unit, self._largest_current(name, unit, spiking, batch)) for name, unit in units.items()}
+        read = {name: self._set(name, unit, self._largest_current(name, unit, spiking, batch)) for name, unit in units.items()}
+        return {name: self._set(name, units[name], self.scale * threshold) for name, threshold in read.items()}
 
     def _largest_current(self, name: str, unit: SpikingUnit, spiking: Network, batch: Batch) -> float:
         with _watching({name: unit.connection}, self._of_all) as seen, streaming(spiking):
@@ -88,10 +89,9 @@ class Conversion(Stage):
     def _of_all(self, current: Tensor) -> float:
         return percentile(current.flatten(), self.percentile)
 
-    def _set(self, name: str, unit: SpikingUnit, statistic: float) -> float:
-        if statistic <= 0:
+    def _set(self, name: str, unit: SpikingUnit, threshold: float) -> float:
+        if threshold <= 0:
             raise ValueError(f"layer {name} is silent on the calibration images, no threshold can be read; train the ANN longer")
-        threshold = statistic * self.scale
         unit.neuron.firing.set_threshold(threshold, self.initial_potential)
         return threshold
 
@@ -99,7 +99,7 @@ class Conversion(Stage):
 def percentile(values: Tensor, share: float) -> float:
     """The `share` percentile of `values` `[N]`: the ceil(share N / 100)-th smallest, exact for any N (torch.quantile stops at 2^24)."""
     rank = min(max(math.ceil(share / 100 * len(values)), 1), len(values))
-    return float(values.float().kthvalue(rank).values)
+    return float(values.to(torch.promote_types(values.dtype, torch.float32)).kthvalue(rank).values)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from snnexp.datasets.batches import Batches
 from snnexp.datasets.digits import drawn_per_class
 from snnexp.datasets.mnist16 import mnist16
 from snnexp.noise import sample_keys
-from tests.options import build_option, options
+from tests.options import build_option, options, settings
+from tests.photographs import write_class_folders
 
 NONE = Augmentation(crop_padding=0, flip=False, cutout=0)
 TRAIN, TEST = 30, 20
@@ -68,6 +69,8 @@ def write_all(root):
     write_cifar(root / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
     write_cifar(root / "cifar-100-python", ["train", "test"], "fine_labels", 100)
     write_folder(root)
+    write_class_folders(root / "imagenet", 1000, TRAIN, TEST)
+    write_class_folders(root / "imagenette2-160", 10, TRAIN, TEST)
     return root
 
 
@@ -77,7 +80,12 @@ def small(tmp_path_factory):
 
 
 def option(name, root, **changes):
-    return build_option("dataset", name, {"data_dir": str(root), **changes})
+    in_process = {"workers": 0} if "workers" in settings("dataset", name) else {}
+    return build_option("dataset", name, {"data_dir": str(root), **in_process, **changes})
+
+
+def pixels(split):
+    return next(split.pixels([torch.arange(len(split))], torch.zeros(len(split), dtype=torch.int64), None))
 
 
 def synthetic(count, channels=3, side=12, first=0):
@@ -106,7 +114,7 @@ def test_building_touches_no_data(name):
     dataset = option(name, "/nonexistent/\0")  # a path that no call of the system would accept
     assert len(dataset.mean) == len(dataset.std) == dataset.shape[0]
     if name != "image_folder":
-        assert dataset.classes in (10, 100)
+        assert dataset.classes in (10, 100, 1000)
 
 
 @pytest.mark.parametrize("name", options("dataset"))
@@ -116,7 +124,7 @@ def test_splits_have_the_announced_form(name, small):
     assert dataset.status() == "ready" and data.validation is None
     assert (data.classes, data.shape) == (dataset.classes, dataset.shape)
     for split in (data.train, data.test):
-        assert split.images.dtype == torch.uint8 and split.images.shape == (len(split), *dataset.shape)
+        assert pixels(split).dtype == torch.uint8 and pixels(split).shape == (len(split), *dataset.shape)
         assert 0 <= split.labels.min() and split.labels.max() < dataset.classes
     assert data.train.index.max() < TEST_OFFSET <= data.test.index.min()
     if name != "digits":
@@ -137,7 +145,7 @@ def test_validation_is_disjoint_and_seeded(name, small):
     if name != "digits":  # whose split_seed chooses the test samples, too
         full = option(name, small).load().train
         assert sorted(train + validation) == full.index.tolist()
-        assert torch.equal(full.images[validation], split.images) and torch.equal(full.labels[validation], split.labels)
+        assert torch.equal(pixels(full)[validation], pixels(split)) and torch.equal(full.labels[validation], split.labels)
 
 
 @pytest.mark.parametrize("name", [name for name in options("dataset") if name != "digits"])

@@ -1,0 +1,133 @@
+"""Photographs in the layout of ImageNet."""
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from snnexp.datasets.base import TEST_OFFSET, DataError, Source, fault
+from snnexp.datasets.reading import Decoder
+from snnexp.datasets.stream import Stream
+from snnexp.limits import Count, Natural
+
+_SUFFIXES = (".jpeg", ".jpg")
+_PARTS = ("train", "val")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published under a name.
+
+    Args:
+        classes: number of folders in `train` and in `val`.
+        images: number of images in `train` and in `val`.
+        archives: what is unpacked to get the folders.
+        remedy: how to get them.
+        fetch: does what can be done without the user. Raises `DataError`.
+    """
+
+    classes: int
+    images: tuple[int, int]
+    archives: str
+    remedy: str
+    fetch: Callable[[], None]
+
+
+class ClassFolders(Source):
+    """JPEG files in `root/{train,val}/<wnid>/`, listed when the data is loaded and decoded when they are needed.
+
+    Classes are numbered by sorted folder name, images by class and sorted file name; `val` is for testing.
+
+    Args:
+        root: folder that holds `train` and `val`.
+        publication: what should be there.
+        size: side of the images in pixels.
+        workers: number of processes that read.
+    """
+
+    def __init__(self, root: Path, publication: Publication, size: Count, workers: Natural):
+        self.root = root
+        self.publication = publication
+        self.size, self.workers = size, workers
+        self.classes = publication.classes
+        self.shape = (3, size, size)
+        self.train_samples = publication.images[0]
+
+    def read(self) -> tuple[Stream, Stream]:
+        """Lists training and test samples; no image is opened. Raises `DataError`."""
+        train, test = self._listed("train", 0), self._listed("val", TEST_OFFSET)
+        found = (len(train), len(test))
+        if found != self.publication.images:
+            _log.warning("%s holds %d + %d images; %d + %d were published", self.root, *found, *self.publication.images)
+        return train, test
+
+    def status(self) -> str:
+        """`ready`, or the missing folders."""
+        counts = {self.root / part: self._folders(part) for part in _PARTS}
+        absent = [f"{folder} ({len(names)} of {self.classes} class folders)" for folder, names in counts.items() if not self._whole(names)]
+        return f"missing: {', '.join(absent)}" if absent else "ready"
+
+    def verify(self) -> str:
+        """Number of images, and that every one can be decoded; hashes were published of the archives only."""
+        for part, published in zip(_PARTS, self.publication.images, strict=True):
+            files = self._files(part)
+            if len(files) != published:
+                raise self._fault(self.root / part, f"it holds {len(files)} images, {published} were published")
+            self._decode(part, files)
+        return "{} training and {} test images, as many as were published, can be read".format(*self.publication.images)
+
+    def prepare(self) -> str:
+        """Unpacks or downloads what can be had without the user."""
+        if self.status() != "ready":
+            self.publication.fetch()
+        if self.status() != "ready":
+            raise self._fault(self.root, self.status())
+        return f"ready in {self.root}"
+
+    def _folders(self, part: str) -> list[str]:
+        try:
+            return sorted(entry.name for entry in os.scandir(self.root / part) if entry.is_dir() and not entry.name.startswith("."))
+        except (OSError, ValueError):  # ValueError: a path no file system can hold
+            return []
+
+    def _whole(self, names: list[str]) -> bool:
+        return len(names) == self.classes
+
+    def _files(self, part: str) -> list[tuple[str, int]]:
+        """Names of the image files, seen from `root`, and their class numbers."""
+        names = self._folders(part)
+        if not self._whole(names):
+            wrong = "missing" if not names else f"it holds {len(names)} class folders, not {self.classes}"
+            raise self._fault(self.root / part, wrong)
+        if names != self._folders("train"):
+            raise self._fault(self.root / part, "its class folders are not those of train")
+        files = [(f"{part}/{name}/{file}", label) for label, name in enumerate(names) for file in _images(self.root / part / name)]
+        if not files:
+            raise self._fault(self.root / part, f"there is no image in its class folders ({' '.join(_SUFFIXES)})")
+        return files
+
+    def _listed(self, part: str, first: int) -> Stream:
+        names, labels = zip(*self._files(part), strict=True)
+        index = torch.arange(first, first + len(labels))
+        return Stream(self.root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels), index, self.size, self.workers)
+
+    def _decode(self, part: str, files: list[tuple[str, int]]) -> None:
+        names = np.array([os.fsencode(name) for name, _ in files])
+        decoder = Decoder(self.root, names, size=1, augmentation=None)
+        with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter free
+            for _ in pool.map(decoder.square, range(len(files)), [0] * len(files)):
+                pass
+
+    def _fault(self, path: Path, wrong: str) -> DataError:
+        expected = f"{self.root}/{{train,val}}/<wnid>/*.JPEG with {self.classes} classes, from {self.publication.archives}"
+        return fault(path, wrong, expected, self.publication.remedy)
+
+
+def _images(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(_SUFFIXES))

@@ -1,0 +1,57 @@
+"""Several processes that train one network, as `torchrun` starts them; with one process every function here does nothing."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+
+def rank() -> int:
+    """The number of this process, from 0; process 0 writes the records."""
+    return int(os.environ.get("RANK", 0))
+
+
+def processes() -> int:
+    """How many processes work together."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def local_device(device: torch.device) -> torch.device:
+    """The device of this process: on CUDA, each process on a machine has one of its own."""
+    if device.type != "cuda" or processes() == 1:
+        return device
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Within the block the processes can talk to each other."""
+    if processes() == 1:
+        yield
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.type == "cuda" else None)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def share(places: Tensor) -> Tensor:
+    """This process's part of `places`; the parts of all processes together are `places`, in order."""
+    return places.tensor_split(processes())[rank()]
+
+
+def summed(*numbers: float, device: torch.device | str = "cpu") -> tuple[float, ...]:
+    """Each number summed over all processes, in float64."""
+    if processes() == 1:
+        return numbers
+    return tuple(total(torch.tensor(numbers, dtype=torch.float64, device=device)).tolist())
+
+
+def total(values: Tensor) -> Tensor:
+    """`values` summed over all processes, elementwise; in place."""
+    if processes() > 1:
+        distributed.all_reduce(values)
+    return values

@@ -1,0 +1,19 @@
+"""What a process that writes no records reports to."""
+
+from typing import Any
+
+
+class Muted:
+    """Takes everything that `Trackers` takes, and keeps nothing."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:
+        """Nothing."""
+
+    def stage(self, block: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def result(self, result: dict[str, Any]) -> None:
+        """Nothing."""

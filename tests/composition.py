@@ -1,0 +1,70 @@
+"""Configurations as the command line would hand them to the check, composed once for all tests."""
+
+import copy
+import itertools
+from functools import cache
+from typing import Any
+
+import yaml
+
+from snnexp.build import GROUPS
+from snnexp.cli.compose import composed
+from snnexp.cli.job import resolved
+from tests.options import CONF, options
+
+Config = dict[str, Any]
+NOWHERE = "/nonexistent/data"
+
+
+def groups() -> list[str]:
+    """Every folder of options."""
+    return sorted(path.name for path in CONF.iterdir() if any(path.glob("*.yaml")))
+
+
+def every_option() -> list[tuple[str, str]]:
+    """(group, option) for every YAML file but the experiments."""
+    return [(group, option) for group in groups() if group != "experiment" for option in options(group)]
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> Config:
+    return resolved(composed([*overrides, f"data_dir={NOWHERE}"]))
+
+
+def configuration(*overrides: str) -> Config:
+    """The resolved configuration under these overrides, anew at every call, with data that is nowhere."""
+    return copy.deepcopy(_composed(overrides))
+
+
+@cache
+def _nodes() -> dict[tuple[str, str], Any]:
+    """Every option as composed; one composition takes an option from each group, since composing is what takes time."""
+    found = {}
+    for chosen in itertools.zip_longest(*(options(group) for group in GROUPS)):
+        choices = {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
+        config = configuration(*(f"{group}={option}" for group, option in choices.items()))
+        found |= {(group, option): config[group] for group, option in choices.items()}
+    stages = configuration(*(f"+stage@strategy.stages.{option}={option}" for option in options("stage")))["strategy"]["stages"]
+    found |= {("stage", option): stages[option] for option in options("stage")}
+    return found | {("strategy", option): configuration(f"strategy={option}")["strategy"] for option in options("strategy")}
+
+
+def node(group: str, option: str) -> Any:
+    """What an option puts into the configuration."""
+    return copy.deepcopy(_nodes()[group, option])
+
+
+def changed(config: Config, *changes: str) -> Config:
+    """A copy of `config` with `group=option` or `key=value` applied; a stage is added behind the others."""
+    config = copy.deepcopy(config)
+    for path, value in (change.split("=", 1) for change in changes):
+        if (path, value) in _nodes():
+            path, new = ("strategy.stages.extra" if path == "stage" else path), node(path, value)
+        else:
+            new = yaml.safe_load(value)
+        *parents, key = path.split(".")
+        holder = config
+        for parent in parents:
+            holder = holder[parent]
+        holder[key] = new
+    return config

@@ -1,0 +1,356 @@
+"""The configuration check: every kind of mistake has its message, all are said at once, and what passes can be built."""
+
+import copy
+import math
+import random
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from snnexp import build
+from snnexp import check as checking
+from snnexp.check import check
+from snnexp.cli.job import resolved
+from snnexp.errors import ConfigError
+from snnexp.rules import RULES
+from tests.composition import Config, changed, configuration
+
+
+def faults(config: Config) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        check(config)
+    head, *lines = str(raised.value).split("\n")
+    assert head == f"{len(lines)} problem{'s' * (len(lines) > 1)} in this configuration"
+    assert all(line.startswith("  ") for line in lines)
+    return [line.strip() for line in lines]
+
+
+def fault(*changes: str, path: str = "") -> str:
+    """The only fault of the default under these changes, or the only one of `path`."""
+    lines = [line for line in faults(changed(configuration(), *changes)) if line.startswith(path)]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_the_default_passes():
+    check(configuration())
+
+
+# Keys
+
+
+def test_a_key_that_is_not_there_is_named_with_the_nearest():
+    assert fault("timestep=1").startswith("timestep: no such key; did you mean 'timesteps'?")
+    assert fault("evaluate.chunks=1") == "evaluate.chunks: no such key; did you mean 'chunk'?"
+    assert fault("neuron.leek=0.3").startswith("neuron.leek: LIF takes no such argument; did you mean 'leak'?")
+    assert "did you mean 'epochs'?" in fault("strategy.stages.train.epoch=3")
+    assert "did you mean 'lr'?" in fault("strategy.stages.train.optimizer.lrr=3")
+
+
+def test_where_nothing_is_near_all_are_listed():
+    assert "there are architecture, batch_size, data_dir," in fault("typo=1")
+    assert "there are scale, width" in fault("surrogate.abc=1")
+    assert "there are stages" in fault("strategy.abc=1")
+
+
+def test_a_key_of_the_wrong_kind_is_a_fault_not_a_crash():
+    config = configuration()
+    config[1] = 2
+    config["neuron"][None] = 2
+    assert [line.split(":")[0] for line in faults(config)] == ["1", "neuron.None"]
+
+
+def test_a_leftover_of_another_option_can_be_taken_out():
+    line = fault("neuron.time_constant=2.0")
+    assert "~neuron.time_constant" in line
+
+
+@pytest.mark.parametrize("path", ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.std"])
+def test_a_key_that_is_missing_is_named(path):
+    config = configuration()
+    *parents, key = path.split(".")
+    holder = config
+    for parent in parents:
+        holder = holder[parent]
+    del holder[key]
+    (line,) = faults(config)
+    assert line.startswith(f"{path}: ") and ("missing" in line or "needs it" in line)
+
+
+# Values
+
+NUMBER = "expected a whole number >= 1, got "
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("epochs=abc", "epochs: expected a whole number >= 0, got 'abc'"),
+        ("batch_size=0", f"batch_size: {NUMBER}0"),
+        ("batch_size=2.5", f"batch_size: {NUMBER}2.5"),
+        ("batch_size=", f"batch_size: {NUMBER}None"),
+        ("batch_size=''", f"batch_size: {NUMBER}''"),
+        ("batch_size=true", f"batch_size: {NUMBER}True"),
+        ("batch_size=[1]", f"batch_size: {NUMBER}[1]"),
+        ("seed=-1", "seed: expected a whole number >= 0, got -1"),
+        ("precision=float16", "precision: expected 'float32' or 'bfloat16', got 'float16'"),
+        ("selection=best", "selection: expected 'last' or 'best_validation' or 'best_test', got 'best'"),
+        ("device=0", "device: expected a word, got 0"),
+        ("evaluate.timesteps=0", f"evaluate.timesteps: {NUMBER}0"),
+        ("evaluate=3", "evaluate: expected a mapping with timesteps, chunk, batch_size, every, got 3"),
+        ("reference=3", "reference: expected a mapping with rows, accuracy, timesteps, got 3"),
+        ("neuron.leak=2", "neuron.leak: expected a number in [0, 1], got 2"),
+        ("neuron.leak=.nan", "neuron.leak: expected a number in [0, 1], got nan"),
+        ("neuron.threshold=0", "neuron.threshold: expected a number > 0, got 0"),
+        ("neuron.threshold=.inf", "neuron.threshold: expected a number > 0, got inf"),
+        ("neuron.leak=true", "neuron.leak: expected a number in [0, 1], got True"),
+        ("neuron.reset=medium", "neuron.reset: expected 'hard' or 'soft', got 'medium'"),
+        ("neuron.detach_reset=1", "neuron.detach_reset: expected true or false, got 1"),
+        ("architecture.layers=3", "architecture.layers: expected a list of a word, got 3"),
+        ("architecture.layers=[3]", "architecture.layers: expected a list of a word, got [3]"),
+        ("optimizer.lr=-1", "optimizer.lr: expected a number > 0, got -1"),
+        ("optimizer.lr=.nan", "optimizer.lr: expected a number > 0, got nan"),
+        ("optimizer.betas=0.9", "optimizer.betas: expected a list of a number in [0, 1), got 0.9"),
+        ("optimizer.betas=[0.9, 1.0]", "optimizer.betas: expected a list of a number in [0, 1), got [0.9, 1.0]"),
+        ("optimizer.amsgrad=1", "optimizer.amsgrad: expected true or false, got 1"),
+        ("scheduler.T_max=0", f"scheduler.T_max: {NUMBER}0"),
+        ("strategy.stages.train.gradient_clip=0", "strategy.stages.train.gradient_clip: expected a number > 0 or null, got 0"),
+        ("strategy.stages.train.optimizer.lr=a", "strategy.stages.train.optimizer.lr: expected a number > 0, got 'a'"),
+        ("strategy=3", "strategy: expected a mapping with stages, got 3"),
+        ("strategy.stages={}", "strategy: expected a mapping with stages, got {'stages': {}}"),
+        ("strategy.stages.train=3", "strategy.stages.train: expected a component with a _target_, got 3"),
+        ("neuron=3", "neuron: expected a component with a _target_, got 3"),
+        ("neuron.leak='???'", "neuron.leak: a value is needed here; set neuron.leak=..."),
+        ("optimizer.lr='???'", "optimizer.lr: a value is needed here; set optimizer.lr=..."),
+        ("seed='???'", "seed: a value is needed here; set seed=..."),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_what_can(change, message):
+    assert fault(change) == message
+
+
+def test_a_whole_number_is_a_number(monkeypatch):
+    monkeypatch.setattr(checking, "RULES", ())  # they build, and the tests' own checker of types is stricter than Python
+    check(changed(configuration(), "neuron.threshold=1", "optimizer.lr=1"))
+
+
+def test_a_published_accuracy_may_be_unknown():
+    check(changed(configuration(), "reference={rows: [t1-cifar10-57], accuracy: null, timesteps: null}"))
+    assert fault("reference={rows: t1, accuracy: 3, timesteps: 2}") == "reference.rows: expected a list of a word, got 't1'"
+
+
+def test_what_leads_nowhere_is_a_fault_of_the_configuration():
+    with pytest.raises(ConfigError, match=r"1 problem in this configuration\n.*'nowhere'"):
+        resolved(OmegaConf.create({"timesteps": "${nowhere}"}))
+
+
+def test_everything_is_said_at_once():
+    changes = ("typo=1", "batch_size=abc", "neuron.leek=0.3", "neuron.leak=2", "optimizer.lr=-1", "surrogate._target_=os.system")
+    lines = faults(changed(configuration(), *changes))
+    assert {line.split(":")[0] for line in lines} == {
+        "typo",
+        "batch_size",
+        "neuron.leek",
+        "neuron.leak",
+        "optimizer.lr",
+        "surrogate._target_",
+    }
+    assert len(lines) == 6
+
+
+# Targets
+
+
+@pytest.fixture
+def sentinel(tmp_path, monkeypatch) -> str:
+    """The name of a module that leaves a mark when it is imported."""
+    mark = tmp_path / "imported"
+    (tmp_path / "sentinel_target.py").write_text(f"open({str(mark)!r}, 'w').close()\ndef Thing(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "sentinel_target"
+    assert not mark.exists() and "sentinel_target" not in sys.modules
+
+
+@pytest.mark.parametrize("path", ["neuron", "tracker", "optimizer", "strategy.stages.train", "strategy.stages.train.optimizer"])
+def test_a_target_outside_the_allow_list_is_refused_and_not_imported(sentinel, path):
+    line = fault(f"{path}._target_={sentinel}.Thing")
+    assert line.startswith(f"{path}._target_: 'sentinel_target.Thing' is not allowed; a component lives in snnexp.(architectures|")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "snnexp",
+        "snnexpert.neurons.lif.LIF",
+        "torch.optim.Adam.step",
+        "torch.load",
+        "builtins.eval",
+        "",
+        "snnexp.atomic.write_text",  # would write a file
+        "snnexp.build.import_module",  # would import anything
+        "snnexp.cli.main.main",
+        "snnexp.run.run",
+    ],
+)
+def test_targets_that_do_more_than_build_a_component_are_refused(target):
+    assert "is not allowed" in fault(f"encoder._target_='{target}'")
+
+
+def test_a_component_is_named_where_it_is_defined():
+    assert "is not defined there" in fault("encoder._target_=snnexp.encoders.dct.torch")
+    assert "is not defined there" in fault("encoder._target_=snnexp.encoders.direct.Encoder")
+    assert "is not defined there" in fault("encoder._target_=snnexp.encoders.direct")
+
+
+@pytest.mark.parametrize("target", ["snnexp.encoders.nowhere.Direct", "snnexp.encoders.direct.Nothing", "snnexp.encoders..Direct"])
+def test_a_component_that_is_not_there_is_named(target):
+    assert fault(f"encoder._target_={target}").startswith(f"encoder._target_: cannot load '{target}'")
+
+
+@pytest.mark.parametrize("target", ["3", "null", "[a]"])
+def test_a_target_is_a_word(target):
+    assert fault(f"encoder._target_={target}").startswith("encoder: expected a component with a _target_")
+
+
+# Options that do not fit together
+
+CONVERSION = ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold")
+RGB = "dataset=cifar10"
+BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
+    ("device_exists", ("device=meta",), "cannot be used here", ()),
+    ("device_exists", ("device=fpga",), "cannot be used here", ()),
+    ("device_exists", ("device=cuda:99",), "cannot be used here", ()),
+    ("device_exists", ("device=warp",), "cannot be used here", ()),
+    ("encoder_takes_pixels", (RGB, "encoder=latency"), "pixels in [0, 1]", ("dataset.mean=[0.0, 0.0, 0.0]", "dataset.std=[1.0, 1.0, 1.0]")),
+    ("encoder_takes_pixels", (RGB, "encoder=poisson", "encoder.signed=false"), "pixels in [0, 1]", ("encoder.signed=true",)),
+    ("encoder_takes_pixels", ("encoder=latency", "dataset.mean=[0.5]"), "pixels in [0, 1]", ("dataset.mean=[0.0]",)),
+    ("encoder_lasts", ("encoder=latency", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
+    ("encoder_lasts", ("norm=bntt", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
+    ("selection_has_a_split", ("selection=best_validation",), "needs a validation split", ("dataset.validation=100",)),
+    ("conversion_has_an_ann", ("neuron=if", "neuron.amplitude=threshold", "stage=conversion"), "right before it", ("strategy=conversion",)),
+    ("conversion_has_rates", (*CONVERSION[:1], "neuron.amplitude=threshold"), "neurons without leak", ("neuron=if", CONVERSION[2])),
+    ("conversion_has_rates", (*CONVERSION, "synapse=alpha"), "synapse=instantaneous", ("synapse=instantaneous",)),
+    ("conversion_has_rates", (*CONVERSION, "encoder=latency"), "conversion here reads rates", ("encoder=direct",)),
+    ("conversion_has_rates", (*CONVERSION, "readout=rate"), "accumulates", ("readout=potential", "readout.leak=1.0")),
+    ("conversion_has_rates", (*CONVERSION, "readout.leak=0.9"), "accumulates", ("readout.leak=1.0",)),
+    ("conversion_amplitude", CONVERSION[:2], "neuron.amplitude", ()),
+    ("conversion_amplitude", (*CONVERSION, "strategy.stages.convert.statistics=snn"), "neuron.amplitude", ()),
+    ("conversion_folds", (*CONVERSION, "norm=batch_per_step"), "cannot be folded", ("norm=none",)),
+    ("conversion_folds", (*CONVERSION, "norm=batch_per_step"), "cannot be folded", ("norm=tdbn",)),
+    ("conversion_folds", (*CONVERSION, "architecture.layers=[8C3, MP2, FC8]"), "average pools", ("architecture.layers=[8C3, AP2, FC8]",)),
+    ("conversion_folds", (*CONVERSION, "architecture=vgg5", "architecture.pooling=max"), "maximum", ()),
+    ("per_step_norm_has_steps", ("strategy=ann", "stage=bptt", "norm=bntt"), "statistics per timestep", ("norm=batch",)),
+    ("everything_builds", ("architecture=vgg11",), "does not fit on a map of 1 x 1; use larger images", (RGB,)),
+    ("everything_builds", ("architecture.layers=[8X3]",), "not in the grammar", ("architecture.layers=[8C3]",)),
+    ("everything_builds", ("dataset.mean=[0.0, 0.0]",), "one number for each", ("dataset.mean=[0.0]",)),
+    ("everything_builds", ("dataset.std=[0.0]",), "give numbers > 0", ("dataset.std=[1.0]",)),
+    ("everything_builds", ("encoder=dct", "encoder.block=9"), "use a smaller block", ("encoder.block=4",)),
+    (
+        "everything_builds",
+        ("encoder=latency", "encoder.curve=logarithmic", "encoder.threshold=0.0"),
+        "curve=linear",
+        ("encoder.curve=linear",),
+    ),
+    ("everything_builds", ("optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0"), "momentum", ("optimizer.momentum=0.9",)),
+    ("everything_builds", ("optimizer.betas=[0.9]",), "cannot be built", ("optimizer.betas=[0.9, 0.99]",)),
+    ("everything_builds", ("architecture=resnet20", "architecture.widths=[]"), "cannot be built", ("architecture.widths=[16]",)),
+]
+
+
+@pytest.mark.parametrize("rule, changes, words, remedy", BY_RULE, ids=lambda each: each if isinstance(each, str) else None)
+def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule, changes, words, remedy):
+    config = changed(configuration(), *changes)
+    (said,) = [each for each in RULES if each.__name__ == rule]
+    own = list(said(config))
+    assert len(own) == 1 and words in own[0]
+    lines = faults(config)
+    assert own[0] in lines
+    advised = re.findall(r"[\w.]+=[^\s;,)]+", own[0].rpartition(";")[2])
+    assert remedy or advised, "neither the message nor the table names a remedy"
+    check(changed(config, *(remedy or advised[:1])))
+
+
+def test_every_rule_is_tested():
+    assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE}
+
+
+def test_several_rules_are_said_together():
+    lines = faults(changed(configuration(), "strategy=conversion", "synapse=alpha", "norm=bntt", "selection=best_validation"))
+    assert [line.split(":")[0] for line in lines] == ["selection", "neuron", "synapse", "neuron.amplitude", "norm", "norm"]
+
+
+# What passes can be built
+
+VALUES: list[Any] = [0, -1, 1, 2, 7, 2.5, 0.5, -0.1, 1e30, math.nan, math.inf, "abc", "", None, True, False, [], [1], [0.5], [None]]
+VALUES += [["3C3"], ["AP9"], {}, {"a": 1}, "???", "os.system", "snnexp.encoders.base.Encoder", "snnexp.neurons.if_.IF", "cpu", "meta"]
+STARTS = [
+    (),
+    ("architecture=resnet20", "norm=tdbn", "readout=voting"),
+    ("architecture=mlp", "encoder=latency", "norm=bntt", "scheduler=milestones", "optimizer=sgd"),
+    ("architecture=vgg5", "encoder=dct", "loss=mse", "neuron=plif", "synapse=dual_exponential"),
+    CONVERSION,
+]
+
+
+def paths(branch: Config, prefix: tuple = ()) -> Iterator[tuple]:
+    for key, value in branch.items():
+        yield (*prefix, key)
+        if isinstance(value, dict):
+            yield from paths(value, (*prefix, key))
+
+
+def mutated(draw: random.Random) -> tuple[Config, str]:
+    config = changed(configuration(), *draw.choice(STARTS))
+    path = draw.choice(list(paths(config)))
+    holder = config
+    for key in path[:-1]:
+        holder = holder[key]
+    old = copy.deepcopy(holder[path[-1]])
+    near = [old, *([old * 2, old + 1, old / 2] if type(old) in (int, float) else [])]
+    action = draw.random()
+    if action < 0.1:
+        del holder[path[-1]]
+        return config, f"without {path}"
+    if action < 0.15:
+        holder[f"{path[-1]}x"] = old
+        return config, f"{path}x"
+    holder[path[-1]] = draw.choice(VALUES if action < 0.6 else near)
+    return config, f"{path}: {holder[path[-1]]!r}"
+
+
+def built(config: Config) -> None:
+    """What a run would build before it reads data."""
+    dataset = build.component(config["dataset"])
+    for stage in build.stages(config).values():
+        if hasattr(stage, "schedule"):
+            stage.schedule.scheduler(stage.schedule.optimizer([torch.zeros(1, requires_grad=True)]))
+    build.component(config["tracker"])
+    with torch.device("meta"):
+        network = build.blueprint(config, dataset.shape, classes=10)
+        network.spiking(), network.analog()
+
+
+def test_a_changed_configuration_is_refused_or_can_be_built():
+    draw, outcomes = random.Random(0), {"refused": 0, "built": 0}
+    for _ in range(250):
+        config, what = mutated(draw)
+        try:
+            check(config)
+        except ConfigError as error:
+            assert str(error).count("\n") >= 1, what
+            outcomes["refused"] += 1
+            continue
+        except Exception as error:
+            raise AssertionError(f"the check itself fails on {what}") from error
+        try:
+            built(config)
+        except Exception as error:
+            raise AssertionError(f"the check accepts {what}") from error
+        outcomes["built"] += 1
+    assert min(outcomes.values()) >= 50

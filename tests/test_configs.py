@@ -1,0 +1,163 @@
+"""Every YAML file: it composes, passes the check without data, and names exactly the hyper-parameters of its component."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from snnexp import check as checking
+from snnexp.build import PROVIDED, locate
+from snnexp.check import ALLOWED, check, refused
+from snnexp.datasets.dataset import Dataset
+from snnexp.errors import ConfigError
+from tests.composition import changed, configuration, every_option, groups, node
+from tests.options import CONF, options
+
+EXPERIMENTS = options("experiment")
+COMPANIONS = {
+    **{("architecture", name): ["dataset=cifar10"] for name in ("vgg7", "vgg11", "vgg13", "vgg16")},  # digits are too small for their pools
+    ("stage", "conversion"): ["strategy=ann", "neuron=if"],
+}
+"""What an option needs beside it where the remedy of its message is in words."""
+
+
+@pytest.fixture(autouse=True)
+def no_data_is_read(monkeypatch):
+    def load(dataset):
+        raise AssertionError("the check has read data")
+
+    monkeypatch.setattr(Dataset, "load", load)
+
+
+def remedies(message: str) -> list[str]:
+    """The first override that each line of a message advises."""
+    advised = (re.search(r"(?:set|use|choose) ([\w.]+=[^\s;,)]+)", line) for line in message.splitlines())
+    return list(dict.fromkeys(found[1] for found in advised if found))
+
+
+def test_all_groups_of_the_contract_are_there():
+    contract = {
+        "dataset": {"digits", "mnist", "mnist16", "fashion_mnist", "cifar10", "cifar100", "image_folder"},
+        "encoder": {"direct", "poisson", "latency", "dct"},
+        "neuron": {"if", "lif", "plif"},
+        "synapse": {"instantaneous", "exponential", "alpha", "dual_exponential"},
+        "surrogate": {"rectangle", "triangle", "sigmoid", "arctan", "gaussian", "exponential", "fast_sigmoid"},
+        "norm": {"none", "batch", "batch_per_step", "tdbn", "bntt"},
+        "architecture": {"mlp", "cnn", "vgg5", "vgg7", "vgg9", "vgg11", "vgg13", "vgg16", "resnet20"},
+        "readout": {"rate", "potential", "voting"},
+        "strategy": {"ann", "bptt", "conversion", "hybrid"},
+        "tracker": {"wandb", "none"},
+        **dict.fromkeys(["loss", "optimizer", "scheduler", "stage", "experiment"], set()),
+    }
+    assert contract.keys() <= set(groups())
+    assert {group: names - set(options(group)) for group, names in contract.items() if names - set(options(group))} == {}
+
+
+def test_every_file_is_seen():
+    files = [path for path in CONF.rglob("*.yaml") if path != CONF / "config.yaml"]
+    assert len(files) == len(every_option()) + len(EXPERIMENTS) >= 75
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_file_says_what_it_is(path):
+    first = [line for line in path.read_text().splitlines() if not line.startswith("# @package")][0]
+    assert re.match(r"# \S", first)
+
+
+@pytest.mark.parametrize("group, option", every_option())
+def test_every_option_composes_and_is_valid_by_itself(group, option, monkeypatch):
+    monkeypatch.setattr(checking, "RULES", ())
+    check(changed(configuration(), f"{group}={option}"))
+
+
+@pytest.mark.parametrize("group, option", every_option())
+def test_every_option_runs_on_the_default_or_with_the_remedy_its_message_names(group, option):
+    changes = [f"{group}={option}", *COMPANIONS.get((group, option), [])]
+    for _ in range(3):
+        try:
+            return check(changed(configuration(), *changes))
+        except ConfigError as error:
+            advised = remedies(str(error))
+            assert advised and not set(advised) & set(changes), str(error)
+            changes += advised
+    check(changed(configuration(), *changes))
+
+
+@pytest.mark.parametrize("group, option", COMPANIONS)
+def test_the_companions_are_needed(group, option):
+    with pytest.raises(ConfigError):
+        check(changed(configuration(), f"{group}={option}"))
+
+
+# YAML and constructors
+
+
+def arguments(target: str, group: str) -> tuple[set[str], set[str]]:
+    """Arguments that a YAML may name, and those it must."""
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = [each for each in inspect.signature(locate(target)).parameters.values() if each.kind not in starred]
+    named = {each.name: each for each in parameters if each.name not in PROVIDED.get(group, ())}
+    optional = {name for name, each in named.items() if each.default is not inspect.Parameter.empty}
+    return set(named), set(named) - optional
+
+
+@pytest.mark.parametrize("group, option", [each for each in every_option() if each[0] != "strategy"])
+def test_yaml_keys_are_the_constructor_arguments(group, option):
+    settings = node(group, option)
+    may, must = arguments(settings["_target_"], group)
+    keys = settings.keys() - {"_target_"}
+    assert must <= keys <= may
+    if settings["_target_"] not in ALLOWED:  # torch's own classes have defaults, ours have none
+        assert may == must == keys
+
+
+def targets(branch: Any) -> list[str]:
+    children = branch.values() if isinstance(branch, dict) else branch if isinstance(branch, list) else ()
+    own = [branch["_target_"]] if isinstance(branch, dict) and "_target_" in branch else []
+    return own + [target for child in children for target in targets(child)]
+
+
+def test_targets_are_on_the_allow_list():
+    written = [found for path in CONF.rglob("*.yaml") for found in re.findall(r"_target_:\s*(\S+)", path.read_text())]
+    assert len(written) >= 55 and [target for target in written if refused(target)] == []
+    assert len(targets(configuration())) == 16  # twelve groups, the stage, and its optimizer, scheduler and loss
+
+
+# Experiments
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_passes_the_check_without_data(name):
+    check(configuration(f"+experiment={name}"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_head_of_an_experiment_names_its_command(name):
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    head = "\n".join(line for line in lines if line.startswith("#"))
+    assert re.search(rf"snnexp train \+experiment={name}(?!\w)", head)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_rows_of_an_experiment_have_the_form_of_the_survey(name):
+    reference = configuration(f"+experiment={name}")["reference"]
+    if reference is None:
+        return
+    head = (CONF / "experiment" / f"{name}.yaml").read_text().partition("defaults:")[0]
+    assert reference["rows"]
+    for row in reference["rows"]:
+        assert re.fullmatch(r"(t[123]|text)-[a-z0-9_]+(-[a-z0-9_.]+)+", row)
+        assert row in head
+    if reference["accuracy"] is not None:
+        assert 0 < reference["accuracy"] <= 100 and f"{reference['accuracy']:g}" in head
+
+
+def test_some_experiments_stand_for_rows():
+    rows = [(configuration(f"+experiment={name}")["reference"] or {"rows": []})["rows"] for name in EXPERIMENTS]
+    assert sum(map(bool, rows)) >= 5
+
+
+def test_the_quickstart_is_the_default():
+    assert configuration("+experiment=quickstart") == configuration()
