@@ -1,6 +1,6 @@
 """Measures what spiking costs: a training step and an evaluation of a network against its analog twin, and the neuron against memory.
 
-    python scripts/bench.py                                  a convolutional network, T = 4 and 16, float32 and bfloat16: two minutes
+    python scripts/bench.py                                  a convolutional network, T = 4 and 16, float32, bfloat16 and lean
     python scripts/bench.py architecture=vgg9 dataset=cifar10 timesteps=8 batch_size=4       any network that `snnexp train` can run
 
 The twin is the analog form of the same blueprint: the same weights and batch under ReLU, at T = 1. Both live in this process and take
@@ -14,7 +14,7 @@ Images are random, no data is read. For both forms, and as `x`, spiking / (T ana
 
 The neuron alone runs on currents [T, B, 128, 16, 16]. Its yardstick is the time in which this machine copies the bytes that a training
 step of one must move: 24 per value and timestep in float32 (read x, write s, write u; read u, read a gradient, write one), and 8 for an
-evaluation. Time repeats best as CPU time of one thread, the default; bytes repeat exactly.
+evaluation. Time repeats best as CPU time of one thread, the default; saved and kept repeat to the byte.
 """
 
 import argparse
@@ -35,15 +35,16 @@ from rich.table import Table
 from snnexp.atomic import write_json
 from snnexp.result import git_commit, versions
 
-SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1"}
-"""What the command line sets, too. Read once, when torch is imported."""
+SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1", "KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+"""The first two as the command line sets them, the others to keep the profiler quiet. All are read once, when torch is imported."""
 
 LAYERS = "architecture.layers=[64C3,128C3,AP2,256C3,AP2,256C3,AP2]"
 NETWORK = ["dataset=cifar10", LAYERS, "architecture.bias=false", "optimizer=sgd", "optimizer.lr=0.001"]
 SIZES = (["timesteps=4", "batch_size=8"], ["timesteps=16", "batch_size=4"])
-STANDARD = [[*NETWORK, *size, f"precision={precision}"] for precision in ("float32", "bfloat16") for size in SIZES]
+WAYS = ("precision=float32", "precision=bfloat16", "memory=lean")
+STANDARD = [[*NETWORK, *size, way] for way in WAYS for size in SIZES]
 CURRENTS = ((4, 16, 128, 16, 16), (16, 16, 128, 16, 16), (64, 4, 128, 16, 16))
-MIB = 2**20
+KINDS = ("train", "evaluate", "saved", "kept", "peak")
 
 
 def main() -> None:
@@ -104,16 +105,18 @@ def show(found: dict[str, Any]) -> None:
 
 
 def networks_table(cases: list[dict[str, Any]]) -> Table:
-    """A row per form of each network."""
+    """Three rows to a network: its spiking form, its twin, and the ratios."""
     table = Table("network", "train ms", "evaluate ms", "saved MiB", "kept MiB", "peak MiB", title="against the analog twin")
     for case in cases:
-        for form in ("spiking", "analog"):
-            times = [milliseconds(case[form][kind]) for kind in ("train", "evaluate")]
-            name = f"T={case['timesteps']} B={case['batch_size']} {case['precision']}" if form == "spiking" else "  its twin"
-            table.add_row(name, *times, *(f"{case[form][kind] / MIB:.1f}" for kind in ("saved", "kept", "peak")))
-        ratios = (f"[bold]{case['ratios'][kind]:.2f}" for kind in ("train", "evaluate", "saved", "kept", "peak"))
-        table.add_row("  x", *ratios, end_section=True)
+        table.add_row(f"T={case['timesteps']} B={case['batch_size']}", *cells(case["spiking"]))
+        table.add_row(f"{case['precision']}{' lean' if case['memory'] == 'lean' else ''}", *cells(case["analog"]), style="dim")
+        table.add_row("x", *(f"{case['ratios'][kind]:.2f}" for kind in KINDS), style="bold", end_section=True)
     return table
+
+
+def cells(form: dict[str, Any]) -> list[str]:
+    """Times in milliseconds and bytes in MiB."""
+    return [milliseconds(form[kind]) if isinstance(form[kind], dict) else f"{form[kind] / 2**20:.1f}" for kind in KINDS]
 
 
 def neuron_table(cases: list[dict[str, Any]]) -> Table:
@@ -121,7 +124,7 @@ def neuron_table(cases: list[dict[str, Any]]) -> Table:
     table = Table("neuron", "train ms", "x copy", "evaluate ms", "x copy", "saved B/value", title="against a copy of memory")
     for case in cases:
         times = [cell for kind in ("train", "evaluate") for cell in (milliseconds(case[kind]), f"[bold]{case['ratios'][kind]:.2f}")]
-        table.add_row(" x ".join(map(str, case["shape"])), *times, f"{case['saved_per_value']:.2f}")
+        table.add_row(f"T={case['shape'][0]} B={case['shape'][1]}", *times, f"{case['saved_per_value']:.2f}")
     return table
 
 

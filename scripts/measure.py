@@ -13,7 +13,8 @@ from snnexp.cell import Over, streaming
 from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
 from snnexp.evaluate import autocast
-from snnexp.network import Network, set_lean
+from snnexp.network import Network
+from snnexp.stages.execution import Execution
 
 COPIED = 2**26
 """Values that the yardstick copies: far more than any cache holds."""
@@ -39,10 +40,12 @@ def forms(config: Figures) -> dict[str, Subject]:
     blueprint, batch = build.blueprint(config, data.shape, data.classes), config["batch_size"]
     images = torch.randn(batch, *data.shape).to(place)
     labels = (torch.arange(batch) % data.classes).to(place)
-    spiking = blueprint.spiking().to(place)
-    set_lean(spiking, config.get("memory") == "lean")
-    steps = {"spiking": (spiking, range(config["timesteps"])), "analog": (blueprint.analog().to(place), range(1))}
-    return {name: _network(form, length, images, labels, config) for name, (form, length) in steps.items()}
+    steps, compiled = range(config["timesteps"]), config["compile"]
+    execution = Execution(config["memory"], config["time_segments"], compiled)
+    return {
+        "spiking": _network(blueprint.spiking().to(place), steps, execution, images, labels, config),
+        "analog": _network(blueprint.analog().to(place), range(1), Execution("default", 1, compiled), images, labels, config),
+    }
 
 
 def device(config: Figures) -> torch.device:
@@ -51,14 +54,15 @@ def device(config: Figures) -> torch.device:
     return torch.device(found if config["device"] == "auto" else config["device"])
 
 
-def _network(form: Network, steps: range, images: Tensor, labels: Tensor, config: Figures) -> Subject:
+def _network(form: Network, steps: range, execution: Execution, images: Tensor, labels: Tensor, config: Figures) -> Subject:
     optimizer, loss = build.factory(config["optimizer"])(form.parameters()), build.component(config["loss"])
     keys, precision = torch.arange(len(images), device=images.device), getattr(torch, config["precision"])
+    training = execution.forward(form, steps)
 
     def forward() -> Tensor:
         form.train()
         with autocast(images.device, precision):
-            logits = form(images, steps, keys)
+            logits = training(images, keys)
         return loss(logits, labels)
 
     def train() -> None:
@@ -153,7 +157,7 @@ def against_twin(overrides: list[str], repeats: int, clock: Clock) -> Figures:
     for (name, kind), taken in times(works, repeats, clock).items():
         figures[name][kind] = taken
     ratios = {key: _value(spiking) / (timesteps * _value(figures["analog"][key])) for key, spiking in figures["spiking"].items()}
-    head = {key: config[key] for key in ("timesteps", "batch_size", "precision", "memory") if key in config}
+    head = {key: config[key] for key in ("timesteps", "batch_size", "precision", "memory", "time_segments", "compile")}
     return {**head, "overrides": overrides, **figures, "ratios": ratios}
 
 

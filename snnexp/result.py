@@ -5,10 +5,12 @@ import json
 import platform
 import subprocess
 from importlib import metadata
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 import snnexp
 from snnexp.evaluate import Evaluation
@@ -52,6 +54,13 @@ def block(
         "gap": None if not reference or reference["accuracy"] is None else evaluation.accuracy - reference["accuracy"],
         **shown,
     }
+
+
+def full_budget(config: dict[str, Any], experiment: str | None) -> dict[str, int]:
+    """What the experiment asks for where the run was given less, such as `{"epochs": 100}`; empty for a full run."""
+    path = files("snnexp.conf") / "experiment" / f"{experiment}.yaml"
+    wanted = (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
+    return {key: wanted[key] for key in ("epochs", "timesteps") if key in wanted and config[key] < wanted[key]}
 
 
 def surroundings(config: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from snnexp.datasets.batches import Batches
 from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
 from snnexp.network import Network, is_spiking
-from snnexp.result import block, peak_memory, surroundings
+from snnexp.result import block, full_budget, peak_memory, surroundings
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
 from snnexp.track.muted import Muted
@@ -70,7 +70,9 @@ def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: N
 
 def _result(blocks: dict[str, dict], config: Config, session: Session) -> dict[str, Any]:
     around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
-    return {**list(blocks.values())[-1], **around, "batch_size": config["batch_size"], "processes": processes(), "stages": blocks}
+    last = list(blocks.values())[-1]
+    global_batch = {"batch_size": config["batch_size"], "processes": processes()}
+    return {**last, **around, **global_batch, "full_budget": full_budget(config, last["experiment"]), "stages": blocks}
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:

@@ -15,7 +15,8 @@ from snnexp.network import Blueprint, Network, connections, fold_norms, is_spiki
 def save(network: Network, path: Path) -> None:
     """Writes all tensors of `network` and its form ("spiking" or "analog", norms folded or not), whole or not at all."""
     form = {"form": "spiking" if is_spiking(network) else "analog", "folded": str(_is_folded(network)).lower()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
+    tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
     write_bytes(path, to_bytes(tensors, form))
 
 

@@ -53,7 +53,7 @@ def test_a_key_that_is_not_there_is_named_with_the_nearest():
 
 
 def test_where_nothing_is_near_all_are_listed():
-    assert "there are architecture, batch_size, data_dir," in fault("typo=1")
+    assert "; there are architecture, batch_size, " in fault("typo=1")
     assert "there are scale, width" in fault("surrogate.abc=1")
     assert "there are stages" in fault("strategy.abc=1")
 
@@ -338,7 +338,7 @@ def built(config: Config) -> None:
 
 def test_a_changed_configuration_is_refused_or_can_be_built():
     draw, outcomes = random.Random(0), {"refused": 0, "built": 0}
-    for _ in range(250):
+    for _ in range(200):
         config, what = mutated(draw)
         try:
             check(config)
@@ -353,4 +353,4 @@ def test_a_changed_configuration_is_refused_or_can_be_built():
         except Exception as error:
             raise AssertionError(f"the check accepts {what}") from error
         outcomes["built"] += 1
-    assert min(outcomes.values()) >= 50
+    assert min(outcomes.values()) >= 40

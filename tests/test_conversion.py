@@ -209,9 +209,8 @@ def nearest_rank(values: Tensor, share: float) -> float:
     return ordered[math.ceil(share / 100 * len(ordered)) - 1]
 
 
-@pytest.mark.parametrize(
-    "start", [0.5, 0.3]
-)  # not 0: the current that became the threshold would then meet it exactly, or miss it by rounding
+# From 0 the current that became the threshold would meet it exactly, or miss it by rounding.
+@pytest.mark.parametrize("start", [0.5, 0.3])
 def test_spikes_of_the_threshold_are_unit_spikes_through_scaled_weights(start):
     made, steps = plan(CNN, "batch"), 40
     analog = trained(made.analog())

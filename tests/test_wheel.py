@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ import pytest
 from tests.options import CONF
 from tests.shell import ROOT, environment
 
-RESULT = """experiment stage strategy dataset encoder neuron synapse norm architecture readout seed timesteps epochs
+BLOCK = """experiment stage strategy dataset encoder neuron synapse norm architecture readout seed timesteps epochs
 accuracy selection accuracy_last accuracy_best_test accuracy_by_timestep spikes_per_inference spikes_per_neuron spikes_by_layer
-operations parameters test_images train_seconds evaluate_seconds peak_memory_bytes device threads precision versions git_commit
-config_hash reference gap stages""".split()
+operations parameters test_images train_seconds evaluate_seconds reference gap""".split()
+RESULT = [*BLOCK, *"peak_memory_bytes device threads precision versions git_commit config_hash stages".split()]
 OPERATIONS = {"mac", "ac", "mac_ann", "energy_joule", "energy_ann_joule", "energy_model"}
 
 
@@ -65,11 +66,11 @@ def test_the_wheel_is_what_is_imported(binaries, tmp_path):
         assert Path(line).is_relative_to(binaries.parent)
 
 
-def test_the_wheel_holds_every_option_and_module(binaries, wheel, tmp_path):
-    program = "import json, zipfile, sys; print(json.dumps(zipfile.ZipFile(sys.argv[1]).namelist()))"
-    names = set(json.loads(done(binaries / "python", "-c", program, wheel, cwd=tmp_path)))
+def test_the_wheel_holds_every_option_module_and_table(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
     options = {f"snnexp/conf/{path.relative_to(CONF).as_posix()}" for path in CONF.rglob("*.yaml")}
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "snnexp").rglob("*.py")}
+    kinds = (".py", ".c", ".csv")
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "snnexp").rglob("*") if path.suffix in kinds}
     assert len(options) >= 76 and options - names == set()
     assert len(modules) >= 130 and modules - names == set()
 
@@ -81,7 +82,7 @@ def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     result = json.loads(path.read_text())
     assert set(RESULT) - result.keys() == set()
     assert result["operations"].keys() == OPERATIONS and {"python", "torch", "snnexp"} <= result["versions"].keys()
-    assert len(result["accuracy_by_timestep"]) == result["timesteps"] == 4 and result["accuracy"] > 30
+    assert len(result["accuracy_by_timestep"]) == result["timesteps"] == 4 and result["accuracy"] > 15
     (block,) = result["stages"].values()
-    assert set(RESULT[:28]) - block.keys() == set()
+    assert set(BLOCK) - block.keys() == set()
     assert [each.name for each in tmp_path.iterdir()] == ["outputs"]

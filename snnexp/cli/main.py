@@ -11,14 +11,15 @@ HELP = """snnexp: train deep spiking neural networks in every way of the survey,
   snnexp list [GROUP]                                               experiments with what they reproduce; the options of a group
   snnexp data {list,prepare,verify} [NAME]                          where data is expected, what is missing, how to get it
   snnexp doctor                                                     versions, device, threads, tracker, data found
-  snnexp table | compare | report | export                          not there yet
+  snnexp table {1,2,3,text} [--runs DIR] [--format FORM]            the survey's table, published beside measured
+  snnexp compare | report | export                                  not there yet
 
 Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
 `snnexp train --help` lists all groups and options, `snnexp train --cfg job` prints the composed configuration.
 `eval "$(snnexp train -sc install=bash)"` switches on tab completion.
 """
 
-MISSING = ("table", "compare", "report", "export")
+MISSING = ("compare", "report", "export")
 
 
 def main() -> None:
@@ -49,6 +50,8 @@ def _light_command(name: str) -> Callable[[list[str]], int]:
         from snnexp.cli.options import show as command
     elif name == "data":
         from snnexp.cli.data import data as command
+    elif name == "table":
+        from snnexp.cli.table import table as command
     elif name == "doctor":
         from snnexp.cli.doctor import doctor as command
     else:
@@ -64,7 +67,7 @@ def _help(arguments: list[str]) -> int:
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", *MISSING], 1)
+    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", *MISSING], 1)
     return _refuse(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (snnexp --help)", 2)
 
 

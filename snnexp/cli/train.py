@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import hydra
@@ -40,7 +41,7 @@ def train(arguments: list[str]) -> int:
         return 2
     except SystemExit:
         raise
-    except BaseException as error:  # of a job in a sweep, which has said and written it: an exception or a signal
+    except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
         return _exit_code(error)
     finally:
         Sweep.close()
@@ -72,6 +73,7 @@ class _Job:
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def _job(config: DictConfig) -> float | None:
     from snnexp.cli.job import attempt
+    from snnexp.cli.objective import objective
 
     settings = HydraConfig.get()
     choices = {group: option for group, option in settings.runtime.choices.items() if option and not group.startswith("hydra/")}
@@ -79,15 +81,19 @@ def _job(config: DictConfig) -> float | None:
     overrides = list(settings.overrides.task) if sweeping else None
     if sweeping:
         print(f"job {settings.job.num}: {' '.join(overrides)}", file=sys.stderr, flush=True)
-    result, error, _Job.code = attempt(config, choices, Path(settings.runtime.output_dir), overrides)
+    run_dir = Path(settings.runtime.output_dir)
+    result, error, _Job.code = attempt(config, choices, run_dir, overrides)
     if error is not None and sweeping:
+        error.of_a_job = True
         raise error  # a launcher and a sweeper know a failed job by its exception
-    return None if result is None else result["accuracy"]
+    return None if result is None else objective(result, run_dir)
 
 
 def _exit_code(error: BaseException) -> int:
     from snnexp.cli.exits import exit_code
 
+    if isinstance(error, Exception) and not hasattr(error, "of_a_job"):  # a job has said and written it already
+        print(f"snnexp: {type(error).__name__}: {str(error) or ''.join(traceback.format_exception(error))}", file=sys.stderr)
     return exit_code(error)
 
 
