@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test run clean
+.PHONY: help setup lint format test bench run clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ format: $(STAMP)  ## Rewrite to the house style
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest
+
+bench: $(STAMP)  ## Time and memory of a step against the analog twin
+	$(BIN)/python scripts/bench.py
 
 run: $(STAMP)  ## Train the embedded default experiment
 	$(BIN)/snnexp train

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.kernels.layout import once
 from snnexp.kernels.parameters import ScanParameters
 from snnexp.kernels.scan import scan
 
@@ -39,9 +40,13 @@ class Cell(nn.Module, abc.ABC):
 
 
 def at_rest(x: Float[Tensor, "B *n"], value: float | Tensor = 0.0) -> Float[Tensor, "B *n"]:
-    """A state shaped like `x` and filled with `value`, in float32 at least: half precision cannot integrate small currents."""
-    state = torch.empty_like(x, dtype=torch.promote_types(x.dtype, torch.float32))
-    return state.copy_(value) if isinstance(value, Tensor) else state.fill_(value)
+    """A state shaped like `x`, `value` everywhere, in float32 at least: half precision cannot integrate small currents.
+
+    One number in memory, expanded: a state at rest costs a backward pass nothing. Not to be written to.
+    """
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    state = value.to(dtype, copy=True) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype, device=x.device)
+    return state.expand(x.shape)
 
 
 def is_static(x: Float[Tensor, "T B *n"]) -> bool:
@@ -78,7 +83,7 @@ class Over(nn.Module):
     def _through(self, place: int, cell: Cell, x: Tensor) -> Tensor:
         """One cell over all timesteps; cells of a chain feed forward only, so this is the chain step by step."""
         if cell.memoryless and is_static(x):
-            return cell.step(x[0], cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
+            return cell.step(once(x), cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
         state = cell.initial(x[0]) if self.states is None or self.states[place] is None else self.states[place]
         # A compiler that traces the loop sees through it; the kernel's pointers it would not.
         fused = isinstance(cell, Scannable) and not torch.compiler.is_compiling()

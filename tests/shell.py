@@ -36,7 +36,7 @@ def start(*words: str, folder: Path) -> subprocess.Popen:
 
 def answer(process: subprocess.Popen) -> Answer:
     """Waits for a process of `start`."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     return Answer(process.returncode, out, err)
 
 

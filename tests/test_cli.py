@@ -351,7 +351,7 @@ def test_a_sweep_ends_with_a_summary_of_its_jobs(sweep):
 def stopped(shell: Shell, run_dir: Path, *words: str) -> Answer:
     """What a run in `run_dir` says that is told to stop after its first epoch."""
     shell.ask("train", *TINY, "epochs=1000000", *words)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while not (run_dir / "metrics.jsonl").exists() or not (run_dir / "metrics.jsonl").read_text():
         assert shell.process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

@@ -25,7 +25,7 @@ OPERATIONS = {"mac", "ac", "mac_ann", "energy_joule", "energy_ann_joule", "energ
 def done(*command: object, cwd: Path) -> str:
     """Output of a command that must succeed, run without this checkout on Python's path."""
     clean = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
-    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, timeout=300)
+    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, timeout=900)
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
 

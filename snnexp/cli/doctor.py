@@ -36,6 +36,7 @@ def _hardware() -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.release()} ({platform.machine()})"),
         ("processors", f"{os.cpu_count()}, {torch.get_num_threads()} threads in use"),
         ("CUDA device", cuda),
+        ("bfloat16 on the CPU", "in hardware (AMX)" if torch.cpu._is_amx_tile_supported() else "emulated: float32 is as fast or faster"),
         ("compiled CPU kernel", "present" if library() else "not built: time loops run in torch operations"),
     ]
 

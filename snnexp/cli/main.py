@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from snnexp.cli.allocator import keep_freed_memory
+
 HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
 
   snnexp train [+experiment=NAME] [group=option] [key=value] [-m]   train and evaluate; -m sweeps over comma-separated values
@@ -27,6 +29,7 @@ def main() -> None:
     # Spinning OpenMP threads and small pages cost up to ten times the work on shared machines; torch reads both when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    keep_freed_memory()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     sys.exit(_command(name)(arguments))
 

@@ -27,11 +27,11 @@ def scan(x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters
 def run(kernel: ModuleType, x: Tensor, v: Tensor, p: ScanParameters) -> tuple[Tensor, Tensor]:
     """`scan` by a certain kernel: a module with `forward` and `backward`."""
     x = layout.rows(x)
-    v = layout.arranged(v, x.stride()[1:])
-    inputs = (x, v, *(getattr(p, name) for name in LEARNABLE))
+    repeats = len(x) if len(x) > 1 and x.stride(0) == 0 else None
+    inputs = (x if repeats is None else layout.once(x), v, *(getattr(p, name) for name in LEARNABLE))
     if torch.is_grad_enabled() and any(isinstance(i, Tensor) and i.requires_grad for i in inputs):
-        return _Scan.apply(kernel, p, *inputs)
-    return kernel.forward(x, v, p)
+        return _Scan.apply(kernel, p, repeats, *inputs)
+    return kernel.forward(x, layout.arranged(v, x.stride()[1:]), p)
 
 
 def _kernel(x: Tensor, v: Tensor) -> ModuleType:
@@ -54,24 +54,28 @@ class _Scan(torch.autograd.Function):
     """Keeps the arguments, and hands both passes to the kernel."""
 
     @staticmethod
-    def forward(ctx: Any, kernel: ModuleType, p: ScanParameters, x: Tensor, v: Tensor, *numbers: float | Tensor) -> tuple[Tensor, Tensor]:
-        ctx.kernel, ctx.p = kernel, p
+    def forward(
+        ctx: Any, kernel: ModuleType, p: ScanParameters, repeats: int | None, x: Tensor, v: Tensor, *numbers: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        ctx.kernel, ctx.p, ctx.repeats = kernel, p, repeats
         ctx.save_for_backward(x, v, *(number if isinstance(number, Tensor) else None for number in numbers))
         ctx.set_materialize_grads(False)
-        return kernel.forward(x, v, p)
+        x = x if repeats is None else x.expand(repeats, *x.shape)
+        return kernel.forward(x, layout.arranged(v, x.stride()[1:]), p)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, y_grad: Tensor | None, v_grad: Tensor | None) -> tuple[Tensor | None, ...]:
         x, v, *numbers = ctx.saved_tensors
+        x = x if ctx.repeats is None else x.expand(ctx.repeats, *x.shape)
+        v = layout.arranged(v, x.stride()[1:])
         p = replace(ctx.p, **{name: number for name, number in zip(LEARNABLE, numbers, strict=True) if number is not None})
         y_grad = layout.empty(x).zero_() if y_grad is None else layout.arranged(y_grad, layout.strides(x))
         v_grad = None if v_grad is None else layout.arranged(v_grad, v.stride())
-        wanted = Wanted(state=ctx.needs_input_grad[3], parameters=any(ctx.needs_input_grad[4:]))
+        wanted = Wanted(state=ctx.needs_input_grad[4], parameters=any(ctx.needs_input_grad[5:]))
         x_grad, before, sums = ctx.kernel.backward(x, v, p, y_grad, v_grad, wanted)
-        if len(x_grad) < len(x):  # a static input: the expansion to T steps sums T equal shares in its own backward pass
-            x_grad = (x_grad / len(x)).expand_as(x)
-        return None, None, x_grad, before, *_parameter_gradients(numbers, ctx.needs_input_grad[4:], sums)
+        x_grad = x_grad if ctx.repeats is None else x_grad[0]
+        return None, None, None, x_grad, before, *_parameter_gradients(numbers, ctx.needs_input_grad[5:], sums)
 
 
 def _parameter_gradients(numbers: list[Tensor | None], needed: tuple[bool, ...], sums: Tensor | None) -> list[Tensor | None]:

@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import is_static
+from snnexp.kernels.layout import once
 
 
 class PerStep(nn.Sequential):
@@ -15,6 +16,6 @@ class PerStep(nn.Sequential):
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         if is_static(x):
-            y = super().forward(x[0])
+            y = super().forward(once(x))
             return y.expand(len(x), *y.shape)
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
