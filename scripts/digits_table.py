@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ENCODERS = {"direct": "quickstart", "poisson": "digits_poisson", "latency": "digits_latency", "dct": "digits_dct"}
 NEURONS = ("if", "lif", "plif")
-CONVERTED = ("direct", "poisson", "dct")
+CONVERTED = ("direct", "poisson")
 BEGIN, END = "<!-- digits table: begin -->", "<!-- digits table: end -->"
 
 

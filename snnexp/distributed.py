@@ -43,7 +43,7 @@ def share(places: Tensor) -> Tensor:
     return places.tensor_split(processes())[rank()]
 
 
-def summed(*numbers: float, device: torch.device | str = "cpu") -> tuple[float, ...]:
+def summed(*numbers: int | float, device: torch.device | str = "cpu") -> tuple[int | float, ...]:
     """Each number summed over all processes, in float64."""
     if processes() == 1:
         return numbers

@@ -51,6 +51,9 @@ def block(
         "test_images": evaluation.images,
         "evaluate_seconds": evaluation.seconds,
         "reference": reference,
+        "selection": config["selection"],
+        "accuracy_last": evaluation.accuracy,
+        "accuracy_best_test": None,  # a stage that trains has chosen among epochs, and says so in `shown`
         "gap": None if not reference or reference["accuracy"] is None else evaluation.accuracy - reference["accuracy"],
         **shown,
     }

@@ -1,5 +1,6 @@
 """Options that do not fit together, each rule with its remedy. A rule gets a configuration whose every part is valid by itself."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -104,6 +105,41 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
         yield "readout: a converted network's output accumulates without leak or threshold; set readout=potential readout.leak=1.0"
 
 
+def conversion_resets_by_subtraction(config: Config) -> Iterator[str]:
+    """A reset to zero loses what is above the threshold, and with it the rate."""
+    if _named(config, "Conversion") and config["neuron"].get("reset") != "soft":
+        yield "neuron.reset: a converted network keeps its rates only with reset by subtraction; set neuron.reset=soft"
+
+
+def conversion_on_spikes_has_no_bias(config: Config) -> Iterator[str]:
+    """Spikes of amplitude 1 scale values by every threshold passed; a bias or a shortcut would have to be scaled with them."""
+    for name in _named(config, "Conversion"):
+        path = f"strategy.stages.{name}.statistics"
+        if config["strategy"]["stages"][name]["statistics"] != "snn":
+            if _kind(config["encoder"]) == "DCT":
+                yield f"{path}: rates of encoder=dct are not those the ANN sees; set {path}=snn neuron.amplitude=unit"
+            continue
+        if _kind(config["norm"]) not in ("none", "NoNorm"):
+            yield f"norm: {path}=snn has no place for the bias that a folded norm leaves; set norm=none"
+        if config["architecture"].get("bias"):
+            yield f"architecture.bias: {path}=snn has no place for biases; set architecture.bias=false"
+        if "shortcut" in config["architecture"]:
+            yield f"architecture: shortcuts need spikes that carry their threshold; set {path}=ann neuron.amplitude=threshold"
+
+
+def poisson_covers_pixels(config: Config) -> Iterator[str]:
+    """Pixels beyond the scale all fire at every step; a quarter beyond it is common practice."""
+    if _kind(config["encoder"]) != "Poisson":
+        return
+    dataset, scale = config["dataset"], config["encoder"]["rate_scale"]
+    largest = max(abs(pixel - mean) / std for mean, std in zip(dataset["mean"], dataset["std"], strict=False) for pixel in (0.0, 1.0))
+    if largest > 1.25 * scale:
+        yield (
+            f"encoder.rate_scale: pixels reach {largest:.2f} and saturate beyond {scale:g}; set encoder.rate_scale={math.ceil(largest)}.0, "
+            "or dataset.mean and dataset.std that keep them in [-1, 1] (0.5 each)"
+        )
+
+
 def conversion_amplitude(config: Config) -> Iterator[str]:
     """The statistic decides what a spike carries."""
     for name in _named(config, "Conversion"):
@@ -143,7 +179,10 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     selection_has_a_split,
     conversion_has_an_ann,
     conversion_has_rates,
+    conversion_resets_by_subtraction,
+    conversion_on_spikes_has_no_bias,
     conversion_amplitude,
+    poisson_covers_pixels,
     conversion_folds,
     per_step_norm_has_steps,
     everything_builds,

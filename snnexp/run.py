@@ -53,6 +53,8 @@ def _run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers
         shown = {"train_seconds": time.perf_counter() - started, **outcome.shown}
         evaluation = session.evaluator(network, session.test, count=True)
         shown |= _ann_accuracy(blocks, evaluation, network)
+        if session.validation is not None:
+            shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
         blocks[name] = block(name, network, evaluation, config, choices, shown)
         trackers.stage(blocks[name])
     result = _result(blocks, config, session)

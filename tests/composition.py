@@ -23,7 +23,7 @@ def groups() -> list[str]:
 
 def every_option() -> list[tuple[str, str]]:
     """(group, option) for every YAML file but the experiments."""
-    return [(group, option) for group in groups() if group != "experiment" for option in options(group)]
+    return [(group, option) for group in groups() if group not in ("experiment", "search") for option in options(group)]
 
 
 @cache

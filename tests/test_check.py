@@ -221,6 +221,7 @@ def test_a_target_is_a_word(target):
 # Options that do not fit together
 
 CONVERSION = ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold")
+ON_SPIKES = ("strategy.stages.convert.statistics=snn", "neuron.amplitude=unit", "norm=none", "architecture.bias=false")
 RGB = "dataset=cifar10"
 BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("device_exists", ("device=meta",), "cannot be used here", ()),
@@ -228,7 +229,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("device_exists", ("device=cuda:99",), "cannot be used here", ()),
     ("device_exists", ("device=warp",), "cannot be used here", ()),
     ("encoder_takes_pixels", (RGB, "encoder=latency"), "pixels in [0, 1]", ("dataset.mean=[0.0, 0.0, 0.0]", "dataset.std=[1.0, 1.0, 1.0]")),
-    ("encoder_takes_pixels", (RGB, "encoder=poisson", "encoder.signed=false"), "pixels in [0, 1]", ("encoder.signed=true",)),
+    (
+        "encoder_takes_pixels",
+        (RGB, "encoder=poisson", "encoder.signed=false"),
+        "pixels in [0, 1]",
+        ("encoder.signed=true", "encoder.rate_scale=3.0"),
+    ),
     ("encoder_takes_pixels", ("encoder=latency", "dataset.mean=[0.5]"), "pixels in [0, 1]", ("dataset.mean=[0.0]",)),
     ("encoder_lasts", ("encoder=latency", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
     ("encoder_lasts", ("norm=bntt", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
@@ -240,7 +246,18 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("conversion_has_rates", (*CONVERSION, "readout=rate"), "accumulates", ("readout=potential", "readout.leak=1.0")),
     ("conversion_has_rates", (*CONVERSION, "readout.leak=0.9"), "accumulates", ("readout.leak=1.0",)),
     ("conversion_amplitude", CONVERSION[:2], "neuron.amplitude", ()),
-    ("conversion_amplitude", (*CONVERSION, "strategy.stages.convert.statistics=snn"), "neuron.amplitude", ()),
+    ("conversion_amplitude", (*CONVERSION, "strategy.stages.convert.statistics=snn"), "neuron.amplitude", ON_SPIKES[1:]),
+    ("conversion_resets_by_subtraction", (*CONVERSION, "neuron.reset=hard"), "subtraction", ("neuron.reset=soft",)),
+    ("conversion_on_spikes_has_no_bias", (*CONVERSION, *ON_SPIKES, "norm=tdbn"), "folded norm", ("norm=none",)),
+    ("conversion_on_spikes_has_no_bias", (*CONVERSION, *ON_SPIKES, "architecture.bias=true"), "biases", ("architecture.bias=false",)),
+    (
+        "conversion_on_spikes_has_no_bias",
+        (*CONVERSION, *ON_SPIKES[:3], "architecture=resnet20", "architecture.bias=false"),
+        "shortcuts",
+        ("strategy.stages.convert.statistics=ann", "neuron.amplitude=threshold"),
+    ),
+    ("conversion_on_spikes_has_no_bias", (*CONVERSION, "encoder=dct"), "not those the ANN sees", ON_SPIKES),
+    ("poisson_covers_pixels", (RGB, "encoder=poisson"), "saturate", ("encoder.rate_scale=3.0",)),
     ("conversion_folds", (*CONVERSION, "norm=batch_per_step"), "cannot be folded", ("norm=none",)),
     ("conversion_folds", (*CONVERSION, "norm=batch_per_step"), "cannot be folded", ("norm=tdbn",)),
     ("conversion_folds", (*CONVERSION, "architecture.layers=[8C3, MP2, FC8]"), "average pools", ("architecture.layers=[8C3, AP2, FC8]",)),
@@ -282,7 +299,7 @@ def test_every_rule_is_tested():
 
 def test_several_rules_are_said_together():
     lines = faults(changed(configuration(), "strategy=conversion", "synapse=alpha", "norm=bntt", "selection=best_validation"))
-    assert [line.split(":")[0] for line in lines] == ["selection", "neuron", "synapse", "neuron.amplitude", "norm", "norm"]
+    assert [line.split(":")[0] for line in lines] == ["selection", "neuron", "synapse", "neuron.reset", "neuron.amplitude", "norm", "norm"]
 
 
 # What passes can be built

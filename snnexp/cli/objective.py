@@ -1,18 +1,23 @@
-"""What a sweeper optimises."""
+"""What a sweeper that chooses values optimises."""
 
-from pathlib import Path
 from typing import Any
 
-from snnexp.track.files import MetricsFile
+from omegaconf import DictConfig
+
+from snnexp.errors import ConfigError
+
+_GRID = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
-def objective(result: dict[str, Any], run_dir: Path) -> float:
-    """The accuracy on the validation split in percent; on the test set if there is no split, or the last stage trains nothing.
+def objective(result: dict[str, Any]) -> float:
+    """Accuracy in percent of the weights kept, on the validation split; on the test set only where there is none."""
+    return result.get("validation_accuracy", result["accuracy"])
 
-    With selection=best_validation it is the best one, whose weights are kept, otherwise that of the last epoch.
-    """
-    of_stage = [record for record in MetricsFile(run_dir).read() if record["stage"] == result["stage"]]
-    measured = [record["validation/accuracy"] for record in of_stage if "validation/accuracy" in record]
-    if not measured:
-        return result["accuracy"]
-    return max(measured) if result["selection"] == "best_validation" else measured[-1]
+
+def check_sweeper(config: DictConfig, sweeper: str) -> None:
+    """Raises `ConfigError` where a sweeper would choose values by the accuracy on the test set without being told to."""
+    if sweeper != _GRID and not config.dataset.validation and config.selection != "best_test":
+        raise ConfigError(
+            "1 problem in this configuration\n  dataset.validation: a search needs images to choose by; "
+            "set dataset.validation=N, or selection=best_test to choose by the test set"
+        )

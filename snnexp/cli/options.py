@@ -2,11 +2,14 @@
 
 import sys
 from importlib.resources import files
-from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
 import yaml
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable  # from Python 3.11 on
 
 
 def show(arguments: list[str]) -> int:
@@ -23,7 +26,7 @@ def show(arguments: list[str]) -> int:
     return 0
 
 
-def _experiments(paths: list[Traversable]) -> Table:
+def _experiments(paths: list["Traversable"]) -> Table:
     table = Table("experiment", "what it is", "rows", "published %", "T", title="Experiments", title_justify="left")
     for path in paths:
         reference = (yaml.safe_load(path.read_text()) or {}).get("reference") or {}
@@ -32,14 +35,14 @@ def _experiments(paths: list[Traversable]) -> Table:
     return table
 
 
-def _options(group: str, paths: list[Traversable]) -> Table:
+def _options(group: str, paths: list["Traversable"]) -> Table:
     table = Table("option", "what it is", title=f"{group}=...", title_justify="left")
     for path in paths:
         table.add_row(path.name.removesuffix(".yaml"), headline(path))
     return table
 
 
-def headline(path: Traversable) -> str:
+def headline(path: "Traversable") -> str:
     """The first comment of a YAML file that is not a directive to Hydra."""
     comments = (line.removeprefix("#").strip() for line in path.read_text().splitlines() if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")

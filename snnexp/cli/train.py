@@ -73,7 +73,7 @@ class _Job:
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def _job(config: DictConfig) -> float | None:
     from snnexp.cli.job import attempt
-    from snnexp.cli.objective import objective
+    from snnexp.cli.objective import check_sweeper, objective
 
     settings = HydraConfig.get()
     choices = {group: option for group, option in settings.runtime.choices.items() if option and not group.startswith("hydra/")}
@@ -82,11 +82,13 @@ def _job(config: DictConfig) -> float | None:
     if sweeping:
         print(f"job {settings.job.num}: {' '.join(overrides)}", file=sys.stderr, flush=True)
     run_dir = Path(settings.runtime.output_dir)
+    if sweeping:
+        check_sweeper(config, settings.sweeper._target_)
     result, error, _Job.code = attempt(config, choices, run_dir, overrides)
     if error is not None and sweeping:
         error.of_a_job = True
         raise error  # a launcher and a sweeper know a failed job by its exception
-    return None if result is None else objective(result, run_dir)
+    return None if result is None else objective(result)
 
 
 def _exit_code(error: BaseException) -> int:

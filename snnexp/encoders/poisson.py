@@ -39,7 +39,8 @@ class Poisson(Encoder):
         return torch.stack([(strength > self.rate_scale * uniform(keys, step, images.shape[1:])) * value for step in steps])
 
     def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "1 B C H W"]:
-        return images[None]
+        # The mean of the spike train, so that a firing rate and an activation stand for the same pixel.
+        return (images / self.rate_scale).clamp(-1.0 if self.signed else 0.0, 1.0)[None]
 
     def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
         return shape

@@ -80,6 +80,14 @@ def test_the_analog_form_sees_the_image(name):
     assert torch.equal(encoder(name, images).analog(images), images[None])
 
 
+@pytest.mark.parametrize(("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 0.5)])
+def test_the_analog_form_sees_the_mean_of_poisson_spikes(signed, scale):
+    images = torch.linspace(-1.5 if signed else 0.0, 1.5, 7).view(1, 1, 1, 7)
+    poisson = build_option("encoder", "poisson", {"signed": signed, "rate_scale": scale})
+    mean = poisson(images, range(4000), torch.tensor([5])).mean(0)
+    torch.testing.assert_close(mean, poisson.analog(images)[0], atol=0.03, rtol=0)
+
+
 def test_direct_repeats_the_image_without_a_copy():
     images = pictures(low=-2.0)
     output = encoder("direct", images)(images, range(3, 9), KEYS)
