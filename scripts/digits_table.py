@@ -40,12 +40,11 @@ def train(run_dir: Path, overrides: list[str]) -> None:
 
 def table(runs: Path) -> str:
     """The results as a Markdown table: accuracy, timesteps, spikes per neuron."""
-    lines = ["| strategy | encoder | neuron | accuracy % | T | spikes per neuron | s |", "|---|---|---|---|---|---|---|"]
+    lines = ["| strategy | encoder | neuron | accuracy % | T | spikes per neuron |", "|---|---|---|---|---|---|"]
     for path in sorted(runs.glob("*/result.json")):
         result = json.loads(path.read_text())
-        seconds = sum(stage["train_seconds"] + stage["evaluate_seconds"] for stage in result["stages"].values())
         cells = (result["strategy"], result["encoder"], result["neuron"], f"{result['accuracy']:.2f}", str(result["timesteps"]))
-        cells += (f"{result['spikes_per_neuron']:.2f}", f"{seconds:.0f}")
+        cells += (f"{result['spikes_per_neuron']:.2f}",)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

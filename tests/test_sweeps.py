@@ -123,17 +123,15 @@ def test_a_search_without_its_plugin_says_what_there_is(snnexp):
 # What a sweeper is told
 
 
-def test_the_objective_is_the_validation_accuracy_of_the_weights_kept():
-    assert objective({"accuracy": 50.0, "validation_accuracy": 60.0}) == 60.0
+def test_the_objective_is_the_validation_accuracy_where_there_is_one():
     assert objective({"accuracy": 50.0}) == 50.0
+    assert objective({"accuracy": 50.0, "validation_accuracy": 60.0}) == 60.0
 
 
-def test_a_search_does_not_choose_by_the_test_set_unasked():
-    def chosen(validation: int, selection: str, sweeper: str) -> None:
-        check_sweeper(OmegaConf.create({"dataset": {"validation": validation}, "selection": selection}), sweeper)
-
-    with pytest.raises(ConfigError, match="dataset.validation"):
-        chosen(0, "last", "hydra_plugins.optuna")
-    chosen(10, "last", "hydra_plugins.optuna")
-    chosen(0, "best_test", "hydra_plugins.optuna")
-    chosen(0, "last", "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
+def test_a_search_on_the_test_set_must_be_asked_for():
+    config = OmegaConf.create({"dataset": {"validation": 0}, "selection": "last"})
+    with pytest.raises(ConfigError, match="dataset.validation=N, or selection=best_test"):
+        check_sweeper(config, "a.sweeper.that.Chooses")
+    check_sweeper(OmegaConf.merge(config, {"selection": "best_test"}), "a.sweeper.that.Chooses")
+    check_sweeper(OmegaConf.merge(config, {"dataset": {"validation": 1}}), "a.sweeper.that.Chooses")
+    check_sweeper(config, BasicSweeperConf._target_)
