@@ -169,6 +169,19 @@ def test_weights_can_be_evaluated_with_another_encoder(tmp_path):
     assert torch.equal(load(made, tmp_path / "w.safetensors", CPU).body.output.layer.weight, network.body.output.layer.weight)
 
 
+def test_equal_weights_give_equal_bytes(tmp_path):
+    network = blueprint(norm="batch").spiking()
+    for name in "abcdefgh":
+        save(network, tmp_path / name)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_weights_without_norms_are_not_taken_for_those_of_a_norm_that_cannot_be_folded(tmp_path):
+    save(blueprint().spiking(), tmp_path / "w.safetensors")
+    with pytest.raises(DataError, match="holds the weights of another network.*BNTT"):
+        load(blueprint(norm="bntt"), tmp_path / "w.safetensors", CPU)
+
+
 @pytest.mark.parametrize("wrong", ["missing", "cut", "garbage", "other network"])
 def test_weights_that_do_not_fit_are_refused(tmp_path, wrong):
     path = tmp_path / "w.safetensors"

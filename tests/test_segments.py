@@ -26,8 +26,8 @@ def test_segments_give_the_gradients_of_the_whole(segments):
 def test_segments_keep_a_fraction():
     network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking()
     images, keys = torch.rand(2, 2, 12, 12), torch.arange(2)
-    whole = saved_bytes(network, lambda: network(images, range(64), keys))
-    parts = saved_bytes(network, lambda: segmented(network, images, range(64), keys, 8))
+    whole = saved_bytes(network, lambda: network(images, range(100), keys))
+    parts = saved_bytes(network, lambda: segmented(network, images, range(100), keys, number_of_segments("auto", 100)))
     assert parts < 0.2 * whole
 
 

@@ -1,16 +1,19 @@
 """Sweeps through the launchers and sweepers of Hydra's plugins, each for real: `pip install '.[sweep]'` for all of them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeperConf
 from omegaconf import OmegaConf
 
 from snnexp.cli.objective import check_sweeper, objective
 from snnexp.errors import ConfigError
 from tests.options import options
-from tests.shell import Shell
+from tests.shell import Answer, Shell, environment
 
 TINY = ("epochs=1", "tracker=none", "timesteps=2", "architecture=mlp", "architecture.widths=[16]")
 SWEEP = ("-m", *TINY, "hydra.sweep.dir=sweep")
@@ -33,6 +36,13 @@ def snnexp(shell, tmp_path):
     return shell
 
 
+def own_process(*words: str, folder: Path) -> Answer:
+    """What a command says whose children write to the same terminal, so that a `Shell` could not tell its answer from theirs."""
+    command = [sys.executable, "-m", "snnexp", *words]
+    told = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600)
+    return Answer(told.returncode, told.stdout, told.stderr)
+
+
 def metrics(folder: Path, job: str) -> bytes:
     return (folder / job / "metrics.jsonl").read_bytes()
 
@@ -51,12 +61,12 @@ def alone(shell) -> bytes:
         ("hydra_submitit_launcher", ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=30"]),
     ],
 )
-def test_jobs_in_processes_of_their_own(plugin, words, alone, snnexp, tmp_path):
+def test_jobs_in_processes_of_their_own(plugin, words, alone, tmp_path):
     needs(plugin)
-    told = snnexp("train", *SWEEP, *words, "dataset=digits,mnist", "data_dir=nowhere", "+experiment=quickstart")
+    told = own_process("train", *SWEEP, *words, "dataset=digits,mnist", "data_dir=nowhere", "+experiment=quickstart", folder=tmp_path)
     assert told.code == 3 and all(word in told.out for word in ("dataset=digits", "finished", "dataset=mnist", "failed")), told
     states = [json.loads((tmp_path / "sweep" / job / "status.json").read_text()) for job in ("0_s1", "1_s1")]
-    assert [each["exit_code"] for each in states] == [0, 3] and snnexp.process.pid not in {each["pid"] for each in states}
+    assert [each["exit_code"] for each in states] == [0, 3] and states[0]["pid"] != states[1]["pid"]
     result = json.loads((tmp_path / "sweep" / "0_s1" / "result.json").read_text())
     assert (result["dataset"], result["experiment"]) == ("digits", "quickstart") and metrics(tmp_path / "sweep", "0_s1") == alone
     assert list(tmp_path.iterdir()) == [tmp_path / "sweep"]

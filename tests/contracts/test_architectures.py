@@ -10,6 +10,7 @@ from torch import nn
 from snnexp.architectures.tokens import Convolution, Drop, Linear, Pool, parse
 from snnexp.cell import Cell, at_rest
 from snnexp.layers.analog import AnalogUnit
+from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
 from snnexp.layers.spiking import SpikingUnit
 from tests.options import build_option, options
