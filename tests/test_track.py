@@ -394,7 +394,7 @@ def test_what_the_package_logs_goes_to_terminal_and_log(tmp_path, capsys):
 def test_the_summary_names_what_a_reader_looks_for(tmp_path, capsys):
     summary(RESULT, tmp_path / ("long" * 30))
     page = capsys.readouterr().out
-    for text in ("96.50 % at T = 4", "93.16 % at T = 6", "+3.34", "0.123", "1.2 MMAC, 3.4 kAC", "12.3 uJ, 0.5 of the ANN's 24.6 uJ"):
+    for text in ("96.50 % at T = 4", "93.16 % at T = 6", "+3.34", "0.123", "1.2 M MAC, 3.4 k AC", "12.3 uJ, 0.5 of the ANN's 24.6 uJ"):
         assert text in page
     assert "t=1 50.00  t=2 80.00  t=4 96.50" in page and f"run folder  {tmp_path / ('long' * 30)}" in page
 

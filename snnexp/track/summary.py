@@ -45,8 +45,8 @@ def _published(reference: dict[str, Any] | None, gap: float | None) -> list[tupl
 
 
 def _operations(operations: dict[str, Any]) -> list[tuple[str, str]]:
-    units = {"mac": "MAC", "ac": "AC", "mac_ann": "MAC of the ANN"}
-    counts = [in_units(operations[key], unit) for key, unit in units.items() if operations.get(key) is not None]
+    units = {"mac": " MAC", "ac": " AC", "mac_ann": " MAC of the ANN"}  # apart from the prefix: 2 MAC would be mega-AC or MAC
+    counts = [in_units(operations[key], unit).replace("  ", " ") for key, unit in units.items() if operations.get(key) is not None]
     rows = [("operations per image", ", ".join(counts))] if counts else []
     return rows + _energy(operations.get("energy_joule"), operations.get("energy_ann_joule"))
 
