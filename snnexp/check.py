@@ -36,7 +36,7 @@ ROOT: dict[str, Any] = {
     "data_dir": str,
     "progress": Literal["auto", "plain"],
 }
-EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count}
+EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
 REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None}
 TORCH: dict[str, Any] = {
     "lr": Positive,

@@ -10,6 +10,7 @@ import torch
 from snnexp import build
 from snnexp.atomic import write_json
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.dataset import drawn
 from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
 from snnexp.network import Network, is_spiking
@@ -110,7 +111,8 @@ def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches
     shared = {"mean": source.mean, "std": source.std, "augmentation": source.augmentation, "device": device, "seed": config["seed"]}
     training = Batches(images.train, config["batch_size"], **shared)
     validation, test = (
-        None if split is None else Batches(split, config["evaluate"]["batch_size"], **shared) for split in (images.validation, images.test)
+        None if split is None else Batches(drawn(split, config["evaluate"]["images"]), config["evaluate"]["batch_size"], **shared)
+        for split in (images.validation, images.test)
     )
     return training, validation, test
 

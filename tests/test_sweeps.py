@@ -36,11 +36,12 @@ def snnexp(shell, tmp_path):
     return shell
 
 
-def own_process(*words: str, folder: Path) -> Answer:
-    """What a command says whose children write to the same terminal, so that a `Shell` could not tell its answer from theirs."""
-    command = [sys.executable, "-m", "snnexp", *words]
-    told = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600)
-    return Answer(told.returncode, told.stdout, told.stderr)
+def own_process(*words: str, folder: Path) -> tuple[Answer, int]:
+    """What a command says whose children write to the same terminal, so that a `Shell` could not tell its answer from theirs; its id."""
+    command, pipes = [sys.executable, "-m", "snnexp", *words], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, env=environment(), **pipes) as process:
+        out, err = process.communicate()
+    return Answer(process.returncode, out, err), process.pid
 
 
 def metrics(folder: Path, job: str) -> bytes:
@@ -61,14 +62,18 @@ def alone(shell) -> bytes:
         ("hydra_submitit_launcher", ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=30"]),
     ],
 )
-def test_jobs_in_processes_of_their_own(plugin, words, alone, tmp_path):
+def test_jobs_in_processes_of_their_own(plugin, words, request, tmp_path):
     needs(plugin)
-    told = own_process("train", *SWEEP, *words, "dataset=digits,mnist", "data_dir=nowhere", "+experiment=quickstart", folder=tmp_path)
+    told, process = own_process(
+        "train", *SWEEP, *words, "dataset=digits,mnist", "data_dir=nowhere", "+experiment=quickstart", folder=tmp_path
+    )
     assert told.code == 3 and all(word in told.out for word in ("dataset=digits", "finished", "dataset=mnist", "failed")), told
     states = [json.loads((tmp_path / "sweep" / job / "status.json").read_text()) for job in ("0_s1", "1_s1")]
-    assert [each["exit_code"] for each in states] == [0, 3] and states[0]["pid"] != states[1]["pid"]
+    assert [each["exit_code"] for each in states] == [0, 3] and process not in {each["pid"] for each in states}
     result = json.loads((tmp_path / "sweep" / "0_s1" / "result.json").read_text())
-    assert (result["dataset"], result["experiment"]) == ("digits", "quickstart") and metrics(tmp_path / "sweep", "0_s1") == alone
+    assert (result["dataset"], result["experiment"]) == ("digits", "quickstart") and metrics(
+        tmp_path / "sweep", "0_s1"
+    ) == request.getfixturevalue("alone")
     assert list(tmp_path.iterdir()) == [tmp_path / "sweep"]
 
 
@@ -110,7 +115,7 @@ def test_a_study_can_be_kept(tmp_path):
 )
 def test_what_needs_more_than_this_machine_composes(plugin, words, shown, snnexp):
     needs(plugin)
-    told = snnexp("train", "-m", *words, "--cfg", "hydra")
+    told = snnexp("train", *words, "--cfg", "hydra")
     assert told.code == 0 and all(word in told.out for word in shown), told
 
 

@@ -10,6 +10,7 @@ from snnexp.limits import Natural
 from snnexp.noise import sample_keys
 
 _HELD_OUT = -1  # stands where an epoch would: this draw belongs to none
+_DRAWN = 2**31  # stands where a seed would: images of an evaluation are the same for all runs
 
 
 class Dataset:
@@ -82,6 +83,13 @@ def held_out(train: Samples, count: int, seed: int) -> tuple[Samples, Samples | 
         return train, None
     order = sample_keys(seed, _HELD_OUT, train.index).argsort()
     return train.at(order[count:].sort().values), train.at(order[:count].sort().values)
+
+
+def drawn(split: Samples, count: int | None) -> Samples:
+    """`count` random samples of a split in the official order, whatever the seed of the run; all of them for None or too large a count."""
+    if count is None or count >= len(split):
+        return split
+    return split.at(sample_keys(_DRAWN, _HELD_OUT, split.index).argsort()[:count].sort().values)
 
 
 def _check_held_out(validation: int, available: int) -> None:

@@ -16,6 +16,7 @@ from snnexp.datasets import cache
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import TEST_OFFSET, DataError, Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.dataset import drawn
 from snnexp.datasets.digits import drawn_per_class
 from snnexp.datasets.mnist16 import mnist16
 from snnexp.noise import sample_keys
@@ -599,3 +600,11 @@ def test_real_sets(name, train, test, mean):
     if mean:
         measured = data.train.images.float().mean((0, 2, 3)) / 255
         torch.testing.assert_close(measured, torch.tensor(mean), atol=2e-4, rtol=0)
+
+
+def test_a_drawn_subset_is_the_same_for_every_run_and_in_the_official_order():
+    test = Split(torch.zeros(50, 1, 2, 2, dtype=torch.uint8), torch.arange(50) % 10, TEST_OFFSET + torch.arange(50))
+    some = drawn(test, 20)
+    assert len(some) == 20 and some.index.tolist() == sorted(set(some.index.tolist())) != list(range(TEST_OFFSET, TEST_OFFSET + 20))
+    assert drawn(test, 20).index.equal(some.index) and set(drawn(test, 10).index.tolist()) < set(some.index.tolist())
+    assert drawn(test, None) is test and drawn(test, 50) is test
