@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from snnexp.kernels.layout import once
 from snnexp.kernels.parameters import ScanParameters
-from snnexp.kernels.scan import scan
+from snnexp.kernels.scan import counted, scan
 
-State = Any  # a tensor or a tuple of tensors, each [B, ...]
+State = Any  # a tensor or a tuple of tensors, each [B, ...]; beside them whole numbers that all samples share
 
 
 class Cell(nn.Module, abc.ABC):
@@ -54,6 +54,12 @@ def is_static(x: Float[Tensor, "T B *n"]) -> bool:
     return x.shape[0] > 1 and x.stride(0) == 0
 
 
+def changes(y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) -> Float[Tensor, "T B *n"]:
+    """Where `y` differs from the timestep before: the spikes of what spikes switch on and off. `before` precedes the first, None is 0."""
+    earlier = torch.zeros_like(y[:1]) if before is None else before[None]
+    return (y != torch.cat([earlier, y[:-1]])).to(y.dtype)
+
+
 @runtime_checkable
 class Scannable(Protocol):
     """A cell whose loop over time a fused kernel can run."""
@@ -65,7 +71,8 @@ class Scannable(Protocol):
 class Over(nn.Module):
     """Runs a chain of cells over the leading time axis: `[T, B, *n] -> [T, B, *m]`. The only loop over time in the package.
 
-    Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states keep their own.
+    Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states keep their own. A spike that
+    carries its threshold is therefore rounded in half precision, as the weights are that it meets; what the reset subtracts is not.
     Where a fused kernel reproduces a cell exactly it runs in place of the step-by-step loop; the cell stays the definition.
     """
 
@@ -73,9 +80,12 @@ class Over(nn.Module):
         super().__init__()
         self.cells = nn.ModuleList(cell for cell in cells if not cell.identity)
         self.states: list[State] | None = None  # lent by `streaming`, never owned
+        self.counting = False  # whether the next calls leave `counts`; for whoever records
+        self.counts: Tensor | None = None
+        """Spikes [B, *n] of each neuron in the last call, by-product of a fused kernel; None where none ran or gradients were taken."""
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
-        y = x
+        self.counts, y = None, x
         for place, cell in enumerate(self.cells):
             y = self._through(place, cell, y)
         return y.to(x.dtype)
@@ -88,10 +98,16 @@ class Over(nn.Module):
         # A compiler that traces the loop sees through it; the kernel's pointers it would not.
         fused = isinstance(cell, Scannable) and not torch.compiler.is_compiling()
         parameters = cell.scan_parameters() if fused else None
-        y, state = _stepwise(cell, x, state) if parameters is None else scan(x, state, parameters)
+        y, state = _stepwise(cell, x, state) if parameters is None else self._fused(x, state, parameters)
         if self.states is not None:
             self.states[place] = state
         return y
+
+    def _fused(self, x: Tensor, state: Tensor, parameters: ScanParameters) -> tuple[Tensor, Tensor]:
+        if torch.is_grad_enabled() or not self.counting:
+            return scan(x, state, parameters)
+        y, state, self.counts = counted(x, state, parameters)
+        return y, state
 
 
 def _stepwise(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:

@@ -17,7 +17,7 @@ from snnexp.cell import Cell, Over, streaming
 from snnexp.kernels import compiled, fallback
 from snnexp.kernels import scan as dispatch
 from snnexp.kernels.parameters import ScanParameters
-from snnexp.kernels.scan import run, scan
+from snnexp.kernels.scan import counted, run, scan
 from tests.options import build_option, options
 
 NEEDS_COMPILER = pytest.mark.skipif(compiled.library() is None, reason="the C kernel was not compiled")
@@ -102,6 +102,31 @@ def test_learned_parameters(kernel, reset, detach, amplitude):
     p = replace(p, leak=learned[0], gain=learned[1], threshold=learned[2])
     x, v = leaves(5, 700)
     assert_equal(run(kernel, x, v, p), equations(x, v, p), [x, v, *learned], {"rtol": 2e-5, "atol": 2e-4})
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_counts_the_spikes_of_each_neuron_on_the_way(kernel, dtype, memory_format):
+    x = current(7 * 2, 3, 4, 5).to(dtype, memory_format=memory_format).unflatten(0, (7, 2))
+    for p in (PARAMETERS, replace(PARAMETERS, reset="soft", amplitude="threshold"), replace(PARAMETERS, threshold=torch.tensor(0.8))):
+        v = torch.zeros(()).expand(2, 3, 4, 5)
+        y, v_last, counts = counted(x, v, p, kernel)
+        torch.testing.assert_close((y, v_last), run(kernel, x, v, p), **EXACT)
+        assert counts.equal((y != 0).float().sum(0)) and 0 < counts.mean() < 7
+
+
+def test_a_loop_that_counts_gives_what_its_last_call_fired():
+    over = Over(build_option("neuron", "lif", {}, surrogate=build_option("surrogate", "arctan")))
+    x = current(6, 2, 9)
+    with streaming(over):
+        over(x)
+        assert over.counts is None
+        over.counting = True
+        spikes = over(x)
+        assert over.counts.equal((spikes != 0).float().sum(0))
+    over(x.requires_grad_())
+    assert over.counts is None
 
 
 @pytest.mark.parametrize("surrogate", sorted(fallback.SHAPES))
@@ -275,6 +300,7 @@ for steps, size, changes, dtype, static in (
     # The interpreter truncates to bfloat16 where devices round.
     tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-2, "atol": 1e-2}
     assert_equal(run(triton, current, v, p), run(fallback, current, v, p), [x, v, *learned], tolerance)
+    assert all(map(torch.equal, counted(current, v, p, triton), counted(current, v, p, fallback)))
 fixed = replace(PARAMETERS, reset="soft", amplitude="threshold")
 x, v = leaves(3, 5)
 assert_equal(run(triton, x, v, fixed), equations(x, v, fixed), [x, v], ROUNDING)

@@ -11,11 +11,11 @@ from torch import Tensor
 from snnexp.kernels import layout
 from snnexp.kernels.parameters import ScanParameters, Wanted
 
-INTERFACE = 2  # that of the C files: a kernel left over from another version of the source must not be called
+INTERFACE = 3  # that of the C files: a kernel left over from another version of the source must not be called
 SHAPES = ("rectangle", "triangle", "sigmoid", "arctan", "gaussian", "exponential", "fast_sigmoid")
 NUMBERS = ("leak", "gain", "threshold", "amplitude", "scale", "width")
 CHOICES = ("soft", "detach_reset", "straight_through", "scaled_amplitude", "shape")
-POINTERS = ("x", "v", "y", "v_last", "y_grad", "v_last_grad", "x_grad", "v_grad", "sums")
+POINTERS = ("x", "v", "y", "v_last", "counts", "y_grad", "v_last_grad", "x_grad", "v_grad", "sums")
 SIZES = ("steps", "size", "stride", "width")
 
 
@@ -50,10 +50,12 @@ def library() -> ctypes.CDLL | None:
     return None
 
 
-def forward(x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential."""
+def forward(
+    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`, which is laid out like `v`."""
     y, v_last = layout.empty(x), torch.empty_like(v)
-    library().scan_forward(ctypes.byref(_neuron(p)), ctypes.byref(_call(0, x=x, v=v, y=y, v_last=v_last)))
+    library().scan_forward(ctypes.byref(_neuron(p)), ctypes.byref(_call(0, x=x, v=v, y=y, v_last=v_last, counts=counts)))
     return y, v_last
 
 

@@ -21,14 +21,18 @@ SHAPES: dict[str, Callable[[Tensor], Tensor]] = {  # each may overwrite its argu
 }
 
 
-def forward(x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential."""
+def forward(
+    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`."""
     y = layout.empty(x)
     for x_t, y_t in zip(x.unbind(0), y.unbind(0), strict=True):
         u = _charge(x_t, v, p)
         s = _fired(u, p)
         y_t.copy_(s if p.amplitude == "unit" else p.threshold * s)
         v = _reset(u, s, p)
+        if counts is not None:
+            counts += s
     return y, v
 
 

@@ -31,7 +31,7 @@ typedef struct {
     const void *x;
     const float *v;
     void *y;
-    float *v_last;
+    float *v_last, *counts; /* counts, to which spikes are added per neuron: null: not wanted */
     const void *y_grad;
     const float *v_last_grad; /* null: zero */
     void *x_grad;
@@ -90,6 +90,11 @@ INLINE void fire(const Neuron *p, const float *x, const float *v, float *y, floa
     }
 }
 
+INLINE void count(const float *y, float *counts, int64_t n) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) counts[i] += y[i] != 0 ? 1 : 0;
+}
+
 EVERY_PROCESSOR static void forward_block(const Neuron *p, const Call *c, int64_t first, int64_t n) {
     Rows rows;
     for (int64_t t = 0; t < c->steps; t++) {
@@ -98,6 +103,7 @@ EVERY_PROCESSOR static void forward_block(const Neuron *p, const Call *c, int64_
         float *y = c->half ? rows.gradient : (float *)c->y + t * c->size + first;
         fire(p, x, v, y, c->v_last + first, n);
         if (c->half) store(c->y, t * c->size + first, n, 1, y, 1);
+        if (c->counts) count(y, c->counts + first, n);
     }
 }
 
@@ -222,7 +228,7 @@ EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64
 }
 
 /* ---- entries */
-int32_t scan_interface(void) { return 2; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
+int32_t scan_interface(void) { return 3; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
 
 int64_t scan_block(int64_t steps) {
     int64_t fitting = SCRATCH / (steps < 1 ? 1 : steps) / NARROWEST * NARROWEST;

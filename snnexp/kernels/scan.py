@@ -34,6 +34,17 @@ def run(kernel: ModuleType, x: Tensor, v: Tensor, p: ScanParameters) -> tuple[Te
     return kernel.forward(x, layout.arranged(v, x.stride()[1:]), p)
 
 
+def counted(
+    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, kernel: ModuleType | None = None
+) -> tuple[Float[Tensor, "T B *n"], Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    """`scan` without gradients that gives the number of spikes of each neuron too, a by-product of the same pass over memory."""
+    x = layout.rows(x.detach())
+    v = layout.arranged(v.detach(), x.stride()[1:])
+    counts = torch.zeros_like(v)
+    with torch.no_grad():
+        return *(_kernel(x, v) if kernel is None else kernel).forward(x, v, p, counts), counts
+
+
 def _kernel(x: Tensor, v: Tensor) -> ModuleType:
     if x.dtype not in (torch.float32, torch.bfloat16) or v.dtype != torch.float32 or x.numel() == 0:
         return fallback

@@ -79,9 +79,9 @@ def _threshold_gradient(u, arrived, carry, spike, threshold, soft: tl.constexpr,
 
 @triton.jit
 def _forward(
-    x, v, y, v_last, leak, gain, threshold, steps, size, stride,
+    x, v, y, v_last, counts, leak, gain, threshold, steps, size, stride,
     leak_is_tensor: tl.constexpr, gain_is_tensor: tl.constexpr, threshold_is_tensor: tl.constexpr,
-    soft: tl.constexpr, scaled: tl.constexpr, block: tl.constexpr,
+    soft: tl.constexpr, scaled: tl.constexpr, counting: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     leak, gain = _number(leak, leak_is_tensor), _number(gain, gain_is_tensor)
     threshold = _number(threshold, threshold_is_tensor)
@@ -89,12 +89,16 @@ def _forward(
     i = tl.program_id(0) * tl.cast(block, tl.int64) + tl.arange(0, block)
     inside = i < size
     potential = tl.load(v + i, mask=inside, other=0.0)
+    count = tl.zeros_like(potential)
     for t in range(steps):
         u = leak * potential + gain * _row(x, t, stride, i, inside)
         spike = tl.where(u - threshold >= 0, threshold if scaled else 1.0, 0.0)
         tl.store(y + t * size + i, spike.to(y.dtype.element_ty), mask=inside)
         potential = _reset(u, threshold, soft)
+        count += tl.where(u - threshold >= 0, 1.0, 0.0)
     tl.store(v_last + i, potential, mask=inside)
+    if counting:
+        tl.store(counts + i, tl.load(counts + i, mask=inside, other=0.0) + count, mask=inside)
 
 
 @triton.jit
@@ -178,12 +182,17 @@ def _backward(
 # ---- entries
 
 
-def forward(x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential."""
+def forward(
+    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`, which is laid out like `v`."""
     y, v_last = layout.empty(x), torch.empty_like(v)
     grid = (triton.cdiv(v.numel(), BLOCK),)
+    tensors = x, v, y, v_last, v if counts is None else counts
     with torch.cuda.device_of(x):  # in the backward pass autograd sees to it
-        _forward[grid](x, v, y, v_last, *_numbers(p), *_sizes(x, v), **_choices(p), block=BLOCK, enable_fp_fusion=False)
+        _forward[grid](
+            *(*tensors, *_numbers(p), *_sizes(x, v)), **_choices(p), counting=counts is not None, block=BLOCK, enable_fp_fusion=False
+        )
     return y, v_last
 
 
