@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from snnexp.architectures.tokens import Convolution, Drop, Layer, Linear, Pool
+from snnexp.architectures.scale import Scale
+from snnexp.architectures.tokens import Convolution, Drop, FiringPool, Layer, Linear, MaxPool, Pool
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
 from snnexp.layers.dropout import Dropout
@@ -18,7 +19,8 @@ class Chain:
         unit: connection to the unit it drives.
         norm: called as `norm(features=, dimensions=, branches=)`.
         shape: (C, H, W) of the input.
-        bias: whether weights come with a bias.
+        bias: whether weights come with a bias; the attribute may be changed on the way.
+        norm_linear: whether hidden linear layers have a norm, as convolutions do.
         initialise: draws the weights of a layer and returns it.
     """
 
@@ -28,9 +30,11 @@ class Chain:
         norm: Callable[..., nn.Module],
         shape: tuple[int, int, int],
         bias: bool,
+        norm_linear: bool,
         initialise: Callable[[nn.Module], nn.Module],
     ):
-        self.unit, self.norm, self.bias, self.initialise = unit, norm, bias, initialise
+        self.unit, self.norm, self.initialise = unit, norm, initialise
+        self.bias, self.norm_linear = bias, norm_linear
         self.channels, self.size = shape[0], shape[1:]  # size is () once the map is flat
         self.waiting: list[nn.Module] = []
         self.body = nn.Sequential()
@@ -43,11 +47,20 @@ class Chain:
                 self._convolution(layer)
             case Pool():
                 self._pool(layer)
+            case MaxPool():
+                self._max_pool(layer)
+            case FiringPool():
+                self._firing_pool(layer)
             case Linear():
-                norm = self.norm(features=layer.features, dimensions=1, branches=1)
-                self._append("linear", self.unit(self._linear(layer.features, norm)))
+                self._append("linear", self.unit(self._linear(layer.features, self._linear_norm(layer.features))))
             case Drop():
                 self._drop(layer)
+
+    def grow(self, name: str, block: nn.Module, channels: int, stride: int) -> None:
+        """Appends a block with branches, which turns the map into one of `channels` and ceil(extent / stride)."""
+        self._settle()  # branches share what a pool gives, so it belongs to none of their weights
+        self.body.add_module(name, block)
+        self.channels, self.size = channels, tuple(-(-extent // stride) for extent in self.size)
 
     def finish(self, features: int) -> nn.Sequential:
         """The body, closed by the output layer, whose current has `features` values."""
@@ -68,18 +81,31 @@ class Chain:
         self.channels = features
         return self._connect(weights, norm)
 
+    def _linear_norm(self, features: int) -> nn.Module:
+        return self.norm(features=features, dimensions=1, branches=1) if self.norm_linear else nn.Identity()
+
     def _pool(self, layer: Pool) -> None:
         window = (layer.window, layer.window) if layer.window else self.size
         self._resize(layer, window, stride=None, padding=0)
-        if layer.kind == "average":
-            self.waiting.append(AveragePool(window))
-        else:
-            self._append("pool", PerStep(*self._take(), nn.MaxPool2d(window)))
+        self.waiting.append(AveragePool(window))
+
+    def _max_pool(self, layer: MaxPool) -> None:
+        if 2 * layer.padding > layer.window:
+            raise ValueError(f"{layer.origin}: a padding of {layer.padding} is more than half the window of {layer.window}")
+        self._resize(layer, (layer.window, layer.window), layer.stride, layer.padding)
+        self._append("pool", PerStep(*self._take(), nn.MaxPool2d(layer.window, layer.stride, layer.padding)))
+
+    def _firing_pool(self, layer: FiringPool) -> None:
+        self._pool(Pool(layer.window, layer.origin))
+        self._append("pool", self.unit(PerStep(*self._take(), Scale(1 / layer.threshold))))
 
     def _drop(self, layer: Drop) -> None:
-        if self.waiting:  # the mask is drawn on the pooled map, so the pool cannot wait for the weights behind the mask
-            self._append("pool", PerStep(*self._take()))
+        self._settle()  # the mask is drawn on the pooled map, so the pool cannot wait for the weights behind the mask
         self._append("dropout", Dropout(layer.probability))
+
+    def _settle(self) -> None:
+        if self.waiting:
+            self._append("pool", PerStep(*self._take()))
 
     def _connect(self, weights: nn.Module, norm: nn.Module) -> Connection:
         return Connection(self.initialise(weights), norm, before=self._take())
@@ -93,7 +119,7 @@ class Chain:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.body.add_module(f"{kind}{self.counts[kind]}", module)
 
-    def _resize(self, layer: Convolution | Pool, window: tuple[int, ...], stride: int | None, padding: int) -> None:
+    def _resize(self, layer: Convolution | Pool | MaxPool, window: tuple[int, ...], stride: int | None, padding: int) -> None:
         if not self.size:
             raise ValueError(f"{layer.origin}: needs a map, but a linear layer before it has left none; put it before the first FC")
         size = tuple((extent + 2 * padding - width) // (stride or width) + 1 for extent, width in zip(self.size, window, strict=True))

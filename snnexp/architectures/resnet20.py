@@ -7,10 +7,9 @@ from typing import Literal
 from torch import nn
 
 from snnexp.architectures.initialization import Initialization, initialise
-from snnexp.architectures.subsample import Subsample
+from snnexp.architectures.residual import Block, Connect
 from snnexp.layers.average_pool import AveragePool
-from snnexp.layers.connection import Connection, Sum
-from snnexp.layers.per_step import PerStep
+from snnexp.layers.connection import Connection
 from snnexp.limits import Count, Positive
 
 
@@ -49,37 +48,18 @@ def resnet20(
         ValueError: shortcut=pad with widths that shrink.
     """
     draw = partial(initialise, initialization=initialization, gain=gain)
-    connect = partial(_connect, norm, draw)
+    connect = Connect(norm, draw)
+    make = Block(unit, connect, "basic", "first", shortcut, dropout=0.0)
     body = nn.Sequential()
     body.add_module("stem", unit(connect(shape[0], widths[0])))
     inputs = widths[0]
     for stage, outputs in enumerate(widths, start=1):
         for block in range(1, blocks + 1):
             stride = 2 if block == 1 and stage > 1 else 1
-            body.add_module(f"stage{stage}_block{block}", _block(unit, connect, inputs, outputs, stride, shortcut))
+            body.add_module(f"stage{stage}_block{block}", make(inputs, outputs, stride))
             inputs = outputs
     body.add_module("output", _output(draw, shape, widths, features, bias))
     return body
-
-
-def _block(unit: Callable, connect: Callable, inputs: int, outputs: int, stride: int, shortcut: str) -> nn.Module:
-    branch = nn.Sequential(unit(connect(inputs, outputs, stride=stride)), connect(outputs, outputs, branches=2))
-    return unit(Sum(branch, _shortcut(connect, inputs, outputs, stride, shortcut)))
-
-
-def _shortcut(connect: Callable, inputs: int, outputs: int, stride: int, shortcut: str) -> nn.Module:
-    if stride == 1 and inputs == outputs:
-        return nn.Identity()
-    if shortcut == "projection":
-        return connect(inputs, outputs, kernel=1, stride=stride, branches=2)
-    if outputs < inputs:
-        raise ValueError(f"shortcut=pad cannot go from {inputs} to {outputs} channels; let widths grow, or choose shortcut=projection")
-    return PerStep(Subsample(stride, outputs - inputs))
-
-
-def _connect(norm: Callable, draw: Callable, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, branches: int = 1) -> Connection:
-    weights = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return Connection(draw(weights), norm(features=outputs, dimensions=2, branches=branches))
 
 
 def _output(draw: Callable, shape: tuple[int, int, int], widths: list[int], features: int, bias: bool) -> Connection:

@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 GRAMMAR = (
     "<n>C<k>[p<padding>][s<stride>] convolution with n channels and a k x k kernel (an even k needs its padding), "
-    "AP<k> average pool, MP<k> max pool, P<k> in a vgg the pool that `pooling` names, GAP average over the whole map, "
+    "AP<k> average pool, MP<k>[p<padding>][s<stride>] max pool, P<k> in a vgg the pool that `pooling` names, "
+    "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of its own, "
     "FC<n> linear layer, D<p> dropout with p in [0, 1)"
 )
 
@@ -24,10 +24,28 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Pool:
-    """`AP<k>`, `MP<k>`, or `GAP`, whose window is the whole map."""
+    """`AP<k>`, or `GAP`, whose window is the whole map."""
 
-    kind: Literal["average", "max"]
     window: int | None
+    origin: str
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """`MP<k>[p<padding>][s<stride>]`."""
+
+    window: int
+    padding: int
+    stride: int
+    origin: str
+
+
+@dataclass(frozen=True)
+class FiringPool:
+    """`FP<k>[t<threshold>]`: neurons driven by an average; their threshold relative to that of all others."""
+
+    window: int
+    threshold: float
     origin: str
 
 
@@ -47,23 +65,29 @@ class Drop:
     origin: str
 
 
-Layer = Convolution | Pool | Linear | Drop
+Layer = Convolution | Pool | MaxPool | FiringPool | Linear | Drop
 
 
 def _convolution(channels: str, kernel: str, padding: str | None, stride: str | None, *, origin: str) -> Convolution:
     return Convolution(int(channels), int(kernel), int(kernel) // 2 if padding is None else int(padding), int(stride or 1), origin)
 
 
-def _pool(kind: str, window: str, *, origin: str) -> Pool:
-    return Pool({"A": "average", "M": "max"}[kind], int(window), origin)
+def _max_pool(window: str, padding: str | None, stride: str | None, *, origin: str) -> MaxPool:
+    return MaxPool(int(window), int(padding or 0), int(stride or window), origin)
+
+
+def _firing_pool(window: str, threshold: str | None, *, origin: str) -> FiringPool:
+    return FiringPool(int(window), float(threshold or 1), origin)
 
 
 # An even kernel has no padding that keeps the size of the map, so it matches only with `p` behind it.
 _COUNT, _KERNEL = r"([1-9]\d*)", r"(\d*[13579]|[1-9]\d*(?=p))"
 _FORMS = {
     rf"{_COUNT}C{_KERNEL}(?:p(\d+))?(?:s{_COUNT})?": _convolution,
-    rf"([AM])P{_COUNT}": _pool,
-    "GAP": lambda *, origin: Pool("average", None, origin),
+    rf"AP{_COUNT}": lambda window, *, origin: Pool(int(window), origin),
+    "GAP": lambda *, origin: Pool(None, origin),
+    rf"MP{_COUNT}(?:p(\d+))?(?:s{_COUNT})?": _max_pool,
+    rf"FP{_COUNT}(?:t(0?\.\d*[1-9]\d*|[1-9]\d*(?:\.\d+)?))?": _firing_pool,
     rf"FC{_COUNT}": lambda features, *, origin: Linear(int(features), origin),
     r"D(0|0?\.\d+)": lambda probability, *, origin: Drop(float(probability), origin),
 }

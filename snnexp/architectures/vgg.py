@@ -9,7 +9,7 @@ from torch import nn
 
 from snnexp.architectures.chain import Chain
 from snnexp.architectures.initialization import Initialization, initialise
-from snnexp.architectures.tokens import Convolution, Drop, Layer, Linear, Pool, parse
+from snnexp.architectures.tokens import Convolution, Drop, FiringPool, Layer, Linear, MaxPool, Pool, parse
 from snnexp.limits import Positive, Probability
 
 
@@ -23,6 +23,7 @@ def vgg(
     dropout: Probability,
     dropout_linear: Probability,
     bias: bool,
+    norm_linear: bool,
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
@@ -42,6 +43,7 @@ def vgg(
         dropout: probability behind every convolution that no pool follows, in [0, 1).
         dropout_linear: probability behind every linear layer, in [0, 1).
         bias: whether weights come with a bias, the output layer's too.
+        norm_linear: whether hidden linear layers have a norm, as convolutions do.
         initialization: how the weights start.
         gain: factor on the initial weights, > 0.
 
@@ -50,7 +52,7 @@ def vgg(
     """
     kind = {"average": "AP", "max": "MP"}[pooling]
     parsed = parse([re.sub(r"^P(?=\d)", kind, str(token)) for token in layers])
-    chain = Chain(unit, norm, shape, bias, partial(initialise, initialization=initialization, gain=gain))
+    chain = Chain(unit, norm, shape, bias, norm_linear, partial(initialise, initialization=initialization, gain=gain))
     for layer in _with_dropout(parsed, dropout, dropout_linear):
         chain.add(layer)
     return chain.finish(features)
@@ -59,7 +61,7 @@ def vgg(
 def _with_dropout(layers: list[Layer], dropout: float, dropout_linear: float) -> Iterator[Layer]:
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         yield layer
-        if isinstance(layer, Convolution) and not isinstance(following, Pool) and dropout:
+        if isinstance(layer, Convolution) and not isinstance(following, Pool | MaxPool | FiringPool) and dropout:
             yield Drop(dropout, origin="dropout")
         if isinstance(layer, Linear) and dropout_linear:
             yield Drop(dropout_linear, origin="dropout_linear")

@@ -1,0 +1,43 @@
+"""Joins the spikes of two branches, where `Sum` joins currents."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Function = Literal["add", "and", "iand"]
+
+
+class Elementwise(nn.Module):
+    """The spikes a of a branch and the spikes s of its shortcut, position by position:
+
+        add    a + s             up to two spikes
+        and    a s
+        iand   (1 - a) s         a suppresses s
+
+    Source: Fang 2021 (survey [68]).
+
+    Args:
+        function: see above.
+        branch: spikes `[T, B, *n]` to spikes `[T, B, *m]`.
+        shortcut: spikes `[T, B, *n]` to spikes `[T, B, *m]`.
+    """
+
+    def __init__(self, function: Function, branch: nn.Module, shortcut: nn.Module):
+        super().__init__()
+        self.function = function
+        self.branches = nn.ModuleList((branch, shortcut))
+
+    def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
+        spikes, shortcut = (branch(x) for branch in self.branches)
+        match self.function:
+            case "add":
+                return spikes + shortcut
+            case "and":
+                return spikes * shortcut
+            case "iand":
+                return (1 - spikes) * shortcut
+        raise ValueError(f"function: expected 'add', 'and' or 'iand', got {self.function!r}")
+
+    def extra_repr(self) -> str:
+        return self.function
