@@ -14,7 +14,7 @@ class Encoder(nn.Module, abc.ABC):
     """
 
     spiking: ClassVar[bool]
-    """True where the output is spikes, 0 or +-1; False where it is a real current."""
+    """True where the output is spikes, 0 or +- one height per timestep; False where it is a real current."""
     signed: bool
     """True where negative pixel values are encoded; False where they would send nothing."""
 

@@ -1,5 +1,6 @@
 """What all integrate-and-fire neurons share: threshold, spike and reset."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 from snnexp import cell
 from snnexp.kernels.parameters import Number, ScanParameters
 from snnexp.limits import Fraction, Positive
+
+Order = Literal["fire_after", "fire_before"]
+"""Whether a neuron fires from the potential that the input of this timestep has charged, or from the one before."""
 
 
 class Firing(nn.Module):
@@ -63,10 +67,29 @@ class Firing(nn.Module):
         return cell.at_rest(x, self.initial_potential)
 
     def forward(self, u: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
-        s = self.surrogate(u - self.threshold)
-        kept = s.detach() if self.detach_reset else s
+        s, kept = self._spikes(u)
         v = u * (1 - kept) if self.reset == "hard" else u - self.threshold * kept
-        return (s if self.amplitude == "unit" else self.threshold * s), v
+        return self._emitted(s), v
+
+    def before(
+        self, v: Float[Tensor, "B *n"], leaked: Callable[[Tensor], Tensor], drive: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+        """Fires from the potential of the step before and charges afterwards, as [66] and [74] do: a layer answers one step late.
+
+        s = 1[v >= threshold]                                                                   fire
+        v = leaked(v) + drive - threshold s  (soft)  or  leaked(v (1 - s)) + drive  (hard)      charge, reset
+        """
+        s, kept = self._spikes(v)
+        if self.reset == "hard":
+            return self._emitted(s), leaked(v * (1 - kept)) + drive
+        return self._emitted(s), leaked(v) + drive - self.threshold * kept
+
+    def _spikes(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        s = self.surrogate(u - self.threshold)
+        return s, s.detach() if self.detach_reset else s
+
+    def _emitted(self, s: Tensor) -> Tensor:
+        return s if self.amplitude == "unit" else self.threshold * s
 
     def scan_parameters(self, leak: Number, gain: Number, leak_gradient: Literal["exact", "straight_through"]) -> ScanParameters | None:
         """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""

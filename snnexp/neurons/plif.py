@@ -61,6 +61,10 @@ class PLIF(Cell):
         k = self.w.sigmoid()
         return self.firing((1 - k) * state + k * x.to(state.dtype))
 
+    def set_threshold(self, value: float, initial_potential: Fraction) -> None:
+        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
+        self.firing.set_threshold(value, initial_potential)
+
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""
         k = self.w.sigmoid()

@@ -22,8 +22,8 @@ def neuron(name: str, surrogate: str = "triangle", **changes: Any) -> Cell:
     return build_option("neuron", name, changes, **provided)
 
 
-def drive(dtype: torch.dtype = torch.float32) -> Tensor:
-    return (2 * torch.rand(8, 2, 5, generator=torch.Generator().manual_seed(2)) - 0.25).to(dtype)
+def drive(dtype: torch.dtype = torch.float32, steps: int = 8) -> Tensor:
+    return (2 * torch.rand(steps, 2, 5, generator=torch.Generator().manual_seed(2)) - 0.25).to(dtype)
 
 
 def by_steps(cell: Cell, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,26 +45,26 @@ def trace(cell: Cell, current: list[float]) -> tuple[list[float], list[float]]:
 @pytest.mark.parametrize("name", options("neuron"))
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_shape_and_dtype(name, dtype):
-    s = Over(neuron(name))(drive(dtype))
-    assert s.shape == (8, 2, 5) and s.dtype == dtype and s.isfinite().all() and s.count_nonzero() > 0
+    s = Over(neuron(name))(drive(dtype, steps=20))  # codes in windows answer in the second
+    assert s.shape == (20, 2, 5) and s.dtype == dtype and s.isfinite().all() and s.count_nonzero() > 0
 
 
-@pytest.mark.parametrize("name", options("neuron"))
+@pytest.mark.parametrize("name", [name for name in options("neuron") if name != "fitted_few_spikes"])  # whose spikes add up to f(0)
 def test_no_drive_no_spike(name):
-    assert Over(neuron(name))(torch.zeros(8, 2, 5)).count_nonzero() == 0
+    assert Over(neuron(name))(torch.zeros(20, 2, 5)).count_nonzero() == 0
 
 
 @pytest.mark.parametrize("name", options("neuron"))
 def test_chunks_give_what_the_whole_gives(name):
-    loop, x = Over(neuron(name)), drive()
+    loop, x = Over(neuron(name)), drive(steps=20)
     with streaming(loop):
-        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:])])
+        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:11]), loop(x[11:])])
     assert torch.equal(chunks, loop(x))
 
 
 @pytest.mark.parametrize("name", options("neuron"))
 def test_nothing_is_kept_between_calls(name):
-    loop, x = Over(neuron(name)), drive()
+    loop, x = Over(neuron(name)), drive(steps=20)
     assert torch.equal(loop(x), loop(x))
 
 
@@ -95,6 +95,13 @@ TABLE = [
     ("lif", {"leak": 0.75, "input_gain": "complement"}, 2.0, [0, 0, 1, 0], [0.5, 0.875, 0, 0.5]),
     ("lif", {"leak": 0.0}, 0.875, [0, 0, 0, 0], [0.875, 0.875, 0.875, 0.875]),
     ("lif", {"leak": 1.0, "reset": "soft"}, 0.75, [0, 1, 1, 1], [0.75, 0.5, 0.25, 0]),
+    ("if", {"reset": "soft", "order": "fire_before"}, 0.75, [0, 0, 1, 1], [0.75, 1.5, 1.25, 1.0]),
+    ("if", {"reset": "hard", "order": "fire_before"}, 0.75, [0, 0, 1, 0], [0.75, 1.5, 0.75, 1.5]),
+    ("if", {"reset": "soft", "order": "fire_before", "initial_potential": 1.0}, 0.75, [1, 0, 1, 1], [0.75, 1.5, 1.25, 1.0]),
+    ("lif", {"reset": "soft", "order": "fire_before"}, 1.0, [0, 1, 0, 1], [1.0, 0.5, 1.25, 0.625]),
+    ("lif", {"reset": "hard", "order": "fire_before"}, 1.0, [0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0]),
+    ("lif", {"reset": "hard", "order": "fire_before", "leak_gradient": "straight_through"}, 1.0, [0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0]),
+    ("lif", {"reset": "soft", "order": "fire_before", "input_gain": "complement"}, 2.0, [0, 1, 0, 1], [1.0, 0.5, 1.25, 0.625]),
     ("plif", {"reset": "hard"}, 1.75, [0, 1, 0, 1], [0.875, 0, 0.875, 0]),
     ("plif", {"reset": "soft"}, 1.75, [0, 1, 1, 0], [0.875, 0.3125, 0.03125, 0.890625]),
     ("plif", {"reset": "hard", "time_constant": 4.0}, 2.0, [0, 0, 1, 0], [0.5, 0.875, 0, 0.5]),
@@ -220,7 +227,7 @@ def test_float64_follows_float32(name, reset):
 @pytest.mark.parametrize("name", FAMILY)
 def test_state_dict_round_trip(name):
     one, other = neuron(name), neuron(name, threshold=3.0)
-    one.firing.set_threshold(0.4, 0.5)
+    one.set_threshold(0.4, 0.5)
     for parameter in one.parameters():
         nn.init.constant_(parameter, 0.7)
     assert not torch.equal(Over(one)(drive()), Over(other)(drive()))
@@ -253,6 +260,21 @@ def test_a_fused_scan_learns_the_time_constant():
     assert (found.leak.item(), found.gain.item()) == pytest.approx((0.75, 0.25))
     (found.gain - found.leak).backward()
     assert cell.w.grad.item() == pytest.approx(2 * 0.25 * 0.75)
+
+
+@pytest.mark.parametrize("name", ["if", "lif"])
+def test_no_fused_scan_fires_before_it_charges(name):
+    assert neuron(name, order="fire_before").scan_parameters() is None and neuron(name).scan_parameters() is not None
+
+
+@pytest.mark.parametrize("reset", ["soft", "hard"])
+@pytest.mark.parametrize("name", ["if", "lif"])
+def test_fire_before_sends_the_potential_of_the_step_before(name, reset):
+    before, x = neuron(name, order="fire_before", reset=reset, detach_reset=False), drive().requires_grad_()
+    spikes, potentials = by_steps(before, x)
+    assert torch.equal(spikes[1:], (potentials[:-1] >= 1).float()) and not spikes[0].any()
+    spikes[3].sum().backward()
+    assert x.grad[2].any() and not x.grad[3:].any()
 
 
 @pytest.mark.parametrize("name", FAMILY)

@@ -55,7 +55,7 @@ def test_an_ann_reads_plain_logits_at_its_only_step(name):
     assert torch.allclose(Over(readout)(x), expected, atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("name", [name for name in READOUTS if name != "first_spike"])  # which hears the first spike alone
 def test_every_step_gets_its_gradient(name):
     readout = build_option("readout", name)
     x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
@@ -105,8 +105,37 @@ def test_potential_by_hand(leak, average, expected):
     assert [row[0] for row in output] == pytest.approx(expected)
 
 
+def test_window_by_hand():
+    currents = [[2.0], [-1.0], [5.0], [4.0], [6.0], [0.0], [1.0]]
+    assert [row[0] for row in logits("window", currents, window=3, silent=0)] == [2, 0.5, 2, 4, 5, pytest.approx(10 / 3), 1]
+    assert [row[0] for row in logits("window", currents, window=3, silent=1)] == [2, 0.5, 0.5, 4, 5, 5, 1]  # the last step says nothing
+
+
+def test_first_spike_by_hand():
+    spikes = [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0], [9.0, 0.0, 0.0]]
+    assert logits("first_spike", spikes) == [
+        [0, 0, 0],
+        [0, 0.5, 0],
+        [pytest.approx(1 / 3), pytest.approx(2 / 3), 0],
+        [0.5, 0.75, 0],
+    ]
+
+
+def test_the_first_of_equal_spikes_stays_ahead():
+    levels = [[0.0, 0.0], [0.0, 1.0], *[[1.0, 1.0]] * 50]
+    assert all(row[1] > row[0] for row in logits("first_spike", levels)[1:])
+
+
+def test_what_comes_after_the_first_spike_gets_no_gradient():
+    x = torch.tensor([[0.0], [3.0], [3.0]])[:, None].requires_grad_()
+    Over(build_option("readout", "first_spike"))(x)[-1].sum().backward()
+    assert x.grad.flatten().tolist() == pytest.approx([1 / 3, 2 / 3, 0])  # a spike at step 0 would have counted
+
+
 def test_width_and_kind_of_the_output_layer():
-    assert {name: build_option("readout", name).features(10) for name in ("rate", "potential")} == {"rate": 10, "potential": 10}
+    assert {name: build_option("readout", name).features(10) for name in ("rate", "potential", "window", "first_spike")} == dict.fromkeys(
+        ("rate", "potential", "window", "first_spike"), 10
+    )
     assert build_option("readout", "voting", {"voters": 7}).features(10) == 70
     assert {name: build_option("readout", name).spiking for name in ("rate", "potential", "voting")} == {
         "rate": True,

@@ -1,0 +1,17 @@
+"""The logistic function."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Sigmoid(nn.Module):
+    """Rises smoothly from 0 to 1.
+
+        y = 1 / (1 + exp(-z))
+
+    Source: Stockl & Maass 2021 (survey [33]) fit spiking neurons to it.
+    """
+
+    def forward(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        return torch.sigmoid(z)

@@ -1,0 +1,90 @@
+"""Learned activations in whole networks: trained, kept, loaded again, converted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from snnexp.build import component
+from snnexp.cell import streaming
+from snnexp.cli.compose import composed
+from snnexp.cli.job import resolved
+from snnexp.datasets.batches import Batch, Batches
+from snnexp.network import Network, analog_units, spiking_units
+from snnexp.run import prepare
+from snnexp.stages.base import Session
+from snnexp.weights import load
+from tests.composition import node
+from tests.jobs import TINY, job
+from tests.networks import blueprint, dyadic, images, keys
+from tests.options import build_option
+
+COUNT = 6
+CONVERTED = ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold", "threshold=learned_clip")
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+def converted(made: Any, analog: Network) -> Network:
+    """The spiking network of the stage `conversion` with the thresholds that `analog` has learned."""
+    batch = Batch(images(COUNT).double(), torch.zeros(COUNT, dtype=torch.int64), keys(COUNT))
+    session = Mock(
+        spec=Session, blueprint=made, device=torch.device("cpu"), train=Mock(spec=Batches, batch_size=3, sample=lambda count: batch)
+    )
+    parts = {"threshold": node("threshold", "learned_clip"), "calibration": node("calibration", "none"), "samples": COUNT}
+    return component({**node("stage", "conversion"), **parts})("convert", analog, session).network
+
+
+@pytest.mark.parametrize("levels", range(1, 17))
+def test_a_converted_network_with_one_hidden_layer_is_the_quantised_one(levels, double):
+    architecture = ("mlp", {"widths": [40], "bias": True, "initialization": "default", "dropout": 0.0})
+    made = blueprint(architecture=architecture, neuron=("if", {"amplitude": "threshold"}))
+    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": levels, "clip": 2.0})))
+    spiking = converted(made, analog)
+    with torch.no_grad():
+        expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
+    with streaming(spiking):
+        scores = spiking(images(COUNT).double(), range(levels), keys(COUNT))
+    exact = levels & (levels - 1) == 0  # else a mean over T is rounded
+    torch.testing.assert_close(scores[-1], expected, rtol=0, atol=0 if exact else 1e-13)
+    assert levels == 1 or not torch.allclose(scores[-2], expected)
+    assert [float(each.neuron.firing.initial_potential) for each in spiking_units(spiking).values()] == [1.0]
+
+
+def clips(folder: Path) -> dict[str, float]:
+    return {name: value.item() for name, value in load_file(folder / "weights.safetensors").items() if name.endswith("activation.w")}
+
+
+def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
+    settings = ["strategy=ann", "activation=qcfs", "activation.levels=3", "activation.clip=3.0"]
+    result = job(tmp_path, *settings)
+    assert clips(tmp_path) and all(0 < clip != 3.0 for clip in clips(tmp_path).values())
+    config = resolved(composed([*TINY, "architecture=mlp", "architecture.widths=[24]", *settings]))
+    session = prepare(config, None)
+    network = load(session.blueprint, tmp_path / "weights.safetensors", session.device)
+    assert {unit.activation.levels for unit in analog_units(network).values()} == {3}
+    assert session.evaluator(network, session.test).accuracy == result["accuracy"]
+
+
+@pytest.mark.parametrize("first, handed_over", [("qcfs", True), ("relu", False)])
+def test_a_second_stage_takes_over_what_activations_of_its_kind_have_learned(tmp_path, first, handed_over):
+    second = ["+stage@strategy.stages.again=ann", "+activation@strategy.stages.again.activation=qcfs"]
+    fixed = ["strategy.stages.again.epochs=0", "strategy.stages.again.activation.clip=5.0"]
+    job(tmp_path, "strategy=ann", f"activation={first}", "epochs=1", *second, *fixed)
+    assert all((clip != 5.0) == handed_over for clip in clips(tmp_path).values())
+
+
+def test_the_accuracy_before_conversion_is_that_of_the_quantised_network(tmp_path):
+    result = job(tmp_path, *CONVERTED, "activation=qcfs", "activation.levels=1", "activation.clip=1.0", "timesteps=1")
+    # One hidden layer, one level, one timestep: the very same function.
+    assert result["stages"]["pretrain"]["accuracy"] == result["accuracy"] == result["ann_accuracy"]
