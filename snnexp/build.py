@@ -1,10 +1,12 @@
 """From the composed configuration to objects. With `check` and `run` the only reader of the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
+from snnexp.activations.relu import ReLU
 from snnexp.network import Blueprint
 from snnexp.stages.base import Stage
 
@@ -17,12 +19,17 @@ GROUPS = (
     "norm",
     "architecture",
     "readout",
+    "presimulation",
+    "activation",
     "loss",
     "optimizer",
     "scheduler",
     "tracker",
 )
 """The groups that name one component each."""
+
+STAGE_GROUPS = ("threshold", "calibration")
+"""Groups of which there is a component only where a stage brings one."""
 
 PROVIDED = {
     "neuron": frozenset({"surrogate"}),
@@ -57,17 +64,36 @@ def _names_component(value: Any) -> bool:
 
 def blueprint(config: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Blueprint:
     """The blueprint of the configured network for images of `shape` and `classes`."""
-    surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
     return Blueprint(
         encoder=component(config["encoder"]),
         architecture=factory(config["architecture"]),
         norm=factory(config["norm"]),
         synapse=factory(config["synapse"]),
-        neuron=lambda: neuron(surrogate=surrogate()),
+        neuron=_neuron(config),
         readout=factory(config["readout"]),
         shape=shape,
         classes=classes,
+        activation=_activation(config),
+        timing=_timing(config),
     )
+
+
+def _neuron(config: Mapping[str, Any]) -> Callable[[], Any]:
+    """The constructor of the neurons; those that are not trained through time, or bring their own slope, take no surrogate."""
+    surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
+    return (lambda: neuron(surrogate=surrogate())) if "surrogate" in signature(neuron).parameters else neuron
+
+
+def _activation(config: Mapping[str, Any]) -> Callable[[], Any]:
+    """The constructor of the activations of the analog form: those of the last stage that chooses some."""
+    chosen = [stage["activation"] for stage in config.get("strategy", {"stages": {}})["stages"].values() if "activation" in stage]
+    return factory(chosen[-1]) if chosen else ReLU
+
+
+def _timing(config: Mapping[str, Any]) -> Any:
+    """What the last stage that trains spike times says of the timed form; None without such a stage."""
+    chosen = [stage["form"] for stage in config.get("strategy", {"stages": {}})["stages"].values() if "form" in stage]
+    return component(chosen[-1]) if chosen else None
 
 
 def stages(config: Mapping[str, Any]) -> dict[str, Stage]:

@@ -4,20 +4,25 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from snnexp.build import GROUPS, PROVIDED, locate
+from snnexp.build import GROUPS, PROVIDED, STAGE_GROUPS, locate
 from snnexp.errors import ConfigError
 from snnexp.limits import Count, Fraction, Interval, Natural, NonNegative, Positive, Probability
 from snnexp.rules import RULES
+from snnexp.soundness import Fault, Sound, Unsound, distinct
 
 OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
 SCHEDULES = ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR")
 ALLOWED = frozenset(OPTIMIZERS) | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
 """The classes outside this package that a `_target_` may name."""
 
-KINDS = "architectures datasets encoders losses neurons norms readouts stages surrogates synapses track".split()
+KINDS = (
+    "activations architectures calibrations datasets encoders losses neurons norms presimulations readouts stages surrogates synapses "
+    "thresholds timed track"
+).split()
 FAMILIES = tuple(f"snnexp.{kind}." for kind in KINDS)
 """The packages in which components live; other functions of this package would do more than build something."""
 
@@ -37,7 +42,8 @@ ROOT: dict[str, Any] = {
     "progress": Literal["auto", "plain"],
 }
 EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
-REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None}
+CHECKPOINT: dict[str, Any] = {"every": Count | None}
+REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None, "stages": dict[str, str]}
 TORCH: dict[str, Any] = {
     "lr": Positive,
     "betas": list[Probability],
@@ -46,7 +52,7 @@ TORCH: dict[str, Any] = {
     "momentum": Probability,
     "nesterov": bool,
     "amsgrad": bool,
-    "T_max": Count,
+    "T_max": Natural,
     "step_size": Count,
     "milestones": list[Count],
     "factor": Fraction,
@@ -59,63 +65,75 @@ TORCH: dict[str, Any] = {
 
 def check(config: dict[str, Any]) -> None:
     """Raises `ConfigError` with every fault of the resolved configuration, one line each."""
-    faults = [*_root(config)]
-    for group in GROUPS:
-        if group in config:
-            faults += _component(config[group], group)
-    faults += _stages(config)
-    if not faults:
-        faults = [fault for rule in RULES for fault in rule(config)]
-    if faults:
-        count = f"{len(faults)} problem{'s' if len(faults) > 1 else ''}"
-        raise ConfigError("\n".join([f"{count} in this configuration", *(f"  {fault}" for fault in faults)]))
+    refuse(faults(config))
 
 
-def _root(config: dict[str, Any]) -> Iterator[str]:
-    known = {**ROOT, **dict.fromkeys(GROUPS), "evaluate": None, "strategy": None, "reference": None}
+def refuse(found: list[str], where: str = "this configuration") -> None:
+    """Raises `ConfigError` with all that was found wrong, if anything was."""
+    if found:
+        count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
+        raise ConfigError("\n".join([f"{count} in {where}", *(f"  {fault}" for fault in found)]))
+
+
+def faults(config: dict[str, Any]) -> list[str]:
+    """Every fault of the resolved configuration in words: of keys and values, and what the rules say that do not depend on these."""
+    groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
+    found = [*_root(config), *(fault for group in groups for fault in _component(config[group], group)), *_stages(config)]
+    sound = Sound(config, found) if found else config
+    return [*map(str, distinct(found)), *(said for rule in RULES for said in _said(rule, sound))]
+
+
+def _said(rule: Callable, config: Mapping[str, Any]) -> Iterator[str]:
+    with suppress(Unsound):
+        yield from rule(config)
+
+
+def _root(config: dict[str, Any]) -> Iterator[Fault]:
+    known = {**ROOT, **dict.fromkeys(GROUPS), "evaluate": None, "checkpoint": None, "strategy": None, "reference": None}
+    known |= {group: None for group in STAGE_GROUPS if group in config}
     yield from _keys(config, known, "")
     yield from _values({key: value for key, value in config.items() if key in ROOT}, ROOT, "")
-    for name, schema in (("evaluate", EVALUATE), ("reference", REFERENCE)):
+    for name, schema in (("evaluate", EVALUATE), ("checkpoint", CHECKPOINT), ("reference", REFERENCE)):
         node = config.get(name)
         if isinstance(node, Mapping):
-            yield from _keys(node, schema, f"{name}.")
+            yield from _keys(node, schema, f"{name}.", optional=("stages",) if name == "reference" else ())
             yield from _values(node, schema, f"{name}.")
-        elif name == "evaluate" or node is not None:
-            yield f"{name}: expected a mapping with {', '.join(schema)}, got {node!r}"
+        elif name != "reference" or node is not None:
+            yield Fault(name, f"expected a mapping with {', '.join(schema)}, got {node!r}")
 
 
-def _stages(config: dict[str, Any]) -> Iterator[str]:
+def _stages(config: dict[str, Any]) -> Iterator[Fault]:
     strategy = config.get("strategy")
     if not isinstance(strategy, Mapping) or not isinstance(strategy.get("stages"), Mapping) or not strategy["stages"]:
-        yield f"strategy: expected a mapping with stages, got {strategy!r}"
+        yield Fault("strategy", f"expected a mapping with stages, got {strategy!r}")
         return
     yield from _keys(strategy, {"stages": None}, "strategy.")
     for name, stage in strategy["stages"].items():
         yield from _component(stage, f"strategy.stages.{name}")
 
 
-def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, optional: tuple[str, ...] = ()) -> Iterator[Fault]:
     for key in (key for key in node if key not in known):
-        yield f"{prefix}{key}: no such key{_nearest(key, known)}"
-    for key in (key for key in known if key not in node):
-        yield f"{prefix}{key}: missing"
+        yield Fault(f"{prefix}{key}", f"no such key{_nearest(key, known)}", superfluous=True)
+    for key in (key for key in known if key not in node and key not in optional):
+        yield Fault(f"{prefix}{key}", "missing")
 
 
-def _component(node: Any, path: str) -> Iterator[str]:
+def _component(node: Any, path: str) -> Iterator[Fault]:
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        yield f"{path}: expected a component with a _target_, got {node!r}"
+        yield Fault(path, f"expected a component with a _target_, got {node!r}")
         return
     refusal = refused(node["_target_"])
     if refusal:
-        yield f"{path}._target_: {refusal}"
+        yield Fault(f"{path}._target_", refusal)
         return
     try:
         target = locate(node["_target_"])
     except (ImportError, AttributeError) as error:
-        yield f"{path}._target_: cannot load {node['_target_']!r}: {error}"
+        yield Fault(f"{path}._target_", f"cannot load {node['_target_']!r}: {error}")
         return
     if node["_target_"] not in ALLOWED and getattr(target, "__module__", None) != node["_target_"].rpartition(".")[0]:
-        yield f"{path}._target_: {node['_target_']!r} is not defined there; name the module that defines it"
+        yield Fault(f"{path}._target_", f"{node['_target_']!r} is not defined there; name the module that defines it")
         return
     yield from _arguments(node, target, path)
 
@@ -127,17 +145,17 @@ def refused(target: str) -> str | None:
     return f"{target!r} is not allowed; a component lives in snnexp.({'|'.join(KINDS)}), or is one of {', '.join(sorted(ALLOWED))}"
 
 
-def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator[str]:
+def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator[Fault]:
     provided = PROVIDED.get(path.rpartition(".")[2], frozenset())
     starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     accepted = inspect.signature(target).parameters.items()
     parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
     for key in (key for key in node if key not in parameters and key != "_target_"):
         leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
-        yield f"{path}.{key}: {target.__name__} takes no such argument{_nearest(key, parameters)}{leftover}"
+        yield Fault(f"{path}.{key}", f"{target.__name__} takes no such argument{_nearest(key, parameters)}{leftover}", superfluous=True)
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
-            yield f"{path}.{key}: {target.__name__} needs it and the option does not set it"
+            yield Fault(f"{path}.{key}", f"{target.__name__} needs it and the option does not set it")
     yield from _values({key: node[key] for key in parameters if key in node}, _hints(target, node["_target_"]), f"{path}.")
 
 
@@ -147,15 +165,15 @@ def _hints(target: Callable, name: str) -> dict[str, Any]:
     return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
 
 
-def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> Iterator[Fault]:
     for key, value in node.items():
         hint = hints.get(key, Any)
         if _is_factory(hint):
             yield from _component(value, f"{prefix}{key}")
         elif value == "???":
-            yield f"{prefix}{key}: a value is needed here; set {prefix}{key}=..."
+            yield Fault(f"{prefix}{key}", f"a value is needed here; set {prefix}{key}=...")
         elif not _fits(value, hint):
-            yield f"{prefix}{key}: expected {_words(hint)}, got {value!r}"
+            yield Fault(f"{prefix}{key}", f"expected {_words(hint)}, got {value!r}")
 
 
 def _is_factory(hint: Any) -> bool:
@@ -191,9 +209,8 @@ def _words(hint: Any) -> str:
         return " or ".join(map(_words, arguments))
     if origin in (list, tuple):
         return f"a list of {_words(arguments[0])}"
-    return {type(None): "null", float: "a number", int: "a whole number", str: "a word", bool: "true or false"}.get(
-        hint, getattr(hint, "__name__", str(hint))
-    )
+    names = {type(None): "null", float: "a number", int: "a whole number", str: "a word", bool: "true or false", dict: "a mapping"}
+    return names.get(origin or hint, getattr(hint, "__name__", str(hint)))
 
 
 def _nearest(key: Any, known: Mapping[str, Any]) -> str:

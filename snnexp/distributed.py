@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 
 def rank() -> int:
@@ -31,6 +32,8 @@ def joined(device: torch.device) -> Iterator[None]:
     if processes() == 1:
         yield
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what is passed on as a whole object goes through the current device
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.type == "cuda" else None)
     try:
         yield
@@ -55,3 +58,27 @@ def total(values: Tensor) -> Tensor:
     if processes() > 1:
         distributed.all_reduce(values)
     return values
+
+
+def from_first(value: Any, device: torch.device) -> Any:
+    """What process 0 has for `value`, in every process."""
+    if processes() == 1:
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0, device=device)
+    return box[0]
+
+
+def gathered(value: Any) -> list[Any]:
+    """The `value` of every process, in their order."""
+    if processes() == 1:
+        return [value]
+    values = [None] * processes()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def align(network: nn.Module) -> None:
+    """Sets the buffers of `network` to those of process 0, which is whose weights are saved: running statistics differ by process."""
+    for buffer in network.buffers() if processes() > 1 else ():
+        distributed.broadcast(buffer, src=0)

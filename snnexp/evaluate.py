@@ -3,29 +3,40 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import summed, total
-from snnexp.network import Network, is_spiking
+from snnexp.network import Network, code_window, is_spiking
+from snnexp.presimulations.base import Presimulation
+from snnexp.presimulations.none import NoPresimulation
 from snnexp.record import Tally, recording
+from snnexp.through_time import through_time
+from snnexp.timed.body import is_timed
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What one pass over a split shows."""
 
-    accuracy_by_timestep: list[float]
-    """Top-1 accuracy in percent, read at t = 1..T."""
+    accuracy_by_timestep: list[float | None]
+    """Top-1 accuracy in percent, read at t = 1..T; None while the network is still in its hidden timesteps and gives no answer."""
     loss: float
     """Mean loss per image of the scores at T."""
     images: int
     seconds: float
     tally: Tally | None
+    hidden_timesteps: int = 0
+    """How many of the T timesteps a presimulation has spent."""
+    undecided: float = 0.0
+    """Percent of the images whose scores at T are all the same; they count as wrong."""
+    shown: dict = field(default_factory=dict)
+    """What else the result file says: of a timed network its behaviour in discrete time."""
 
     @property
     def accuracy(self) -> float:
@@ -38,50 +49,86 @@ class Evaluator:
     """How networks are evaluated.
 
     Args:
-        timesteps: length T of the pass for spiking networks; analog ones are read once.
+        timesteps: timesteps at which spiking networks are read; analog ones are read once.
         chunk: timesteps per call; memory grows with it, the result does not change.
         loss: scores `[1, B, K]` and labels to the mean loss.
         precision: dtype of autocast; float32 for none.
+        presimulation: hidden timesteps of spiking networks before those that are read; T is the sum of both.
     """
 
     timesteps: int
     chunk: int
     loss: Callable[[Tensor, Tensor], Tensor]
     precision: torch.dtype
+    presimulation: Presimulation = field(default_factory=NoPresimulation)
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
         started = time.perf_counter()
-        with _in_evaluation(network), recording(network) if count else nullcontext() as tally:
-            correct, loss, images = self._pass(network, batches)
+        clocked = count and is_timed(network)
+        counted = recording(network, self._since(network)) if count and not clocked else nullcontext()
+        with _in_evaluation(network), counted as tally:
+            correct, loss, images, undecided = self._pass(network, batches)
+            tally, shown = through_time(network, batches, self.timesteps) if clocked else (tally, {})
         if tally is not None:
             tally.images = images
             tally.gather()
-        return Evaluation((correct * (100.0 / images)).tolist(), loss / images, images, time.perf_counter() - started, tally)
+        hidden = self._hidden(network)
+        accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
+        seconds = time.perf_counter() - started
+        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * undecided / images, shown)
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int]:
+    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, float]:
         correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
-        loss, images = 0.0, 0
+        loss, images, undecided = 0.0, 0, 0.0
         for batch in batches.epoch(0, shuffle=False):
             with streaming(network), autocast(batch.images.device, self.precision):
-                scores = [self._scored(network, batch, steps) for steps in self._chunks(network)]
+                scores = [self._scored(network, batch, steps) for steps in self._chunks(self._started(network, batch))]
             correct += torch.cat([hits for hits, _ in scores])
             loss += float(self.loss(scores[-1][1], batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-        loss, images = summed(loss, images, device=correct.device)
-        return total(correct).cpu(), loss, int(images)
+            undecided += int(_tied(scores[-1][1]).sum())
+        loss, images, undecided = summed(loss, images, undecided, device=correct.device)
+        return total(correct).cpu(), loss, int(images), undecided
 
     def _scored(self, network: Network, batch: Batch, steps: range) -> tuple[Tensor, Tensor]:
         logits = network(batch.images, steps, batch.keys)
-        return (logits.argmax(-1) == batch.labels).sum(1), logits[-1:]
+        hits = (logits.argmax(-1) == batch.labels) & ~_tied(logits)
+        if is_timed(network):  # two classes at one time are no decision
+            hits &= (logits == logits.amax(-1, keepdim=True)).sum(-1) == 1
+        return hits.sum(1), logits[-1:]
+
+    def _started(self, network: Network, batch: Batch) -> range:
+        """The timesteps at which `network` is read, once the hidden ones before them are spent."""
+
+        def present(steps: range) -> None:
+            for part in self._chunks(steps):
+                network(batch.images, part, batch.keys)
+
+        hidden = self._hidden(network)
+        if hidden:
+            self.presimulation(network, present)
+        return range(hidden, hidden + self._length(network))
+
+    def _since(self, network: Network) -> int:
+        """The first timestep whose spikes count: a code in windows takes a new image with every one, so an image costs one."""
+        window = code_window(network)
+        return 0 if window is None else max(self.timesteps - window, 0)
 
     def _length(self, network: Network) -> int:
         return self.timesteps if is_spiking(network) else 1
 
-    def _chunks(self, network: Network) -> Iterator[range]:
-        timesteps = self._length(network)
-        for start in range(0, timesteps, self.chunk):
-            yield range(start, min(start + self.chunk, timesteps))
+    def _hidden(self, network: Network) -> int:
+        return self.presimulation.hidden_timesteps(network) if is_spiking(network) else 0
+
+    def _chunks(self, steps: range) -> Iterator[range]:
+        for start in range(0, len(steps), self.chunk):
+            yield steps[start : start + self.chunk]
+
+
+def _tied(logits: Float[Tensor, "T B K"]) -> Bool[Tensor, "T B"]:
+    """Which images are undecided: no class is ahead of any other."""
+    return logits.amax(-1) == logits.amin(-1)
 
 
 @contextmanager

@@ -7,10 +7,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from snnexp.activations.relu import ReLU
 from snnexp.cell import Cell, Over
 from snnexp.layers.analog import AnalogUnit
-from snnexp.layers.connection import Connection, fold
+from snnexp.layers.concatenation import Concatenation
+from snnexp.layers.connection import Connection, Sum, fold
+from snnexp.layers.count import CountUnit
+from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.spiking import SpikingUnit
+from snnexp.neurons.windowed import Windowed
+from snnexp.timed.body import Earliest, is_timed
+from snnexp.timed.form import Form, Times
+from snnexp.timed.neuron import TimedNeuron
 
 Unit = Callable[[nn.Module], nn.Module]
 """From a connection (spikes to current) to a module from spikes to spikes."""
@@ -65,6 +73,8 @@ class Blueprint:
     readout: Callable[[], Cell]
     shape: tuple[int, int, int]
     classes: int
+    activation: Callable[[], nn.Module] = ReLU
+    timing: Form | None = None
 
     def spiking(self) -> Network:
         """The spiking form: every unit is a synapse and a neuron."""
@@ -72,10 +82,39 @@ class Blueprint:
         output = self._spiking_unit(nn.Identity()) if readout.spiking else nn.Identity()
         return Network(self.encoder, self._body(self._spiking_unit, readout), output, readout)
 
-    def analog(self, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
-        """The analog form: every unit is an activation function; evaluated at T = 1."""
-        readout = self.readout()
+    def analog(self, activation: Callable[[], nn.Module] | None = None) -> Network:
+        """The analog form: every unit is an activation function, that of the blueprint unless another is given; evaluated at T = 1."""
+        readout, activation = self.readout(), activation or self.activation
         return Network(Analog(self.encoder), self._body(lambda c: AnalogUnit(c, activation()), readout), nn.Identity(), readout)
+
+    def timed(self) -> Network:
+        """The timed form: every unit answers spike times with spike times.
+
+        Raises:
+            ValueError: something in the blueprint has no timed form; the message says what to set instead.
+        """
+        neuron = self.neuron()
+        if self.timing is None or not isinstance(neuron, TimedNeuron):
+            raise ValueError("the timed form needs neurons that fire once; set neuron=if_exp, and strategy=single_spike")
+        readout = Earliest(neuron.horizon)
+        body = self._body(lambda connection: self.timing.unit(connection, neuron), readout)
+        return Network(Times(self.encoder), self.timing.body(body, neuron), nn.Identity(), readout)
+
+    def counting(self, spiking: Network, rule: Callable[[Cell, bool], nn.Module]) -> Network:
+        """The count form of a spiking network: units that stand for spike trains as a whole, on the connections of `spiking`.
+
+        `rule` makes what stands for neurons of them; it is told whether they are the output.
+        """
+        with torch.device("meta"):  # weights of its own would be thrown away
+            readout = self.readout()
+            output = CountUnit(nn.Identity()) if readout.spiking else nn.Identity()
+            network = Network(nn.Identity(), self._body(CountUnit, readout), output, readout)
+        network.readout = spiking.readout
+        for name, connection in connections(spiking).items():
+            network.set_submodule(name, connection)
+        for name, unit in count_units(network).items():
+            unit.rule = rule(spiking_units(spiking)[name].neuron, unit is network.output)
+        return network
 
     def _spiking_unit(self, connection: nn.Module) -> nn.Module:
         return SpikingUnit(connection, self.synapse(), self.neuron())
@@ -95,6 +134,16 @@ def spiking_units(network: nn.Module) -> dict[str, SpikingUnit]:
     return {name: module for name, module in _inner_first(network) if isinstance(module, SpikingUnit)}
 
 
+def count_units(network: nn.Module) -> dict[str, CountUnit]:
+    """Every unit in count form by name, in the order of the forward pass."""
+    return {name: module for name, module in _inner_first(network) if isinstance(module, CountUnit)}
+
+
+def analog_units(network: nn.Module) -> dict[str, AnalogUnit]:
+    """Every unit with an activation function by name, in the order of the forward pass."""
+    return {name: module for name, module in _inner_first(network) if isinstance(module, AnalogUnit)}
+
+
 def _inner_first(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     # named_modules visits the second unit of a residual block before the first, which lies inside the second's connection.
     for name, child in module.named_children():
@@ -102,24 +151,62 @@ def _inner_first(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.
     yield prefix.removesuffix("."), module
 
 
+def depth(module: nn.Module) -> int:
+    """Number of spiking units one behind the other on the longest path through `module`."""
+    if isinstance(module, SpikingUnit):
+        return depth(module.connection) + 1
+    depths = [depth(child) for child in module.children()]
+    if isinstance(module, Sum | Concatenation | Elementwise | nn.ModuleList):
+        return max(depths, default=0)
+    return sum(depths)
+
+
+def code_window(network: nn.Module) -> int | None:
+    """Timesteps of a window where the network codes in windows, of which an image takes one in every layer."""
+    return next((unit.neuron.window for unit in spiking_units(network).values() if isinstance(unit.neuron, Windowed)), None)
+
+
 def is_spiking(network: Network) -> bool:
     """Whether the network is in spiking form (its units fire) rather than analog form."""
     return bool(spiking_units(network))
 
 
+def form_of(network: Network) -> str:
+    """The form of the network by name: spiking, timed or analog."""
+    return "spiking" if is_spiking(network) else "timed" if is_timed(network) else "analog"
+
+
 def transfer(source: Network, target: Network) -> None:
-    """Copies connections (weights and norms) and encoder from one form to another; what belongs to neurons stays.
+    """Copies connections (weights and norms) from one form to another; the encoder is shared, what belongs to neurons stays.
 
     Raises:
-        RuntimeError: the two forms do not have the same connections; nothing is loaded partially.
+        RuntimeError: the two forms do not have the same connections with tensors of the same shapes; then nothing has been copied.
     """
     ours, theirs = connections(source), connections(target)
     if ours.keys() != theirs.keys():
         raise RuntimeError(f"forms differ in their connections: {sorted(ours.keys() ^ theirs.keys())}")
+    faults = [fault for name, connection in ours.items() for fault in _mismatches(name, connection, theirs[name])]
+    if faults:
+        raise RuntimeError("\n".join(["forms differ in their weights:", *faults]))
     for name, connection in ours.items():
-        if isinstance(connection.norm, nn.Identity) and not isinstance(theirs[name].norm, nn.Identity):
+        if _is_folded(connection, theirs[name]):
             fold(theirs[name])
         theirs[name].load_state_dict(connection.state_dict(), strict=True)
+
+
+def _is_folded(source: Connection, target: Connection) -> bool:
+    return isinstance(source.norm, nn.Identity) and not isinstance(target.norm, nn.Identity)
+
+
+def _mismatches(name: str, source: Connection, target: Connection) -> Iterator[str]:
+    given, wanted = ({key: value.shape for key, value in each.state_dict().items()} for each in (source, target))
+    if _is_folded(source, target):  # which leaves a bias in place of the norm
+        wanted = {key: shape for key, shape in wanted.items() if not key.startswith("norm.")}
+        wanted["weights.0.bias"] = wanted["weights.0.weight"][:1]
+    for key in sorted(given.keys() | wanted.keys()):
+        if given.get(key) != wanted.get(key):
+            said = (" x ".join(map(str, shape)) if shape is not None else "not there" for shape in (given.get(key), wanted.get(key)))
+            yield "  {}.{}: size mismatch, {} in the source, {} in the target".format(name, key, *said)
 
 
 def set_lean(network: nn.Module, lean: bool) -> None:

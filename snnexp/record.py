@@ -10,15 +10,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnexp.cell import is_static
-from snnexp.distributed import summed
+from snnexp.distributed import gathered
 from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection, Sum
+from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
+from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network import Network, connections, is_spiking, spiking_units
 
 MAC_JOULE = 4.6e-12
 AC_JOULE = 0.9e-12
+INTEGER_JOULE = 3.2e-12, 0.1e-12
+"""MAC and AC in 32-bit integers, 45 nm, 0.9 V (Horowitz 2014), with which some efficiencies of the survey were computed."""
 ENERGY_MODEL = "45 nm CMOS, 0.9 V, float32: 4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate (Horowitz 2014)"
 
 
@@ -51,12 +56,13 @@ class Tally:
 
     def gather(self) -> None:
         """Adds up the counts of all processes, each of which has seen other images; `images` is the total already."""
-        device = self.ac.device if isinstance(self.ac, Tensor) else "cpu"
-        spikes = [float(layer.spikes) for layer in self.layers.values()]
-        self.mac, self.mac_ann, ac, *spikes = summed(self.mac, self.mac_ann, float(self.ac), *spikes, device=device)
-        self.ac = ac
-        for layer, count in zip(self.layers.values(), spikes, strict=True):
-            layer.spikes = int(count)
+        layers = {name: (layer.neurons, int(layer.spikes)) for name, layer in self.layers.items()}
+        own = self.mac, float(self.ac), self.mac_ann, layers
+        self.mac, self.ac, self.mac_ann, self.layers = 0, 0.0, 0, {}
+        for mac, ac, mac_ann, seen in gathered(own):
+            self.mac, self.ac, self.mac_ann = self.mac + mac, self.ac + ac, self.mac_ann + mac_ann
+            for name, (neurons, spikes) in seen.items():  # a process that saw no image knows no layer
+                self.layers.setdefault(name, Layer(neurons)).spikes += spikes
 
     def spikes_by_layer(self) -> dict[str, dict[str, int | float]]:
         """Per layer: number of neurons, mean spikes per neuron and inference."""
@@ -81,75 +87,123 @@ class Tally:
             "mac": mac,
             "ac": ac,
             "mac_ann": mac_ann,
-            "energy_joule": mac * MAC_JOULE + ac * AC_JOULE,
-            "energy_ann_joule": mac_ann * MAC_JOULE,
+            "energy_joule": energy(mac, ac),
+            "energy_ann_joule": energy(mac_ann, 0.0),
             "energy_model": ENERGY_MODEL,
         }
 
 
+def energy(mac: float, ac: float, joule: tuple[float, float] = (MAC_JOULE, AC_JOULE)) -> float:
+    """Energy in joule of so many multiply-accumulates and accumulates, at `joule` each."""
+    return mac * joule[0] + ac * joule[1]
+
+
 @contextmanager
-def recording(network: Network) -> Iterator[Tally]:
+def recording(network: Network, since: int = 0) -> Iterator[Tally]:
     """Within the block, every call of `network` is counted into the tally; `tally.images` is for the caller to set.
 
+    Spikes and accumulates are counted from timestep `since` on: of a code in windows one window, which is what an image costs.
     Works for chunks of timesteps: a static input is counted with the chunk that starts at timestep 0. For a network in evaluation mode.
     """
-    recorder = _Recorder(network)
+    recorder = _Recorder(network, since)
     hooks = [network.register_forward_pre_hook(recorder.started), network.encoder.register_forward_hook(recorder.encoded)]
-    hooks += [unit.register_forward_hook(partial(recorder.fired, name)) for name, unit in spiking_units(network).items()]
+    units = spiking_units(network)
+    hooks += [unit.register_forward_hook(partial(recorder.fired, name)) for name, unit in units.items()]
     for connection in connections(network).values():
         # Not on the connection itself, which a unit that saves memory goes round.
         hooks.append(connection.before.register_forward_hook(partial(recorder.sent, connection)))
         hooks.append(connection.weights.register_forward_hook(partial(recorder.weighted, connection)))
     hooks += [pool.register_forward_hook(recorder.pooled) for pool in _lone_pools(network)]
     hooks += [shortcut.register_forward_hook(recorder.passed) for shortcut in _shortcuts(network)]
+    hooks += [stream.register_forward_hook(recorder.streamed) for stream in _streams(network)]
+    for joint in _joints(network):
+        hooks += [branch.register_forward_hook(partial(recorder.branched, joint)) for branch in joint.branches]
+        hooks.append(joint.register_forward_hook(recorder.joined))
+    _set_counting(units, True)
     try:
         yield recorder.tally
     finally:
+        _set_counting(units, False)
         for hook in hooks:
             hook.remove()
+
+
+def _set_counting(units: dict[str, SpikingUnit], counting: bool) -> None:
+    for unit in units.values():
+        unit.cells.counting = counting
 
 
 class _Recorder:
     """What the hooks of one recording share. Tensors are known by identity: dropout in evaluation hands on the tensor it got."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, since: int):
         self.tally = Tally()
+        self.since = since
+        self.skipped = 0  # timesteps of this chunk that are not counted
+        self.before: dict[str, Tensor] = {}  # the last output of what sends levels, whose changes are spikes
         self.real_input = not network.encoder.spiking
         self.spiking = is_spiking(network)
         self.input: Tensor | None = None
         self.first_chunk = True
-        self.steps = 0  # timesteps at which the real-valued input of this chunk is multiplied
-        self.real: dict[int, Tensor] = {}
+        self.real: dict[int, tuple[Tensor, int]] = {}  # real values, and at how many timesteps they are multiplied
         self.pools: dict[int, tuple[Tensor, Tensor]] = {}  # what a pool gave, and how many spikes are behind each value
+        self.counts: dict[int, tuple[Tensor, Tensor]] = {}  # spikes, and how many each neuron sent of them, all images together
         self.inputs: dict[Connection, Tensor] = {}
+        self.branches: dict[nn.Module, list[Tensor]] = {}  # what the branches of a joint gave
         self.fan_outs: dict[Connection, Tensor] = {}
 
     def started(self, network: Network, arguments: tuple) -> None:
         self.first_chunk = arguments[1].start == 0
-        self.real, self.pools = {}, {}
+        self.skipped = max(self.since - arguments[1].start, 0)
+        self.real, self.pools, self.counts = {}, {}, {}
+        self.before = {} if self.first_chunk else self.before
 
     def encoded(self, encoder: nn.Module, arguments: tuple, output: Tensor) -> None:
         if not self.real_input:
+            self._sent_by(encoder, "", output)
             return
         # A chunk of one timestep has no stride over time to tell a static input; that it is the memory of the chunk before does.
         static = is_static(output) or (len(output) == 1 and not self.first_chunk and output.data_ptr() == self.input.data_ptr())
-        self.steps = int(self.first_chunk) if static else len(output)
-        self.input = self.real[id(output)] = output
+        self.input = output
+        self.real[id(output)] = output, int(self.first_chunk) if static else max(len(output) - self.skipped, 0)
 
     def fired(self, name: str, unit: SpikingUnit, arguments: tuple, spikes: Tensor) -> None:
         layer = self.tally.layers.setdefault(name, Layer(neurons=spikes[0, 0].numel()))
-        layer.spikes = layer.spikes + torch.count_nonzero(spikes)
+        self._sent_by(unit.neuron, name, spikes)
+        if unit.cells.counts is not None and not self.skipped and id(spikes) not in self.pools:
+            self.counts[id(spikes)] = spikes, unit.cells.counts.sum(0, dtype=torch.float64)
+        layer.spikes = layer.spikes + self._sent_from(spikes).sum().to(torch.int64)
+
+    def _sent_by(self, sender: nn.Module, name: str, output: Tensor) -> None:
+        """Asks what does not send one spike per value other than 0 how many spikes are behind its output."""
+        if hasattr(sender, "spikes"):
+            self.pools[id(output)] = output, sender.spikes(output, self.before.get(name))
+            self.before[name] = output[-1]
 
     def pooled(self, pool: PerStep, arguments: tuple, output: Tensor) -> None:
         (x,) = arguments
         if id(x) in self.real:
-            self.real[id(output)] = output
+            self.real[id(output)] = output, self.real[id(x)][1]
         elif id(x) in self.pools or any(isinstance(module, AveragePool) for module in pool):
             self.pools[id(output)] = output, _summed(pool, self._spikes(x))
 
     def passed(self, shortcut: nn.Module, arguments: tuple, output: Tensor) -> None:
-        if self.spiking and id(arguments[0]) not in self.real:
-            self.tally.ac = self.tally.ac + self._spikes(output).sum(dtype=torch.float64)
+        (x,) = arguments
+        if self.spiking and id(x) not in self.real:
+            # What picks values picks the spikes behind them too; of other senders the values themselves tell.
+            spikes = _summed(shortcut, self._spikes(x)) if id(x) in self.pools and isinstance(shortcut, PerStep) else self._spikes(output)
+            self.tally.ac = self.tally.ac + spikes[self.skipped :].sum(dtype=torch.float64)
+
+    def streamed(self, stream: nn.Module, arguments: tuple, output: Tensor) -> None:
+        if self.spiking:
+            self.real[id(output)] = output, max(len(output) - self.skipped, 0)
+
+    def branched(self, joint: nn.Module, branch: nn.Module, arguments: tuple, output: Tensor) -> None:
+        self.branches.setdefault(joint, []).append(output)
+
+    def joined(self, joint: Concatenation | Elementwise, arguments: tuple, output: Tensor) -> None:
+        spikes = [self._spikes(branch) for branch in self.branches.pop(joint)]
+        self.pools[id(output)] = output, torch.cat(spikes, 2) if isinstance(joint, Concatenation) else sum(map(Tensor.float, spikes))
 
     def sent(self, connection: Connection, before: nn.Module, arguments: tuple, output: Tensor) -> None:
         self.inputs[connection] = arguments[0]
@@ -161,14 +215,20 @@ class _Recorder:
         if not self.spiking:
             self.tally.mac += macs if self.first_chunk else 0
         elif id(x) in self.real:
-            self.tally.mac += macs * self.steps
+            self.tally.mac += macs * self.real[id(x)][1]
         else:
             self.tally.ac = self.tally.ac + self._accumulations(connection, x)
 
     def _accumulations(self, connection: Connection, x: Tensor) -> Tensor:
         if connection not in self.fan_outs:
             self.fan_outs[connection] = fan_out(connection, x[0, :1])
-        return (self._spikes(x).sum((0, 1), dtype=torch.float64) * self.fan_outs[connection]).sum()
+        return (self._sent_from(x) * self.fan_outs[connection]).sum()
+
+    def _sent_from(self, x: Tensor) -> Tensor:
+        """How many spikes each position of `x` sent, of all timesteps that count and all images."""
+        if id(x) in self.counts:
+            return self.counts[id(x)][1]
+        return self._spikes(x)[self.skipped :].sum((0, 1), dtype=torch.float64)
 
     def _spikes(self, x: Tensor) -> Tensor:
         """How many spikes are behind each value of `x`."""
@@ -185,6 +245,19 @@ def _lone_pools(network: Network) -> list[PerStep]:
 def _shortcuts(network: Network) -> list[nn.Module]:
     branches = [branch for module in network.modules() if isinstance(module, Sum) for branch in module.branches]
     return [branch for branch in branches if not connections(branch)]
+
+
+def _streams(network: Network) -> list[nn.Module]:
+    """What gives real values that no neuron turns into spikes before the next weights."""
+    units = spiking_units(network)
+    free = [module for name, module in network.named_modules() if not any(name.startswith(f"{unit}.") for unit in units)]
+    return [module for module in free if isinstance(module, Connection | Sum | SqueezeExcitation)]
+
+
+def _joints(network: Network) -> list[Concatenation | Elementwise]:
+    """What sends on the spikes of several branches, with as many behind each value."""
+    adding = [module for module in network.modules() if isinstance(module, Elementwise) and module.function == "add"]
+    return adding + [module for module in network.modules() if isinstance(module, Concatenation)]
 
 
 def _summed(pool: PerStep, spikes: Tensor) -> Tensor:

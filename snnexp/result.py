@@ -5,21 +5,19 @@ import json
 import platform
 import subprocess
 from importlib import metadata
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 import snnexp
 from snnexp.evaluate import Evaluation
-from snnexp.network import Network, is_spiking
+from snnexp.network import Network, code_window, form_of
 
 CHOSEN = ("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "norm", "architecture", "readout")
 """The config groups whose chosen option a result names."""
 
-UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference")
+UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint")
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 
 
@@ -29,6 +27,10 @@ def block(
     """What the result file says of one stage: the choices, the measurements on the test set, and what the stage has `shown`.
 
     Accuracies are in percent, energies in joule, times in seconds; spikes and operations are means per test image.
+    `timesteps` are all that the network runs, the first `hidden_timesteps` of which a presimulation spends before it answers:
+    `accuracy_by_timestep[t - 1]` is the accuracy after t of them, and null for t <= hidden_timesteps.
+    Of a code in windows `timesteps_per_layer` is the window, and spikes and operations are those of one window in every layer, since a
+    new image may enter with each. `undecided` is the share of images, in percent, for which no class is ahead at T.
     """
     tally = evaluation.tally
     reference = config["reference"]
@@ -38,10 +40,13 @@ def block(
         **{group: choices.get(group) for group in CHOSEN[1:]},
         "seed": config["seed"],
         "timesteps": len(evaluation.accuracy_by_timestep),
+        "hidden_timesteps": evaluation.hidden_timesteps,
         "epochs": config["strategy"]["stages"][stage].get("epochs", 0),
-        "form": "spiking" if is_spiking(network) else "analog",
+        "form": form_of(network),
         "accuracy": evaluation.accuracy,
         "accuracy_by_timestep": evaluation.accuracy_by_timestep,
+        "timesteps_per_layer": code_window(network),
+        "undecided": evaluation.undecided,
         "test_loss": evaluation.loss,
         "spikes_per_inference": tally.spikes_per_inference(),
         "spikes_per_neuron": tally.spikes_per_neuron(),
@@ -55,15 +60,9 @@ def block(
         "accuracy_last": evaluation.accuracy,
         "accuracy_best_test": None,  # a stage that trains has chosen among epochs, and says so in `shown`
         "gap": None if not reference or reference["accuracy"] is None else evaluation.accuracy - reference["accuracy"],
+        **evaluation.shown,
         **shown,
     }
-
-
-def full_budget(config: dict[str, Any], experiment: str | None) -> dict[str, int]:
-    """What the experiment asks for where the run was given less, such as `{"epochs": 100}`; empty for a full run."""
-    path = files("snnexp.conf") / "experiment" / f"{experiment}.yaml"
-    wanted = (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
-    return {key: wanted[key] for key in ("epochs", "timesteps") if key in wanted and config[key] < wanted[key]}
 
 
 def surroundings(config: dict[str, Any], device: torch.device) -> dict[str, Any]:
@@ -85,14 +84,21 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout this package is imported from, with "+changes" where it differs; None outside one."""
+    """Commit of the checkout this package is imported from, with "+changes" where it differs; None outside one.
+
+    A repository around an installed package, such as one whose `.venv` it is in, says nothing about it: it does not track its files.
+    """
     folder = Path(snnexp.__file__).parent
-    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
     try:
-        commit, changes = (subprocess.run(each, cwd=folder, capture_output=True, text=True, check=True).stdout.strip() for each in commands)
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")
+        commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if changes else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def config_hash(config: dict[str, Any]) -> str:

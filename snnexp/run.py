@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import torch
 
 from snnexp import build
 from snnexp.atomic import write_json
+from snnexp.budget import shortfall
+from snnexp.checkpoint import Checkpoints
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
-from snnexp.network import Network, is_spiking
-from snnexp.result import block, full_budget, peak_memory, surroundings
+from snnexp.network import Network, form_of
+from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
 from snnexp.track.muted import Muted
@@ -27,7 +30,14 @@ CALIBRATION_IMAGES = 1000
 """Training images from which an encoder reads statistics it keeps."""
 
 
-def run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers: Trackers | Muted) -> dict[str, Any]:
+def run(
+    config: Config,
+    choices: dict[str, str],
+    run_dir: Path | None,
+    trackers: Trackers | Muted,
+    checkpoints: Checkpoints | None = None,
+    intended: Config | None = None,
+) -> dict[str, Any]:
     """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
 
     Args:
@@ -35,47 +45,67 @@ def run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers:
         choices: the option chosen in each group.
         run_dir: the run folder, which exists; None for a process that leaves the writing to another.
         trackers: where measurements go as they come.
+        checkpoints: from where the run goes on, and where it writes how far it is; None for neither.
+        intended: what the experiment asks for by itself, against which the run may have been given less; None for a run without one.
 
     Returns:
         The result, as written.
     """
-    with joined(_device(config["device"])):
-        return _run(config, choices, run_dir, trackers)
+    device = _device(config["device"])
+    checkpoints = Checkpoints() if checkpoints is None else checkpoints
+    with joined(device):
+        checkpoints.share(device)
+        session = replace(prepare(config, trackers), checkpoints=checkpoints)
+        blocks, network = _stages(config, choices, session)
+        result = _result(blocks, config, session, intended)
+        if run_dir is not None:
+            save(network, run_dir / "weights.safetensors")
+            write_json(run_dir / "result.json", result)
+        checkpoints.close()
+        return result
 
 
-def _run(config: Config, choices: dict[str, str], run_dir: Path | None, trackers: Trackers | Muted) -> dict[str, Any]:
-    torch.manual_seed(config["seed"])
-    session = prepare(config, trackers)
-    blocks, network = {}, None
+def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[dict[str, dict], Network]:
+    blocks, network, checkpoints = {}, None, session.checkpoints
     for name, stage in build.stages(config).items():
-        started = time.perf_counter()
+        torch.manual_seed(config["seed"])
+        ended = checkpoints.enter(name)
+        begun = time.perf_counter() - checkpoints.seconds(name)
         outcome = stage(name, network, session)
         network = outcome.network
-        shown = {"train_seconds": time.perf_counter() - started, **outcome.shown}
-        evaluation = session.evaluator(network, session.test, count=True)
-        shown |= _ann_accuracy(blocks, evaluation, network)
-        if session.validation is not None:
-            shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
-        blocks[name] = block(name, network, evaluation, config, choices, shown)
-        trackers.stage(blocks[name])
-    result = _result(blocks, config, session)
-    if run_dir is not None:
-        save(network, run_dir / "weights.safetensors")
-        write_json(run_dir / "result.json", result)
-    return result
+        if ended is None:
+            shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
+            blocks[name] = _evaluated(name, network, config, choices, session, shown, blocks)
+            session.trackers.stage(blocks[name])
+            checkpoints.finish(name, network, blocks[name], session.trackers.records)
+        else:
+            network.load_state_dict(ended["network"])
+            blocks[name] = ended["block"]
+        session = replace(session, epochs_before=session.epochs_before + blocks[name]["epochs"])
+    return blocks, network
+
+
+def _evaluated(
+    name: str, network: Network, config: Config, choices: dict[str, str], session: Session, shown: dict, blocks: Mapping[str, dict]
+) -> dict[str, Any]:
+    evaluation = session.evaluator(network, session.test, count=True)
+    shown |= _ann_accuracy(blocks, evaluation, network)
+    if session.validation is not None:
+        shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
+    return block(name, network, evaluation, config, choices, shown)
 
 
 def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
     known = [each["ann_accuracy"] for each in blocks.values() if "ann_accuracy" in each]
-    known += [] if is_spiking(network) else [evaluation.accuracy]
+    known += [evaluation.accuracy] if form_of(network) == "analog" else []
     return {"ann_accuracy": known[-1]} if known else {}
 
 
-def _result(blocks: dict[str, dict], config: Config, session: Session) -> dict[str, Any]:
+def _result(blocks: dict[str, dict], config: Config, session: Session, intended: Config | None) -> dict[str, Any]:
     around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
     last = list(blocks.values())[-1]
     global_batch = {"batch_size": config["batch_size"], "processes": processes()}
-    return {**last, **around, **global_batch, "full_budget": full_budget(config, last["experiment"]), "stages": blocks}
+    return {**last, **around, **global_batch, **shortfall(config, intended), "stages": blocks}
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
@@ -119,7 +149,13 @@ def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches
 
 def _evaluator(config: Config) -> Evaluator:
     settings = config["evaluate"]
-    return Evaluator(settings["timesteps"], settings["chunk"], build.component(config["loss"]), _precision(config))
+    return Evaluator(
+        timesteps=settings["timesteps"],
+        chunk=settings["chunk"],
+        loss=build.component(config["loss"]),
+        precision=_precision(config),
+        presimulation=build.component(config["presimulation"]),
+    )
 
 
 def _precision(config: Config) -> torch.dtype:

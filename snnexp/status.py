@@ -63,7 +63,7 @@ class Status:
         found = read(self.path.parent)
         if found is None:
             return
-        if found["status"] == "finished" or (found["status"] == "running" and _lives(found)):
+        if _holds(found):
             raise _taken(self.path, found)
         self._put_aside(found)
 
@@ -77,6 +77,12 @@ class Status:
             os.rename(aside, self.path)
             raise _taken(self.path, read(self.path.parent) or {})
         aside.unlink()
+
+
+def unfinished(run_dir: Path | str) -> bool:
+    """Whether a run has started in `run_dir` that came to no end, and that nobody is at: it can be resumed."""
+    found = read(run_dir)
+    return found is not None and not _holds(found)
 
 
 @contextmanager
@@ -128,6 +134,10 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _process() -> dict[str, Any]:
     return {"pid": os.getpid(), "process_born": _born(os.getpid()), "host": platform.node()}
+
+
+def _holds(found: dict[str, Any]) -> bool:
+    return found["status"] == "finished" or (found["status"] == "running" and _lives(found))
 
 
 def _lives(found: dict[str, Any]) -> bool:

@@ -1,28 +1,36 @@
 """Weights of a network as a safetensors file that says which form it has."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnexp.atomic import write_bytes
 from snnexp.datasets.base import DataError
-from snnexp.network import Blueprint, Network, fold_norms, is_spiking
+from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
 
 def save(network: Network, path: Path) -> None:
-    """Writes all tensors of `network` and its form ("spiking" or "analog"), whole or not at all; equal weights give equal bytes."""
+    """Writes all tensors of `network` and the name of its form, whole or not at all; equal weights give equal bytes."""
     # One key alone: safetensors writes several in random order.
-    form = {"form": "spiking" if is_spiking(network) else "analog"}
+    form = {"form": form_of(network)}
     # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
     write_bytes(path, to_bytes(tensors, form))
 
 
-def load(blueprint: Blueprint, path: Path, device: torch.device) -> Network:
+def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Literal["saved", "own"] = "saved") -> Network:
     """Builds the network of `blueprint` in the form that was saved and loads every tensor strictly.
+
+    Args:
+        blueprint: of the network that was saved, perhaps with another encoder.
+        path: of the file.
+        device: where the network will be.
+        encoder: whose statistics the encoder has: "saved", those of the training; "own", those it has taken itself, as an encoder
+            with other settings must.
 
     Raises:
         DataError: the file is missing, damaged, or holds the weights of another network.
@@ -32,16 +40,29 @@ def load(blueprint: Blueprint, path: Path, device: torch.device) -> Network:
             form, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
-    network = blueprint.spiking() if form.get("form") == "spiking" else blueprint.analog()
-    if _encoder(tensors).keys() != _encoder(network.state_dict()).keys():  # evaluated with another encoder than it was trained with
+    network = {"spiking": blueprint.spiking, "timed": blueprint.timed}.get(form.get("form"), blueprint.analog)()
+    if encoder == "own":
         tensors = {name: value for name, value in tensors.items() if name not in _encoder(tensors)} | _encoder(network.state_dict())
     try:
         if not any(".norm." in name for name in tensors):  # folded, unless there were none
             fold_norms(network)
+        _make_room(network, tensors)
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError) as error:
         raise DataError(f"{path}: holds the weights of another network. {error}") from error
     return network.to(device).eval()
+
+
+def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:
+    """What a calibration adds to a converted network: biases, and potentials at the start for each neuron."""
+    for name, connection in connections(network).items():
+        bias = tensors.get(f"{name}.weights.0.bias")
+        if bias is not None and connection.layer.bias is None:
+            connection.layer.bias = nn.Parameter(bias)
+    for name, buffer in list(network.named_buffers()):
+        owner, _, key = name.rpartition(".")
+        if key == "initial_potential" and name in tensors and tensors[name].dim() > buffer.dim():
+            setattr(network.get_submodule(owner), key, tensors[name])
 
 
 def _encoder(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

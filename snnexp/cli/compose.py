@@ -1,6 +1,8 @@
 """Composition of a configuration outside Hydra's own entry point."""
 
 from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from snnexp.cli.resolvers import register
@@ -11,3 +13,11 @@ def composed(overrides: list[str]) -> DictConfig:
     register()
     with initialize_config_module("snnexp.conf", version_base="1.3"):
         return compose("config", overrides)
+
+
+def again(overrides: list[str]) -> DictConfig:
+    """The configuration with these overrides alone, also from within a job that Hydra runs, and with the search path of that job."""
+    if not GlobalHydra.instance().is_initialized():
+        return composed(overrides)
+    given = HydraConfig.get().overrides.hydra if HydraConfig.initialized() else []
+    return compose("config", [*(each for each in given if each.startswith("hydra.searchpath=")), *overrides])

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from snnexp.cli.compose import composed
-from snnexp.cli.explain import MISTAKES, explained
+from snnexp.cli.explain import MISTAKES
+from snnexp.cli.mistakes import listed, mistakes
 
 ACTIONS = ("list", "prepare", "verify")
 USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
@@ -31,7 +32,7 @@ def data(arguments: list[str]) -> int:
     try:
         return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
     except MISTAKES as error:
-        print(f"snnexp: {explained(error, overrides)}", file=sys.stderr)
+        print(f"snnexp: {listed(mistakes(error, overrides)[0])}", file=sys.stderr)
         return 2
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from snnexp.atomic import write_json
 from snnexp.build import GROUPS
-from snnexp.check import check
+from snnexp.check import check, faults, refuse
 from snnexp.cli.compose import composed
 from snnexp.cli.exits import exit_code
 from snnexp.cli.explain import MISTAKES, explained, nearest
@@ -25,6 +24,8 @@ from snnexp.weights import load
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
 """What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
+LATER = ("checkpoint", "presimulation", "activation")
+"""Keys that configurations have not had from the beginning."""
 ABSENT = object()
 USAGE = "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate outputs/train/... timesteps=32"
 
@@ -45,19 +46,31 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _evaluate(run_dir: Path, changes: list[str]) -> int:
-    config, choices = changed(stored(run_dir / "config.yaml"), changes)
+    trained = resolved(_completed(stored(run_dir / "config.yaml")))
+    config, choices = changed(OmegaConf.create(trained), changes)
     check(config)
     session = prepare(config, trackers=None)
-    network = load(session.blueprint, run_dir / "weights.safetensors", session.device)
+    encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
+    network = load(session.blueprint, run_dir / "weights.safetensors", session.device, encoder)
     stage = list(config["strategy"]["stages"])[-1]
     before = OmegaConf.to_container(stored(run_dir / "result.json"))
-    choices = {group: before.get(group) for group in CHOSEN} | choices
+    choices = {group: before[group] for group in CHOSEN if before.get(group)} | choices
     evaluation = session.evaluator(network, session.test, count=True)
     result = block(stage, network, evaluation, config, choices, {"changes": changes, "ann_accuracy": before.get("ann_accuracy")})
     result |= surroundings(config, session.device) | {"peak_memory_bytes": peak_memory(session.device)}
     write_json(run_dir / "evaluations" / f"{stamp(config['seed'])}.json", result)
     summary(result, run_dir)
     return 0
+
+
+def _completed(config: DictConfig) -> DictConfig:
+    """With the settings that have come since the run was made, which their defaults leave as it was."""
+    since = composed([])
+    for key in (key for key in LATER if key not in config):
+        config[key] = since[key]
+    if isinstance(config.get("evaluate"), DictConfig):
+        config.evaluate = OmegaConf.merge(since.evaluate, config.evaluate)
+    return config
 
 
 def stored(path: Path) -> DictConfig:
@@ -74,26 +87,27 @@ def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dic
     """The configuration with `group=option` and `key=value` applied, and the options chosen anew.
 
     `timesteps=T` sets the length of the evaluation, `data_dir=DIR` is for the data set too.
-    Raises `ConfigError` for a key that is not there.
+    Raises `ConfigError` with everything that is wrong, if a key or an option is not there.
     """
-    choices = {}
+    choices, wrong = {}, []
     for key, _, value in (each.partition("=") for each in changes):
-        if key in GROUPS:
-            OmegaConf.update(config, key, composed([f"{key}={value}"])[key], merge=False)
-            choices[key] = value
-        else:
-            for each in MEANT.get(key, (key,)):
+        try:
+            if key in GROUPS:
+                OmegaConf.update(config, key, composed([f"{key}={value}"])[key], merge=False)
+                choices[key] = value
+            for each in () if key in GROUPS else MEANT.get(key, (key,)):
                 _set(each, value, config)
+        except MISTAKES as error:
+            wrong.append(explained(error, [f"{key}={value}"]))
+        except (ConfigError, YAMLError) as error:
+            wrong.append(f"{key}: {error}")
+    if wrong:
+        refuse([*wrong, *faults(resolved(config))], "the changes")
     return resolved(config), choices
 
 
 def _set(key: str, value: str, config: DictConfig) -> None:
-    try:
-        known = OmegaConf.select(config, key, default=ABSENT) is not ABSENT
-        new = OmegaConf.create(f"value: {value}").value
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"1 problem in the changes\n  {key}: {error}") from error
-    if not known:
+    if OmegaConf.select(config, key, default=ABSENT) is ABSENT:
         near = nearest(key, config)
-        raise ConfigError(f"1 problem in the changes\n  {key}: no such key" + (f"; did you mean {near!r}?" if near else ""))
-    OmegaConf.update(config, key, new)
+        raise ConfigError("no such key" + (f"; did you mean {near!r}?" if near else ""))
+    OmegaConf.update(config, key, OmegaConf.create(f"value: {value}").value)

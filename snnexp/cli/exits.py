@@ -20,14 +20,13 @@ class Stopped(BaseException):
 
 def exit_code(error: BaseException) -> int:
     """The exit code of the command line for `error`."""
-    import torch
+    from snnexp.stages.memory import ran_out
 
     if isinstance(error, Stopped):
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return 130
-    no_room = (MemoryError, OutOfMemory, torch.OutOfMemoryError)
-    if isinstance(error, no_room) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return NO_ROOM
     kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), (DataError, BAD_DATA), (NumericalError, NOT_FINITE))
     return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

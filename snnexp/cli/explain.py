@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,13 +16,37 @@ MISTAKES = (HydraException, OmegaConfBaseException)
 """What Hydra raises where arguments cannot be composed."""
 
 
+SAID: tuple[tuple[str, str], ...] = (
+    (
+        r"Could not append to config\. An item is already at '(.+?)'.*'(.+?)'\n",
+        r"{0}: it is there already, and a plus adds what is not; set it with {1}",
+    ),
+    (r"Multiple values for (experiment)\.", "{0}: chosen twice, and a run is one; give +{0}=NAME once"),
+    (r"Multiple values for (\S+)\. .*'override (\S+): (.+)'", "{0}: an option is chosen already, and a plus adds another; choose {1}={2}"),
+    (
+        r"Ambiguous value for argument '(([^=]+)=(.*?))'\n",
+        "{0}: several values need --multirun (-m); a list is {1}=[{2}], a text with commas {1}='{2}'",
+    ),
+    (r"Could not override '(.+?)'\.\nDid you mean to override (\S+)\?", "there is no key {0!r}; did you mean {1!r}?"),
+)
+"""Hydra's messages and what they say in the words of this program."""
+
+
 def explained(error: Exception, arguments: list[str]) -> str:
-    """What is wrong with the `arguments` of a command, of which Hydra raised `error`."""
+    """What is wrong with the `arguments` of a command, of which Hydra raised `error`; of several faults, the first."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         return _no_option(error.missing_cfg_file, list(error.options))
+    if isinstance(error, OverrideParseException):
+        reason = str(error).splitlines()[0]
+        return f"{error.override}: cannot be parsed, {reason} (in Hydra's grammar of overrides; quote what it reads otherwise)"
     message = str(error).strip() or str(error.__cause__).strip()
-    misspelt = re.search(r"full_key: (\S+)", message) or re.match(r"Could not override '([^'@]+)'", message)
-    if misspelt and ("not in struct" in message or message.startswith("Could not override")):
+    for pattern, words in SAID:
+        found = re.search(pattern, message, re.DOTALL)
+        if found:
+            return words.format(*found.groups())
+    absent = re.match(r"Could not (?:override|delete from config\.) '([^'@]+)'(?! does exist)", message)
+    misspelt = re.search(r"full_key: (\S+)", message) if "not in struct" in message else absent
+    if misspelt:
         return _no_key(misspelt[1], arguments)
     return re.sub(r"\nSet the environment variable HYDRA_FULL_ERROR=1.*", "", message)
 
@@ -34,6 +60,8 @@ def _no_option(path: str, options: list[str]) -> str:
 def _no_key(key: str, arguments: list[str]) -> str:
     if key == "experiment":
         return "an experiment is added with a plus: +experiment=NAME (snnexp list shows their names)"
+    if (files("snnexp.conf") / key).is_dir():
+        return f"a {key} is added with a plus: +{key}=NAME (snnexp list {key} shows their names)"
     near = nearest(key, _chosen(key, arguments))
     return f"there is no key {key!r}" + (f"; did you mean {near!r}?" if near else " (snnexp train --help lists all groups and keys)")
 
@@ -59,8 +87,13 @@ def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
 
 def _chosen(key: str, arguments: list[str]) -> DictConfig:
     # Options decide which keys there are, and a search path which options; values may be as wrong as the key.
-    choices = [each for each in arguments if re.match(r"(\+?\w+|hydra\.searchpath)=", each) and not each.startswith(f"{key}=")]
+    choices = (each for each in arguments if re.match(r"(\+?\w+|hydra\.searchpath)=", each) and not each.startswith(f"{key}="))
+    return _composed(tuple(choices))
+
+
+@cache
+def _composed(choices: tuple[str, ...]) -> DictConfig:
     try:
-        return composed(choices)
+        return composed([*choices])
     except MISTAKES:
         return composed([])

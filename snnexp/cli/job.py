@@ -12,9 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snnexp import build
-from snnexp.atomic import write_json, write_text
+from snnexp.atomic import remove_drafts, write_json, write_text
 from snnexp.check import check
+from snnexp.checkpoint import Checkpoints
+from snnexp.cli.compose import again
 from snnexp.cli.exits import Stopped, exit_code
+from snnexp.cli.folder import finished_before, refuse_another, resolved
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.distributed import rank
 from snnexp.errors import ConfigError
@@ -45,7 +48,11 @@ def attempt(
     try:
         if rank() > 0:
             return run(_checked(config), choices, None, Muted()), None, 0
+        if overrides is not None and (result := finished_before(config, run_dir)):
+            print(f"snnexp: {run_dir} holds this job, finished: its result is taken", file=sys.stderr)
+            return result, None, 0
         plain = _checked(config) if overrides is None else {}
+        refuse_another(config, run_dir)
         with stopping_on_signals(), claimed(run_dir, exit_code):
             if overrides is not None:
                 write_json(run_dir / OVERRIDES, overrides)
@@ -68,25 +75,23 @@ def _checked(config: DictConfig) -> Config:
     return plain
 
 
-def resolved(config: DictConfig) -> Config:
-    """The configuration as plain values, every interpolation followed, without Hydra's own part.
-
-    Raises:
-        ConfigError: an interpolation leads nowhere.
-    """
-    try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"1 problem in this configuration\n  {error}") from error
-
-
 def _tracked(config: Config, choices: dict[str, str], run_dir: Path) -> dict[str, Any]:
+    for folder in (run_dir, run_dir / "checkpoints"):
+        remove_drafts(folder)
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
-    labels = Labels(choices.get("experiment"), choices, tuple(config["strategy"]["stages"]))
-    with Trackers(run_dir, config, labels, build.component(config["tracker"]), config["progress"]) as trackers:
-        result = run(config, choices, run_dir, trackers)
+    stages = tuple(config["strategy"]["stages"])
+    checkpoints = Checkpoints(run_dir / "checkpoints", config["checkpoint"]["every"], stages)
+    past, labels = checkpoints.past, Labels(choices.get("experiment"), choices, stages)
+    tracker = build.component(config["tracker"])
+    with Trackers(run_dir, config, labels, tracker, config["progress"], past.records, len(past.finished)) as trackers:
+        result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices))
         trackers.result(result)
     return result
+
+
+def _intended(choices: dict[str, str]) -> Config | None:
+    experiment = choices.get("experiment")
+    return resolved(again([f"+experiment={experiment}"])) if experiment else None
 
 
 def _withdraw(run_dir: Path, config: DictConfig) -> None:

@@ -14,14 +14,15 @@ HELP = """snnexp: train deep spiking neural networks in every way of the survey,
   snnexp data {list,prepare,verify} [NAME]                          where data is expected, what is missing, how to get it
   snnexp doctor                                                     versions, device, threads, tracker, data found
   snnexp table {1,2,3,text} [--runs DIR] [--format FORM]            the survey's table, published beside measured
-  snnexp compare | report | export                                  not there yet
+  snnexp compare RUN_DIR... [--plot FILE.png] [--format FORM]       runs side by side: what differs, what came of it
+  snnexp report | export                                            not there yet
 
 Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
 `snnexp train --help` lists all groups and options, `snnexp train --cfg job` prints the composed configuration.
 `eval "$(snnexp train -sc install=bash)"` switches on tab completion.
 """
 
-MISSING = ("compare", "report", "export")
+MISSING = ("report", "export")
 
 
 def main() -> None:
@@ -31,7 +32,18 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     keep_freed_memory()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    sys.exit(_command(name)(arguments))
+    sys.exit(_piped(_command(name), arguments))
+
+
+def _piped(command: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """The code of a command; that of SIGPIPE where whoever reads its output, such as `head`, has had enough."""
+    try:
+        code = command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 141
+    return code
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -55,6 +67,8 @@ def _light_command(name: str) -> Callable[[list[str]], int]:
         from snnexp.cli.data import data as command
     elif name == "table":
         from snnexp.cli.table import table as command
+    elif name == "compare":
+        from snnexp.cli.compare import compare as command
     elif name == "doctor":
         from snnexp.cli.doctor import doctor as command
     else:
@@ -70,7 +84,7 @@ def _help(arguments: list[str]) -> int:
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", *MISSING], 1)
+    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", "compare", *MISSING], 1)
     return _refuse(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (snnexp --help)", 2)
 
 

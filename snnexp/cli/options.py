@@ -1,12 +1,15 @@
 """`snnexp list`: experiments and options, read from the YAML files as they are."""
 
 import sys
+from difflib import get_close_matches
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import yaml
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # from Python 3.11 on
@@ -17,28 +20,48 @@ def show(arguments: list[str]) -> int:
     groups = {each.name: each for each in files("snnexp.conf").iterdir() if each.is_dir() and not each.name.startswith("_")}
     group = arguments[0] if arguments else "experiment"
     if group not in groups or len(arguments) > 1:
-        print(f"snnexp: there is no group {' '.join(arguments)!r}; there are {', '.join(sorted(groups))}", file=sys.stderr)
+        print(_no_group(" ".join(arguments), groups), file=sys.stderr)
         return 2
     options = sorted((path for path in groups[group].iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name)
-    Console().print(_experiments(options) if group == "experiment" else _options(group, options))
+    console = Console()
+    with console.capture() as capture:  # what rich prints itself ends with code 1 where `head` closes the pipe
+        console.print(_experiments(options) if group == "experiment" else _options(group, options))
+    print(capture.get(), end="")
     if not arguments:
         print(f"Run one with: snnexp train +experiment=NAME.  Groups: {', '.join(sorted(groups))} (snnexp list GROUP).")
     return 0
 
 
+def _no_group(name: str, groups: dict[str, "Traversable"]) -> str:
+    near = get_close_matches(name, groups, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"snnexp: there is no group {name!r}; {hint}there are {', '.join(sorted(groups))}"
+
+
 def _experiments(paths: list["Traversable"]) -> Table:
-    table = Table("experiment", "what it is", "rows", "published %", "T", title="Experiments", title_justify="left")
+    table = _page("Experiments", "experiment", "what it is, rows of the survey")
+    table.add_column("published", justify="right", no_wrap=True)
+    table.add_column("T", justify="right", no_wrap=True)
     for path in paths:
         reference = (yaml.safe_load(path.read_text()) or {}).get("reference") or {}
-        values = (", ".join(reference.get("rows", [])), reference.get("accuracy"), reference.get("timesteps"))
-        table.add_row(path.name.removesuffix(".yaml"), headline(path), *("" if each is None else str(each) for each in values))
+        words = Text(headline(path))
+        words.append("".join(f"\n{row}" for row in reference.get("rows", [])), "dim")
+        values = (reference.get("accuracy"), reference.get("timesteps"))
+        table.add_row(path.name.removesuffix(".yaml"), words, *("" if each is None else str(each) for each in values))
     return table
 
 
 def _options(group: str, paths: list["Traversable"]) -> Table:
-    table = Table("option", "what it is", title=f"{group}=...", title_justify="left")
+    table = _page(f"{group}=...", "option", "what it is")
     for path in paths:
-        table.add_row(path.name.removesuffix(".yaml"), headline(path))
+        table.add_row(path.name.removesuffix(".yaml"), Text(headline(path)))
+    return table
+
+
+def _page(title: str, name: str, words: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(name, no_wrap=True, style="cyan")  # whole, so that it can be copied
+    table.add_column(words, overflow="fold")
     return table
 
 

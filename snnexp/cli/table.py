@@ -1,19 +1,23 @@
 """`snnexp table`: the survey's tables, published beside measured."""
 
 import argparse
+import sys
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
-from snnexp.survey.measured import read_results
+from snnexp.survey.recorded import read_results
 from snnexp.survey.rows import TABLES, rows
 from snnexp.survey.table import FORMATS, lines
 
 
 def table(arguments: list[str]) -> int:
     """Prints one table from the results in `results/` and in the folders given."""
-    parser = argparse.ArgumentParser("snnexp table", description="A table of the survey: published accuracy beside measured.")
+    parser = argparse.ArgumentParser(
+        "snnexp table",
+        description="A table of the survey: published accuracy beside measured. Results are read from results/ of the project one is in.",
+    )
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--runs", type=Path, action="append", default=[], metavar="DIR", help="look for results here too; may be repeated")
     parser.add_argument("--format", choices=FORMATS, default="rich")
@@ -21,15 +25,29 @@ def table(arguments: list[str]) -> int:
         chosen = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
-    results = read_results([Path("results"), *chosen.runs])
+    missing = [folder for folder in chosen.runs if not folder.is_dir()]
+    if missing:
+        print(
+            "\n".join(f"snnexp: {folder}: no such folder. Expected: one with runs or results in it" for folder in missing), file=sys.stderr
+        )
+        return 3
+    results = read_results([_recorded(), *chosen.runs])
     print(FORMATS[chosen.format](chosen.table, lines(rows(chosen.table), results, experiments())), end="")
     return 0
 
 
+def _recorded() -> Path:
+    """The folder `results` here or, within a project, at its root."""
+    here = Path.cwd()
+    roots = [folder for folder in (here, *here.parents) if (folder / "pyproject.toml").exists() or (folder / ".git").exists()]
+    return next((folder / "results" for folder in (here, *roots[:1]) if (folder / "results").is_dir()), here / "results")
+
+
 def experiments() -> dict[str, str]:
-    """The experiment that stands for each row."""
-    found = {}
+    """The experiment that stands for each row; of several, the first by name."""
+    found: dict[str, str] = {}
     for path in sorted((files("snnexp.conf") / "experiment").iterdir(), key=lambda path: path.name):
         reference = (yaml.safe_load(path.read_text()) or {}).get("reference") if path.name.endswith(".yaml") else None
-        found |= dict.fromkeys((reference or {}).get("rows", []), path.name.removesuffix(".yaml"))
+        for row in (reference or {}).get("rows", []):
+            found.setdefault(row, path.name.removesuffix(".yaml"))
     return found

@@ -14,7 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from snnexp.cli.explain import MISTAKES, explained
+from snnexp.cli.explain import MISTAKES
+from snnexp.cli.mistakes import in_sweep, listed, told
 from snnexp.cli.resolvers import register
 from snnexp.cli.sweep import Sweep
 
@@ -31,15 +32,21 @@ def train(arguments: list[str]) -> int:
             return 2
         arguments = _aside(arguments)
     arguments = sorted(arguments, key=_is_override)  # -m and the like may stand anywhere; Hydra's parser wants the overrides in one piece
+    overrides = [each for each in arguments if _is_override(each)]
+    nameless = [f"{each}: a key is missing" for each in overrides if each.startswith("=")]
+    wrong = listed(nameless) if nameless else in_sweep(overrides) if _sweeping(arguments) else None
+    if wrong:
+        print(f"snnexp: {wrong}", file=sys.stderr)
+        return 2
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
     try:
         _job()
         return _Job.code
     except MISTAKES as error:
-        print(f"snnexp: {explained(error, arguments)}", file=sys.stderr)
+        print(f"snnexp: {told(error, overrides)}", file=sys.stderr)
         return 2
-    except SystemExit:
+    except (SystemExit, BrokenPipeError):
         raise
     except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
         return _exit_code(error)

@@ -3,13 +3,16 @@
 from typing import Any
 
 from snnexp.limits import Natural, Positive
-from snnexp.network import Network, transfer
+from snnexp.network import Network, analog_units, transfer
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.training import Schedule, train
 
 
 class ANN(Stage):
-    """Trains the analog form of the network: every unit is max(0, x), images are seen once.
+    """Trains the analog form of the network: every unit is an activation function, images are seen once.
+
+    An analog network from the stage before hands over its weights, and what its activations have learned where they are of the same kind.
+    The accuracy is that of the network as it is, with quantised activations where they are quantised.
 
     Source: the ANN rows of the survey; first stage of conversion and hybrid training (sections III.A and III.B).
 
@@ -19,14 +22,32 @@ class ANN(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        activation: activation function of the units.
     """
 
-    def __init__(self, epochs: Natural, optimizer: Factory, scheduler: Factory, loss: Factory, gradient_clip: Positive | None):
+    def __init__(
+        self,
+        epochs: Natural,
+        optimizer: Factory,
+        scheduler: Factory,
+        loss: Factory,
+        gradient_clip: Positive | None,
+        activation: Factory,
+    ):
+        self.activation = activation
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        analog = session.blueprint.analog().to(session.device)
+        analog = session.blueprint.analog(self.activation).to(session.device)
         if network is not None:
             transfer(network, analog)
+            _hand_over_activations(network, analog)
         shown: dict[str, Any] = train(name, analog, range(1), self.schedule, session)
         return Outcome(analog, shown)
+
+
+def _hand_over_activations(source: Network, target: Network) -> None:
+    theirs = analog_units(target)
+    for name, unit in analog_units(source).items():
+        if type(unit.activation) is type(theirs[name].activation):
+            theirs[name].activation.load_state_dict(unit.activation.state_dict())

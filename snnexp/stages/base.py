@@ -2,10 +2,11 @@
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from snnexp.checkpoint import Checkpoints
 from snnexp.datasets.batches import Batches
 from snnexp.evaluate import Evaluator
 from snnexp.network import Blueprint, Network
@@ -29,6 +30,9 @@ class Session:
     execution: Execution
     selection: str
     evaluate_every: int
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    epochs_before: int = 0
+    """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
 
 
 @dataclass

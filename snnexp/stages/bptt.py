@@ -34,11 +34,12 @@ class BPTT(Stage):
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking = _spiking_form(network, session)
+        spiking = spiking_form(network, session)
         return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session))
 
 
-def _spiking_form(network: Network | None, session: Session) -> Network:
+def spiking_form(network: Network | None, session: Session) -> Network:
+    """The network to train: what the stage before left, if need be in spiking form, or a new one."""
     if network is not None and is_spiking(network):
         return network
     spiking = session.blueprint.spiking().to(session.device)

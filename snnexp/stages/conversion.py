@@ -1,117 +1,105 @@
 """Conversion of a trained analog network into a spiking one by threshold balancing."""
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Literal
+import logging
+from collections.abc import Iterator
 
-import torch
-from torch import Tensor, nn
+from snnexp.calibrations.base import Converted
+from snnexp.limits import Count, Fraction, Positive
+from snnexp.network import Network, fold_norms, is_spiking, transfer
+from snnexp.stages.balancing import Balance
+from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.convertible import Weights, in_blocks
+from snnexp.stages.fidelity import Report, fidelity
+from snnexp.stages.obstacles import conventional, structural, temporal
 
-from snnexp.cell import streaming
-from snnexp.datasets.batches import Batch
-from snnexp.layers.analog import AnalogUnit
-from snnexp.layers.spiking import SpikingUnit
-from snnexp.limits import Count, Fraction, Percentile, Positive
-from snnexp.network import Network, fold_norms, is_spiking, spiking_units, transfer
-from snnexp.stages.base import Outcome, Session, Stage
+logger = logging.getLogger(__name__)
 
 
 class Conversion(Stage):
     """Makes the spiking network whose firing rates stand for the activations of the analog one.
 
-    Norms are folded into the weights, which stay those of the analog network; every layer gets one threshold:
+        1. weights are copied and norms folded into them
+        2. thresholds are chosen by the rule, layer by layer, then multiplied by `scale`; they take the place of neuron.threshold
+        3. weights are normalised, if they are not to be kept; the calibration corrects what is left
+        4. every layer is compared with its analog one on the same images
 
-        statistics "ann"   threshold_l = percentile of the positive activations of layer l                   (spikes of amplitude threshold)
-        statistics "snn"   threshold_l = max over timesteps of the percentile of W s_{l-1}(t), layer by layer      (spikes of amplitude 1)
+    Three conventions of what a spike carries (see balancing.py):
+        neuron.amplitude=threshold               B: spikes carry the threshold, weights stay those of the ANN
+        neuron.amplitude=unit, weights=kept      A: thresholds in units of weighted unit spikes: rules on spikes, no biases
+        neuron.amplitude=unit, weights=normalised   C: thresholds of 1, the same spikes as B; layers in a chain
+    A scale changes the range of activations in B and C, and in A the gain of every layer behind.
 
-    Source: ann: Diehl 2015 (survey [35]) with the maximum, i.e. percentile 100; Rueckauer 2017 ([10]) with 99.9.
-    snn: Sengupta 2019 ([36]), Rathi 2020 ([66]) with 100; Rathi & Roy 2021 ([70]) with 99.7. Reset by subtraction: Han 2020 ([38]).
+    Source: survey section III-A; Diehl 2015 ([35]), Rueckauer 2017 ([10]), Sengupta 2019 ([36]), Rathi 2020 ([66]), Rathi & Roy 2021
+    ([70]), Bu 2022 ([40]). Reset by subtraction: Han 2020 ([38]). The output layer has no threshold; its weights are not normalised.
 
     Args:
-        statistics: where the threshold is read; decides the amplitude of spikes the neuron must have.
-        percentile: percentile of the statistic, in (0, 100].
+        threshold: rule that chooses the thresholds.
+        calibration: correction of the converted network.
         scale: factor on every threshold once all have been read, > 0.
-        initial_potential: potential before the first step as a fraction of the threshold, in [0, 1].
+        initial_potential: potential before the first step as a fraction of the threshold, in [0, 1]; not neuron.initial_potential.
+        block_threshold: threshold of the neurons in residual blocks in place of a measured one, > 0, not scaled; null measures them too.
+            In convention A the same for all is what gives both branches spikes of one scale ([36], [66]: 1; [70]: 0.4).
+        weights: kept, or normalised so that every threshold is 1.
         samples: number of training images, without augmentation.
-        timesteps: length of the passes that measure the "snn" statistic.
+        timesteps: T of the comparison.
     """
 
     def __init__(
         self,
-        statistics: Literal["ann", "snn"],
-        percentile: Percentile,
+        threshold: Factory,
+        calibration: Factory,
         scale: Positive,
         initial_potential: Fraction,
+        block_threshold: Positive | None,
+        weights: Weights,
         samples: Count,
         timesteps: Count,
     ):
-        self.statistics = statistics
-        self.percentile = percentile
+        self.threshold = threshold()
+        self.calibration = calibration()
         self.scale = scale
         self.initial_potential = initial_potential
+        self.block_threshold = block_threshold
+        self.weights = weights
         self.samples = samples
         self.timesteps = timesteps
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is None or is_spiking(network):
             raise ValueError(f"stage {name}: conversion starts from an analog network; put a stage that trains one (stage=ann) before it")
-        analog = network.eval()
         spiking = session.blueprint.spiking().to(session.device).eval()
-        transfer(analog, spiking)
+        for obstacle in self.obstacles(spiking, f"strategy.stages.{name}"):
+            raise ValueError(f"stage {name}: {obstacle}")
+        transfer(network, spiking)
         fold_norms(spiking)
-        balance = self._from_ann if self.statistics == "ann" else self._from_snn
-        return Outcome(spiking, {"thresholds": balance(analog, spiking, session.train.sample(self.samples))})
+        converted = self._balanced(network.eval(), spiking, session)
+        self.calibration(converted, session.train)
+        report = fidelity(converted, session.train.sample(self.samples), self.timesteps, session.train.batch_size)
+        logger.info(_words(name, report, self.timesteps))
+        return Outcome(spiking, {"conversion": report})
 
-    def _from_ann(self, analog: Network, spiking: Network, batch: Batch) -> dict[str, float]:
-        layers = {name: unit for name, unit in analog.named_modules() if isinstance(unit, AnalogUnit)}
-        with _watching(layers, self._of_positive) as seen, torch.no_grad():
-            analog(batch.images, range(1), batch.keys)
-        return {name: self._set(name, unit, self.scale * seen[name][0]) for name, unit in spiking_units(spiking).items()}
+    def _balanced(self, analog: Network, spiking: Network, session: Session) -> Converted:
+        balance = Balance(spiking, analog, self.initial_potential, self.weights)
+        fixed = {} if self.block_threshold is None else {name: self.block_threshold for name in balance.units if name in in_blocks(spiking)}
+        balance.read(self.threshold, session.train.sample(self.samples), fixed)
+        balance.scale(self.scale, fixed)
+        spans = balance.spans()
+        balance.normalise()
+        return Converted(analog, spiking, balance.thresholds, spans)
 
-    def _from_snn(self, analog: Network, spiking: Network, batch: Batch) -> dict[str, float]:
-        # Each layer is measured with the layers before it already balanced, and not yet scaled, as [66] and [70] do.
-        units = spiking_units(spiking)
-        read = {name: self._set(name, unit, self._largest_current(name, unit, spiking, batch)) for name, unit in units.items()}
-        return {name: self._set(name, units[name], self.scale * threshold) for name, threshold in read.items()}
-
-    def _largest_current(self, name: str, unit: SpikingUnit, spiking: Network, batch: Batch) -> float:
-        with _watching({name: unit.connection}, self._of_all) as seen, streaming(spiking):
-            for step in range(self.timesteps):
-                spiking(batch.images, range(step, step + 1), batch.keys)
-        return max(seen[name])
-
-    def _of_positive(self, activation: Tensor) -> float:
-        # Rueckauer's toolbox takes the percentile over the non-zero activations: sparse layers would otherwise get a threshold near 0.
-        positive = activation[activation > 0]
-        return percentile(positive, self.percentile) if len(positive) else 0.0
-
-    def _of_all(self, current: Tensor) -> float:
-        return percentile(current.flatten(), self.percentile)
-
-    def _set(self, name: str, unit: SpikingUnit, threshold: float) -> float:
-        if threshold <= 0:
-            raise ValueError(f"layer {name} is silent on the calibration images, no threshold can be read; train the ANN longer")
-        unit.neuron.firing.set_threshold(threshold, self.initial_potential)
-        return threshold
+    def obstacles(self, spiking: Network, path: str) -> Iterator[str]:
+        """Why the network cannot be converted so, each with a remedy; `path` is where the stage stands in the configuration."""
+        yield from structural(spiking)
+        yield from conventional(spiking, self.threshold, self.weights, self.block_threshold, path)
+        yield from temporal(spiking, self.threshold, self.calibration)
 
 
-def percentile(values: Tensor, share: float) -> float:
-    """The `share` percentile of `values` `[N]`: the ceil(share N / 100)-th smallest, exact for any N (torch.quantile stops at 2^24)."""
-    rank = min(max(math.ceil(share / 100 * len(values)), 1), len(values))
-    return float(values.to(torch.promote_types(values.dtype, torch.float32)).kthvalue(rank).values)
-
-
-@contextmanager
-def _watching(modules: dict[str, nn.Module], statistic: Callable[[Tensor], float]) -> Iterator[dict[str, list[float]]]:
-    """Collects `statistic` of the output of each module at each call."""
-    seen: dict[str, list[float]] = {name: [] for name in modules}
-    hooks = [
-        module.register_forward_hook(lambda _, __, output, name=name: seen[name].append(statistic(output.detach())))
-        for name, module in modules.items()
-    ]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _words(name: str, report: Report, timesteps: int) -> str:
+    thresholds = [layer["threshold"] for layer in report.values()]
+    worst = min(report, key=lambda layer: -1.0 if report[layer]["correlation"] is None else report[layer]["correlation"])
+    lowest = report[worst]["correlation"]
+    return (
+        f"{name}  thresholds {min(thresholds):.3g} to {max(thresholds):.3g} in place of neuron.threshold; at T={timesteps} "
+        f"{worst} is furthest from its activations (correlation {'none' if lowest is None else format(lowest, '.3f')}, "
+        f"{100 * report[worst]['saturated']:.1f} % saturated, {100 * report[worst]['dead']:.1f} % dead)"
+    )

@@ -1,5 +1,6 @@
 """How a training pass is carried out: memory and time, not what is computed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,9 @@ from torch.nn.parallel import DistributedDataParallel
 from snnexp import distributed
 from snnexp.network import Network, set_lean
 from snnexp.segments import number_of_segments, segmented
+
+Form = Callable[[Network, range], nn.Module]
+"""From a network and timesteps to the training pass in which it is trained."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,10 @@ class Execution:
     time_segments: int | Literal["auto"]
     compile: bool
 
-    def forward(self, network: Network, steps: range) -> nn.Module:
-        """A module from (images, keys) to logits `[T, B, K]` that trains `network` on `steps`."""
+    def forward(self, network: Network, steps: range, form: Form | None = None) -> nn.Module:
+        """A module from (images, keys) to logits `[T, B, K]` that trains `network` on `steps`, through time unless `form` says how."""
         set_lean(network, self.memory == "lean")
-        forward = Forward(network, steps, self.segments(steps))
+        forward = Forward(network, steps, self.segments(steps)) if form is None else form(network, steps)
         if self.compile:
             forward.compile(dynamic=False)
         return forward if distributed.processes() == 1 else DistributedDataParallel(forward)

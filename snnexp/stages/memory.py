@@ -3,48 +3,96 @@
 import copy
 import logging
 import os
+import weakref
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from snnexp.datasets.batches import Batch
+from snnexp.datasets.batches import Batch, Batches
+from snnexp.distributed import processes
 from snnexp.errors import OutOfMemory
-from snnexp.network import Network
-from snnexp.stages.execution import Forward
+from snnexp.evaluate import autocast
+from snnexp.network import Network, set_lean
+from snnexp.stages.execution import Execution, Form, Forward
 
 logger = logging.getLogger(__name__)
 
 _CPU_ALLOCATOR = "can't allocate memory"
+_FEW = 4  # samples on which a pass is measured; half of them tell what does not grow with the batch
 
 
-def estimate(network: Network, steps: range, segments: int, few: Batch, batch_size: int) -> int:
-    """Bytes that a training pass over a batch keeps for its backward pass: measured on a few samples, on a copy of the network."""
-    kept = saved_bytes(Forward(copy.deepcopy(network).train(), steps, 1), few.images, few.keys)
-    return kept * batch_size // len(few.labels) // segments
+def estimate(
+    execution: Execution, network: Network, steps: range, batches: Batches, precision: torch.dtype, form: Form | None = None
+) -> int:
+    """Bytes that a training step needs, for this process's part of a batch, beside the network: measured on few samples, on a copy."""
+    copied = copy.deepcopy(network).train()
+    set_lean(copied, execution.memory == "lean")
+    forward = Forward(copied, steps, execution.segments(steps)) if form is None else form(copied, steps)
+    return _grown(forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision)
 
 
-def saved_bytes(forward: nn.Module, images: Tensor, keys: Tensor) -> int:
-    """Storages that autograd keeps of one pass, each once and without parameters, in bytes."""
-    storages: dict[int, int] = {}
-    own = {parameter.untyped_storage().data_ptr() for parameter in forward.parameters()}
+def _grown(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype) -> int:
+    half = len(few.labels) // 2
+    if half < 2:  # statistics of a batch need two samples
+        return needed_bytes(forward, few, precision) * samples // len(few.labels)
+    less = needed_bytes(forward, Batch(*(part[:half] for part in few)), precision)
+    slope = (needed_bytes(forward, few, precision) - less) / (len(few.labels) - half)
+    return round(less + slope * (samples - half))
 
-    def seen(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
 
-    devices = [images.device] if images.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.autograd.graph.saved_tensors_hooks(seen, lambda tensor: tensor):
-        forward(images, keys)
-    return sum(storages.values())
+def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> int:
+    """The most that the tensors made in a forward and a backward pass take at one time."""
+    device = batch.images.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), _Allocations() as allocations:
+        with autocast(device, precision):
+            scores = forward(batch.images, batch.keys)
+        if scores.requires_grad:
+            scores.sum().backward()
+    forward.zero_grad()
+    return allocations.most
+
+
+class _Allocations(TorchDispatchMode):
+    """Notes when the memory of a tensor comes and when it goes, whoever holds it: autograd, a context that packs it, or a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.alive: dict[int, tuple[weakref.ref, int]] = {}
+        self.now, self.most = 0, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        given = {self._place(tensor) for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)}
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and self._place(tensor) not in given:
+                self._comes(tensor.untyped_storage())
+        return made
+
+    @staticmethod
+    def _place(tensor: Tensor) -> int:
+        return tensor.untyped_storage()._cdata
+
+    def _comes(self, storage: torch.UntypedStorage) -> None:
+        place, size = storage._cdata, storage.nbytes()
+        if place in self.alive:
+            return
+        self.alive[place] = weakref.ref(storage, lambda _: self._goes(place)), size
+        self.now += size
+        self.most = max(self.most, self.now)
+
+    def _goes(self, place: int) -> None:
+        _, size = self.alive.pop(place)
+        self.now -= size
 
 
 def warn_if_short(needed: int, device: torch.device) -> None:
     """Says so when an estimate is more than what is free."""
     free = available(device)
     if free is not None and needed > free:
-        logger.warning("a training pass keeps about %s, %s are free; %s", in_gigabytes(needed), in_gigabytes(free), REMEDY)
+        logger.warning("a training step needs about %s, %s are free; %s", in_gigabytes(needed), in_gigabytes(free), REMEDY)
 
 
 def available(device: torch.device) -> int | None:
@@ -62,10 +110,16 @@ REMEDY = "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat1
 
 def explained(timesteps: int, needed: int, batch: int, error: BaseException) -> BaseException:
     """`error`, or if it says that memory has run out, one that says what was asked for and what to do."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    if not isinstance(error, kinds) and _CPU_ALLOCATOR not in str(error):
+    if not ran_out(error):
         return error
-    return OutOfMemory(f"out of memory with T = {timesteps} and batches of {batch}; a pass keeps about {in_gigabytes(needed)}. {REMEDY}")
+    return OutOfMemory(
+        f"out of memory with T = {timesteps} and batches of {batch}; a training step needs about {in_gigabytes(needed)}. {REMEDY}"
+    )
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory has run out: torch has no kind of its own for that of the CPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _CPU_ALLOCATOR in str(error)
 
 
 def in_gigabytes(size: int) -> str:

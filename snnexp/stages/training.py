@@ -12,11 +12,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from snnexp.datasets.batches import Batch
-from snnexp.distributed import processes, summed
+from snnexp.distributed import align, processes, summed
 from snnexp.errors import NumericalError
 from snnexp.evaluate import autocast
 from snnexp.network import Network
 from snnexp.stages.base import Session
+from snnexp.stages.execution import Form
+from snnexp.stages.keeper import Keeper
 from snnexp.stages.memory import estimate, explained, warn_if_short
 
 
@@ -39,8 +41,18 @@ class Schedule:
     gradient_clip: float | None
 
 
-def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session) -> dict:
+def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session, form: Form | None = None) -> dict:
     """Trains `network` in place on sequences of `steps` and leaves in it the weights that the selection rule keeps.
+
+    A run that is resumed goes on after the last epoch of which there is a checkpoint, and comes to the same weights.
+
+    Args:
+        name: of the stage.
+        network: in the form that is trained.
+        steps: the timesteps.
+        schedule: how it is trained.
+        session: what the stages share.
+        form: of the training pass; None for the one through time.
 
     Returns:
         What the result file says of training: accuracy_last, accuracy_best_test, accuracy_at_best_validation, selection.
@@ -48,28 +60,75 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
     Raises:
         NumericalError: the loss is not finite.
     """
-    optimizer = schedule.optimizer(network.parameters())
-    scheduler = schedule.scheduler(optimizer)
-    keeper = _Keeper(session.selection)
-    needed = estimate(network, steps, session.execution.segments(steps), session.train.sample(2), session.train.batch_size)
+    replayed = session.checkpoints.replay()
+    if replayed is not None:
+        network.load_state_dict(replayed["network"])
+        return replayed["shown"]
+    parts = _Parts.of(network, schedule, session)
+    _epochs(name, parts, steps, schedule, session, form)
+    shown = parts.keeper.restore(network)
+    torch.manual_seed(_epoch_seed(session, schedule.epochs + 1))  # what follows draws the same, whether all epochs were run now or before
+    session.checkpoints.train_ended(network, shown)
+    return shown
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What changes from epoch to epoch."""
+
+    network: Network
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    keeper: Keeper
+
+    @classmethod
+    def of(cls, network: Network, schedule: Schedule, session: Session) -> "_Parts":
+        optimizer = schedule.optimizer(parameter_groups(network))
+        return cls(network, optimizer, schedule.scheduler(optimizer), Keeper(session.selection))
+
+
+def parameter_groups(network: nn.Module) -> list[Tensor] | list[dict]:
+    """The parameters as an optimizer takes them; those that a module lists in `undecayed`, by name, are spared weight decay."""
+    listed = (getattr(module, name) for module in network.modules() for name in getattr(module, "undecayed", ()))
+    spared = {id(parameter): parameter for parameter in listed if isinstance(parameter, nn.Parameter)}
+    others = [parameter for parameter in network.parameters() if id(parameter) not in spared]
+    return [{"params": others}, {"params": list(spared.values()), "weight_decay": 0.0}] if spared else others
+
+
+def bound(network: nn.Module) -> None:
+    """Puts learned numbers that have a range, such as thresholds and leaks, back into it: every module that has a `bound` does its own."""
+    for module in network.modules():
+        if hasattr(module, "bound"):
+            module.bound()
+
+
+def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, form: Form | None) -> None:
+    begun = time.perf_counter() - session.checkpoints.seconds(name)
+    done = session.checkpoints.resume(name, vars(parts))
+    if done >= schedule.epochs:
+        return
+    network = parts.network
+    needed = estimate(session.execution, network, steps, session.train, session.precision, form)
     warn_if_short(needed, session.device)
-    training = _Training(session.execution.forward(network, steps), partial(explained, len(steps), needed), optimizer, schedule, session)
-    for epoch in range(1, schedule.epochs + 1):
+    forward = session.execution.forward(network, steps, form)
+    training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session)
+    for epoch in range(done + 1, schedule.epochs + 1):
         started = time.perf_counter()
-        torch.manual_seed(_epoch_seed(session.train.seed, epoch))  # dropout: a pure function of (seed, epoch)
-        record = {"stage": name, "epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
+        torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
+        record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
         record |= training.epoch(epoch)
-        scheduler.step()
+        parts.scheduler.step()
         if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
             record |= _measured(network, session)
             _guard(record["test/loss"], f"the evaluation after epoch {epoch}")
-            keeper.see(network, record)
+            parts.keeper.see(network, record)
         session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
-    return keeper.restore(network)
+        seconds = time.perf_counter() - begun
+        session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
-    return (seed * 1_000_003 + epoch) % 2**63
+def _epoch_seed(session: Session, epoch: int) -> int:
+    return (session.train.seed * 1_000_003 + session.epochs_before + epoch) % 2**63
 
 
 Explain = Callable[[int, BaseException], BaseException]
@@ -90,21 +149,23 @@ class _Training:
         """Trains on every batch once; mean loss and accuracy along the way, of all processes together."""
         self.forward.train()
         loss, correct, seen = 0.0, 0, 0
-        for number, batch in enumerate(self.session.train.epoch(epoch, shuffle=True)):
-            value, hits = self._step(batch, self.session.train.size_of(number))
-            loss, correct, seen = loss + value * len(batch.labels), correct + hits, seen + len(batch.labels)
+        for number, batch in enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True)):
+            sums = self._step(batch, self.session.train.size_of(number))
+            # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
+            value, hits, images = summed(*sums, device=self.session.device)
             _guard(value, f"epoch {epoch}, batch {number + 1}")
+            loss, correct, seen = loss + value, correct + hits, seen + images
             self.session.trackers.advance(number + 1, len(self.session.train))
-        loss, correct, seen = summed(loss, correct, seen, device=self.session.device)
+        align(self.forward)
         return {"train/loss": loss / seen, "train/accuracy": 100.0 * correct / seen}
 
-    def _step(self, batch: Batch, whole: int) -> tuple[float, int]:
+    def _step(self, batch: Batch, whole: int) -> tuple[float, int, int]:
         try:
             return self._descend(batch, whole)
         except (MemoryError, RuntimeError) as error:
             raise self.explain(whole, error) from error
 
-    def _descend(self, batch: Batch, whole: int) -> tuple[float, int]:
+    def _descend(self, batch: Batch, whole: int) -> tuple[float, int, int]:
         with autocast(self.session.device, self.session.precision):
             logits = self.forward(batch.images, batch.keys)
         loss = self.schedule.loss(logits, batch.labels)
@@ -114,7 +175,8 @@ class _Training:
         if self.schedule.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.forward.parameters(), self.schedule.gradient_clip)
         self.optimizer.step()
-        return float(loss.detach()), _hits(logits, batch.labels)
+        bound(self.forward)
+        return float(loss.detach()) * len(batch.labels), _hits(logits, batch.labels), len(batch.labels)
 
 
 def _hits(logits: Tensor, labels: Tensor) -> int:
@@ -130,33 +192,3 @@ def _measured(network: Network, session: Session) -> dict[str, float]:
     splits = {"test": session.test} | ({"validation": session.validation} if session.validation is not None else {})
     measured = {split: session.evaluator(network, batches) for split, batches in splits.items()}
     return {f"{split}/{key}": getattr(each, key) for split, each in measured.items() for key in ("loss", "accuracy")}
-
-
-class _Keeper:
-    """Remembers the accuracies a paper may mean, and the weights the selection rule keeps."""
-
-    def __init__(self, selection: str):
-        self.selection = selection
-        self.best: dict[str, float | None] = {"best_test": None, "best_validation": None}
-        self.at_best_validation: float | None = None
-        self.last: float | None = None
-        self.kept: dict[str, Tensor] | None = None
-
-    def see(self, network: Network, record: dict) -> None:
-        self.last = record["test/accuracy"]
-        for rule, key in (("best_test", "test/accuracy"), ("best_validation", "validation/accuracy")):
-            if key in record and (self.best[rule] is None or record[key] > self.best[rule]):
-                self.best[rule] = record[key]
-                self._improved(rule, network, record)
-
-    def _improved(self, rule: str, network: Network, record: dict) -> None:
-        if rule == "best_validation":
-            self.at_best_validation = record["test/accuracy"]
-        if rule == self.selection:
-            self.kept = {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-    def restore(self, network: Network) -> dict:
-        if self.kept is not None:
-            network.load_state_dict(self.kept)
-        shown = {"selection": self.selection, "accuracy_last": self.last, "accuracy_best_test": self.best["best_test"]}
-        return shown | ({} if self.at_best_validation is None else {"accuracy_at_best_validation": self.at_best_validation})

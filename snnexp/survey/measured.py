@@ -1,13 +1,16 @@
 """What recorded runs say about a published row."""
 
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
+from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
+
+Block = dict[str, Any]
 
 REPRODUCED_WITHIN = 0.5
 """Points below the published accuracy up to which a row counts as reproduced."""
@@ -15,12 +18,12 @@ REPRODUCED_WITHIN = 0.5
 
 @dataclass(frozen=True)
 class Measured:
-    """All runs that stand for one row, together.
+    """All runs of one configuration that stand for one row, together.
 
     Args:
         accuracies: top-1 accuracy in percent of each run, at the row's T.
         timesteps: T at which they were read.
-        spikes_per_neuron: mean over the runs, for the whole inference; None for analog networks.
+        spikes_per_neuron: mean over the runs; None for analog networks, and where T is not the whole inference that was counted.
         budget: what was reduced against the experiment, in words; empty for full runs.
     """
 
@@ -40,56 +43,100 @@ class Measured:
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
 
-def read_results(folders: list[Path]) -> list[dict[str, Any]]:
-    """Every result that stands for a row: files `result.json` and, in a folder of recorded runs, other JSON files of that form."""
-    found = {path.resolve() for folder in folders for path in folder.rglob("*.json")}
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(found) if path.name not in ("status.json",)]
-    return [each for each in results if isinstance(each, dict) and each.get("stages") and each.get("reference")]
+def measured(row: Row, results: list[Result]) -> Measured | None:
+    """The runs that stand for `row`: of one configuration, a full one before reduced ones, then the one run most often, then the best.
 
-
-def measured(row: Row, results: list[dict[str, Any]]) -> Measured | None:
-    """The runs of `results` that stand for `row`; full runs hide reduced ones. None where there are none."""
-    standing = [(block, result) for result in results for block in _blocks(row, result)]
-    full = [pair for pair in standing if not reduced(*pair)]
-    chosen = full or standing
-    if not chosen:
-        return None
-    readings = [_reading(row, block) for block, _ in chosen]
-    spikes = [block["spikes_per_neuron"] for block, _ in chosen if block["spikes_per_neuron"] is not None]
-    budget = "" if full else "; ".join(sorted({reduced(*pair) for pair in chosen}))
-    return Measured(tuple(accuracy for accuracy, _ in readings), readings[0][1], fmean(spikes) if spikes else None, budget)
+    None where there are none.
+    """
+    standing = sorted((result for result in results if _block(row, result)), key=_configuration)
+    groups = [_together(row, [*group]) for _, group in groupby(standing, _configuration)]
+    return max(groups, key=lambda group: (not group.budget, len(group.accuracies), group.mean), default=None)
 
 
 def status(row: Row, found: Measured | None) -> str:
     """`reproduced`, `below`, `partial`, `not run`, or `no figure` where the survey states none."""
     if found is None:
         return "not run"
+    if found.budget:
+        return "partial"
     if not row.accuracy:
         return "no figure"
-    if found.mean >= float(row.accuracy) - REPRODUCED_WITHIN:
-        return "reproduced"
-    return "partial" if found.budget else "below"
+    return "reproduced" if found.mean >= float(row.accuracy) - REPRODUCED_WITHIN else "below"
 
 
-def _blocks(row: Row, result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if row.id not in result["reference"]["rows"]:
-        return
-    stage = (result["reference"].get("stages") or {}).get(row.id)
-    blocks = result["stages"]
-    if stage is None:
-        yield list(blocks.values())[-1]
-    elif stage in blocks:
-        yield blocks[stage]
+def _configuration(result: Result) -> str:
+    return str(result.get("config_hash"))
 
 
-def _reading(row: Row, block: dict[str, Any]) -> tuple[float, int]:
+def _together(row: Row, results: list[Result]) -> Measured:
+    blocks = [_block(row, result) for result in results]
+    timesteps = [_timesteps(row, block) for block in blocks]
+    accuracies = [_accuracy(block, steps) for block, steps in zip(blocks, timesteps, strict=True)]
+    counted = [
+        block.get("spikes_per_neuron")
+        for block, steps in zip(blocks, timesteps, strict=True)
+        if steps == len(block["accuracy_by_timestep"])
+    ]
+    spikes = [each for each in counted if each is not None]
+    budget = "; ".join(sorted({reduced(row, block, result) for block, result in zip(blocks, results, strict=True)} - {""}))
+    return Measured(tuple(accuracies), timesteps[0], fmean(spikes) if spikes else None, budget)
+
+
+def _block(row: Row, result: Result) -> Block | None:
+    """The stage of a run that stands for `row`: the one the reference names, or the last of the kind the row is about."""
+    if row.id not in result["reference"].get("rows", ()):
+        return None
+    blocks, named = result["stages"], (result["reference"].get("stages") or {}).get(row.id)
+    if named is not None:
+        return blocks.get(named)
+    spiking = [block for block in blocks.values() if block.get("form") != "analog"]
+    if re.match(r"ANN\b(?!-)", row.strategy):
+        return next((block for block in reversed(blocks.values()) if block.get("form") == "analog"), None)
+    untrained = [block for block in spiking if not block.get("epochs")]
+    converted = untrained if row.strategy.startswith("conversion") and "backpropagation" not in row.strategy else []
+    return next(reversed(converted or spiking), None)
+
+
+def _timesteps(row: Row, block: Block) -> int:
     curve = block["accuracy_by_timestep"]
-    timesteps = int(row.timesteps) if row.timesteps.isdigit() and int(row.timesteps) <= len(curve) else len(curve)
-    return (block["accuracy"] if timesteps == len(curve) else curve[timesteps - 1]), timesteps
+    wanted = int(row.timesteps) if row.timesteps.isdigit() else len(curve)
+    # The row's T may be more than was run, or over before the run's hidden timesteps are.
+    return wanted if wanted <= len(curve) and curve[wanted - 1] is not None else len(curve)
 
 
-def reduced(block: dict[str, Any], result: dict[str, Any]) -> str:
-    """How the run fell short of its experiment's budget, in words; empty if it did not."""
-    full = result.get("full_budget") or {}
-    shortfalls = [f"{key} {block.get(key, result.get(key))} of {wanted}" for key, wanted in full.items()]
-    return ", ".join(shortfalls)
+def _accuracy(block: Block, timesteps: int) -> float:
+    curve = block["accuracy_by_timestep"]
+    return block["accuracy"] if timesteps == len(curve) else curve[timesteps - 1]
+
+
+def reduced(row: Row, block: Block, result: Result) -> str:
+    """How the run fell short of its experiment's budget as far as `row` is concerned, in words; empty if it did not."""
+    return ", ".join([*_short_of_row(row, block), *_short_of_experiment(row, block, result)])
+
+
+def _short_of_row(row: Row, block: Block) -> Iterator[str]:
+    length = len(block["accuracy_by_timestep"])
+    if row.timesteps.isdigit() and length < int(row.timesteps) and block.get("form") != "analog":
+        yield f"timesteps {length} of {row.timesteps}"
+
+
+def _short_of_experiment(row: Row, block: Block, result: Result) -> Iterator[str]:
+    given = result.get("given_budget") or {}
+    for name, full in (result.get("full_budget") or {}).items():
+        if _concerns(name, row, block, result):
+            yield _words(name, given.get(name, block.get(name, result.get(name))), full)
+
+
+def _concerns(name: str, row: Row, block: Block, result: Result) -> bool:
+    if name == "timesteps":
+        return not row.timesteps.isdigit() and block.get("form") != "analog"
+    stage, names = name.partition(".")[0], [*result["stages"]]
+    return stage not in names or block.get("stage") not in names or names.index(stage) <= names.index(block["stage"])
+
+
+def _words(name: str, given: int | None, full: int | None) -> str:
+    if name == "dataset.validation":
+        return f"{given - (full or 0)} training images held out"
+    if name == "evaluate.images":
+        return f"{given} test images"
+    return f"{name} {given} of {full}"

@@ -1,14 +1,16 @@
-"""A table of the survey with the measured columns beside the published ones, in the forms people use."""
+"""A table of the survey with the measured columns beside the published ones."""
 
-import csv
-import io
+import re
 from collections.abc import Callable
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnexp.survey.measured import Measured, measured, status
+from snnexp.survey import forms
+from snnexp.survey.measured import REPRODUCED_WITHIN, Measured, measured, status
+from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
 
 PUBLISHED = (
@@ -29,9 +31,33 @@ PUBLISHED = (
 )
 MEASURED = ("measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap", "status", "budget", "command")
 TITLES = {"1": "Table I: static images", "2": "Table II: event-based images", "3": "Table III: strategies compared", "text": "Running text"}
+NOTE = (
+    f"Accuracy in percent. reproduced: within {REPRODUCED_WITHIN} points of the published figure or better; below: a full run that is not; "
+    "partial: the run was given less than its experiment asks for, as stated; T: timesteps at which the accuracy was read."
+)
+HEADINGS = {
+    "dataset": "data set",
+    "citation": "system",
+    "strategy": "strategy",
+    "architecture": "network",
+    "timesteps": "T",
+    "accuracy": "published",
+    "measured": "measured",
+    "std": "std",
+    "n": "n",
+    "measured_timesteps": "T",
+    "spikes_per_neuron": "spikes per neuron",
+    "gap": "gap",
+    "status": "status",
+    "budget": "reduced",
+    "command": "command",
+}
+"""The columns of a page."""
+FIGURES = {"timesteps", "accuracy", "measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap"}
+STYLES = {"reproduced": "green", "below": "red", "partial": "yellow", "not run": "dim"}
 
 
-def lines(rows: list[Row], results: list[dict], experiments: dict[str, str]) -> list[dict[str, str]]:
+def lines(rows: list[Row], results: list[Result], experiments: dict[str, str]) -> forms.Lines:
     """One mapping per row: id, the published columns, the measured ones; empty strings where there is nothing."""
     return [
         {"id": row.id}
@@ -57,40 +83,50 @@ def _measured_columns(row: Row, found: Measured | None) -> dict[str, str]:
     }
 
 
-def as_csv(name: str, table: list[dict[str, str]]) -> str:
-    """Every column, with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["id", *PUBLISHED, *MEASURED], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    return text.getvalue()
+def as_csv(name: str, table: forms.Lines) -> str:
+    """Every column."""
+    return forms.as_csv(["id", *PUBLISHED, *MEASURED], table)
 
 
-def as_markdown(name: str, table: list[dict[str, str]]) -> str:
-    """The columns that differ between rows."""
-    columns = _telling(table)
-    head = [f"**{TITLES[name]}**", "", f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return "\n".join([*head, *(f"| {' | '.join(line[column] for column in columns)} |" for line in table)]) + "\n"
+def as_markdown(name: str, table: forms.Lines) -> str:
+    """The columns in which anything stands."""
+    columns = [column for column in (*PUBLISHED, *MEASURED) if any(line[column] for line in table)]
+    return forms.as_markdown(TITLES[name], columns, table)
 
 
-def as_rich(name: str, table: list[dict[str, str]]) -> str:
-    """For a terminal: what tells the rows apart, and the comparison."""
-    page = Table("data set", "system", "network", title=TITLES[name], title_justify="left")
-    for title in ("T", "published", "measured", "T", "gap", "status"):
-        page.add_column(title, no_wrap=True)
+def as_html(name: str, table: forms.Lines) -> str:
+    """A page that needs nothing else."""
+    cited = [line | {"citation": f"[{line['reference']}] {line['citation']}"} for line in table]
+    return forms.as_html(TITLES[name], NOTE, HEADINGS, FIGURES, cited)
+
+
+def as_rich(name: str, table: forms.Lines) -> str:
+    """For a terminal, from 80 columns on: what tells the rows apart, the comparison, and the experiment."""
+    page = Table(title=TITLES[name], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 1, 0))
+    page.add_column("system", overflow="fold")
+    for title in ("T", "published", "measured", "gap", "spikes"):
+        page.add_column(title, justify="right", no_wrap=True)
+    page.add_column("status", min_width=10, overflow="fold")
     for line in table:
-        system = f"[{line['reference']}] {line['strategy'].partition(' (+')[0]}"
-        spread = f" ±{line['std']}" if line["std"] else ""
-        figures = (line["accuracy"], f"{line['measured']}{spread}", line["measured_timesteps"], line["gap"], line["status"])
-        page.add_row(line["dataset"], Text(system), line["architecture"], line["timesteps"], *figures)
+        page.add_row(*_cells(line))
     console = Console()
     with console.capture() as capture:
         console.print(page)
+        console.print("spikes: per neuron and image.  Run a row with: snnexp train +experiment=NAME", style="dim")
     return capture.get()
 
 
-def _telling(table: list[dict[str, str]]) -> list[str]:
-    return [column for column in (*PUBLISHED, *MEASURED) if any(line[column] for line in table)]
+def _cells(line: dict[str, str]) -> tuple[str | Text, ...]:
+    system = Text(f"{line['dataset']} {line['architecture']}\n[{line['reference']}] {line['strategy'].partition(' (+')[0]}")
+    if line["command"]:
+        system.append(f"\n{line['command'].rpartition('=')[2]}", "cyan")
+    found = Text(line["measured"] + (f" ±{line['std']}" if line["std"] else ""))
+    if line["measured"]:
+        found.append(f"\nT {line['measured_timesteps']}, n {line['n']}", "dim")
+    verdict = Text(line["status"], STYLES.get(line["status"], ""))
+    for shortfall in filter(None, re.split(", |; ", line["budget"])):
+        verdict.append(f"\n{shortfall}", "dim")
+    return (system, line["timesteps"], line["accuracy"], found, line["gap"], line["spikes_per_neuron"], verdict)
 
 
-FORMATS: dict[str, Callable[[str, list[dict[str, str]]], str]] = {"rich": as_rich, "markdown": as_markdown, "csv": as_csv}
+FORMATS: dict[str, Callable[[str, forms.Lines], str]] = {"rich": as_rich, "markdown": as_markdown, "csv": as_csv, "html": as_html}

@@ -31,8 +31,9 @@ def stage_line(block: dict[str, Any]) -> str:
 
 
 def timesteps_line(accuracies: list[float | None]) -> str:
-    """The accuracy at t = 1, 2, 4, 8, ... and at the last timestep."""
-    steps = sorted({2**power for power in range(len(accuracies).bit_length())} | {len(accuracies)})
+    """The accuracy at t = 1, 2, 4, 8, ..., counted from the first timestep that has one, and at the last timestep."""
+    hidden = next((place for place, accuracy in enumerate(accuracies) if accuracy is not None), 0)
+    steps = sorted({hidden + 2**power for power in range((len(accuracies) - hidden).bit_length())} | {len(accuracies)})
     return "  ".join(["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)])
 
 

@@ -29,6 +29,7 @@ class Trackers:
         tracker: the chosen tracker.
         progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
         records: how many records of an earlier attempt in this folder stand, when that is resumed; later ones are dropped.
+        stages: how many stages had ended in it.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class Trackers:
         tracker: Tracker,
         progress: Literal["auto", "plain"],
         records: int = 0,
+        stages: int = 0,
     ):
         self.start = (Path(run_dir), plain(config), labels)
-        self.ahead = iter([(name, settings.get("epochs", 0)) for name, settings in config["strategy"]["stages"].items()])
+        self.ahead = iter([(name, settings.get("epochs", 0)) for name, settings in config["strategy"]["stages"].items()][stages:])
         self.console = Console(run_dir, progress)
         self.metrics = MetricsFile(run_dir)
         self.metrics.rewind(records)
@@ -58,6 +60,11 @@ class Trackers:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._tell(self.tracker.finish, int(error is not None))
         self.console.close()
+
+    @property
+    def records(self) -> int:
+        """How many records the run has by now."""
+        return self.metrics.count
 
     def advance(self, done: int, total: int) -> None:
         """`done` of `total` batches of the current epoch, for the progress bar."""
@@ -111,4 +118,6 @@ def evaluation_record(block: dict[str, Any]) -> dict[str, Any]:
         "spikes_per_neuron": block.get("spikes_per_neuron"),
     }
     record |= {f"spikes/{name}": layer["spikes_per_neuron"] for name, layer in (block.get("spikes_by_layer") or {}).items()}
+    layers = (block.get("conversion") or {}).items()
+    record |= {f"conversion/{name}/{key}": value for name, layer in layers for key, value in layer.items()}
     return record | {f"operations/{key}": value for key, value in (block.get("operations") or {}).items()}

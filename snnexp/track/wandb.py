@@ -1,6 +1,7 @@
 """Weights & Biases as a mirror of the run folder."""
 
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -8,13 +9,16 @@ from typing import Any, Literal
 from snnexp.limits import Positive
 from snnexp.track.base import Labels, Tracker
 
-AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "learning_rate", "spikes_per_neuron")
+AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "conversion/*", "learning_rate", "spikes_per_neuron")
 LONGEST_TAG = 64
 logger = logging.getLogger(__name__)
 
 
 class WandbTracker(Tracker):
     """Mirrors a run to Weights & Biases, one W&B run per job; neither command line, host name nor secrets are stored.
+
+    A run that is resumed goes on under its W&B id: offline, all it has recorded is told again, and the folder of the attempt before is
+    taken away, since two of one id cannot both be synchronised.
 
     The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch` starts again with each stage.
 
@@ -80,9 +84,13 @@ class WandbTracker(Tracker):
         wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
         if mode == "online" and not wandb.login(prompt=False, verify=False):
             raise ConnectionError("no API key: `wandb login` stores one")
-        return wandb.init(
+        earlier = _folders(run_dir)
+        known = earlier[-1].name.rpartition("-")[2] if earlier else None
+        run = wandb.init(
             mode=mode,
             dir=str(run_dir),
+            id=known,
+            resume="allow" if known and mode == "online" else None,
             project=self.project,
             entity=self.entity,
             group=labels.group,
@@ -93,6 +101,10 @@ class WandbTracker(Tracker):
             reinit="create_new",  # a run that crashed without an end would otherwise swallow the next one
             settings=wandb.Settings(**self._settings()),
         )
+        if len(_folders(run_dir)) > len(earlier):
+            for folder in (each for each in earlier if each.name.endswith(f"-{known}")):
+                shutil.rmtree(folder, ignore_errors=True)
+        return run
 
     def _settings(self) -> dict[str, Any]:
         waits = {"init_timeout": self.start_timeout, "finish_timeout": self.finish_timeout, "x_disable_viewer": True}
@@ -117,10 +129,15 @@ class WandbTracker(Tracker):
             return
         import wandb
 
-        rows = [[step, accuracy] for step, accuracy in enumerate(accuracies, start=1)]
+        rows = [[step, accuracy] for step, accuracy in enumerate(accuracies, start=1) if accuracy is not None]
         table = wandb.Table(columns=["timestep", "accuracy"], data=rows)
         plot = wandb.plot.line(table, "timestep", "accuracy", title="test accuracy against timestep")
         self.run.log({"test/accuracy_by_timestep": table, "test/accuracy_by_timestep_plot": plot, "epoch": self.epoch})
+
+
+def _folders(run_dir: Path) -> list[Path]:
+    """What attempts at the run have left of W&B, oldest first."""
+    return sorted((run_dir / "wandb").glob("*run-*-*"), key=lambda folder: folder.name.partition("run-")[2])
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,60 @@
+"""`snnexp compare`: runs side by side, what differs in their configurations and what came of it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from snnexp.atomic import write_bytes
+from snnexp.survey import curves
+from snnexp.survey.columns import FORMATS, compared
+from snnexp.survey.comparison import Run, read_run
+from snnexp.survey.recorded import Unreadable
+
+
+def compare(arguments: list[str]) -> int:
+    """Prints the comparison of the runs named, and draws it where a file is named for that."""
+    try:
+        chosen = _parser().parse_args(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    runs, faults = _read(list(dict.fromkeys(chosen.runs)))
+    if faults:
+        print("\n".join(f"snnexp: {fault}" for fault in faults), file=sys.stderr)
+        return 3
+    print(FORMATS[chosen.format](runs, compared(runs)), end="")
+    return 0 if chosen.plot is None else _plot(runs, chosen.plot)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("snnexp compare", description="Runs side by side: what differs in configuration and in result.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN_DIR", help="folder of a finished run, or a result as a JSON file")
+    parser.add_argument("--format", choices=FORMATS, default="rich")
+    parser.add_argument("--plot", type=_picture, metavar="FILE", help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}")
+    return parser
+
+
+def _picture(name: str) -> Path:
+    path = Path(name)
+    if path.suffix.removeprefix(".").lower() not in curves.FORMATS:
+        raise argparse.ArgumentTypeError(f"{name!r} should end in .{', .'.join(curves.FORMATS)}")
+    return path
+
+
+def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
+    runs, faults = [], []
+    for path in paths:
+        try:
+            runs.append(read_run(path))
+        except Unreadable as error:
+            faults.append(str(error))
+    return runs, faults
+
+
+def _plot(runs: list[Run], path: Path) -> int:
+    try:
+        write_bytes(path, curves.drawn(runs, path.suffix.removeprefix(".").lower()))
+    except (curves.NoMatplotlib, OSError) as error:
+        print(f"snnexp: {error}", file=sys.stderr)
+        return 1
+    print(f"picture  {path}", file=sys.stderr)
+    return 0

@@ -1,0 +1,116 @@
+"""The count form of a unit: what its neurons have sent over all timesteps as one activation, with one gradient."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from snnexp.cell import Cell, is_static
+from snnexp.kernels.layout import once, rows
+
+
+class CountUnit(nn.Module):
+    """A connection and the rule by which what its neurons sent depends on the current they got; one timestep stands for all.
+
+    The forward value is what was measured on the spiking form, the gradient that of an analog activation. Without a measurement the
+    unit is that analog activation.
+
+    Args:
+        connection: activations to current, shared with the spiking form.
+    """
+
+    rule: nn.Module
+    """Current and measurement to activation; handed over together with the neurons it speaks of."""
+
+    def __init__(self, connection: nn.Module):
+        super().__init__()
+        self.connection = connection
+        self.measured: Float[Tensor, "1 B *m"] | None = None  # lent for the length of a pass
+
+    def forward(self, x: Float[Tensor, "1 B *n"]) -> Float[Tensor, "1 B *m"]:
+        return self.rule(self.connection(x), self.measured)
+
+
+class Mean:
+    """What a spike train amounts to where only its count matters: the mean per timestep, amplitude times count / T."""
+
+    def __init__(self) -> None:
+        self.total: Tensor | int = 0
+        self.steps = 0
+
+    def add(self, spikes: Float[Tensor, "T B *n"]) -> None:
+        """Takes the next timesteps."""
+        spikes = spikes.to(torch.promote_types(spikes.dtype, torch.float32))  # sums in half precision would round
+        self.total = self.total + (once(spikes) * len(spikes) if is_static(spikes) else _summed(spikes))
+        self.steps += len(spikes)
+
+    def value(self) -> Float[Tensor, "1 B *n"]:
+        """The signal of all timesteps so far."""
+        return (self.total / self.steps)[None]
+
+
+def _summed(spikes: Float[Tensor, "T B *n"]) -> Float[Tensor, "B *n"]:
+    """The sum over time, taken over storage as it lies, which is several times faster than over channels."""
+    x = rows(spikes)
+    total = x.as_strided((len(x), x[0].numel()), (x.stride(0), 1), x.storage_offset()).sum(0)
+    return total.as_strided(x.shape[1:], x.stride()[1:])
+
+
+class SpikeCount(nn.Module):
+    """Spike counts as activations, whose gradient passes straight through where the current is positive.
+
+        c_j = sum_t s_j(t),  x_j = amplitude c_j / T                  measured on the spiking form
+        z_i = sum_j w_ij x_j + b_i                                    current per timestep on average, so that the sum over time is T z
+        dx_i/dz_i = amplitude / threshold 1[z_i > 0 or output]        since c threshold = T z but for what is left on the membrane
+
+    Counts and sums over time differ from these means by the factor T alone. A bias that acts at every timestep is part of z once: in
+    terms of counts it is b / T per timestep. Output neurons get their gradient whatever the sign: one that is silent could never begin
+    to fire for its class otherwise.
+
+    Source: Wu 2019 (survey [46]), survey Eq. 3, 4 and 6; with a norm Wu 2023, tandem learning (survey [76]).
+
+    Args:
+        neuron: integrate-and-fire neurons with soft reset, those of the spiking form.
+        output: whether they are the output of the network.
+    """
+
+    def __init__(self, neuron: Cell, output: bool):
+        super().__init__()
+        self.firing = neuron.firing
+        self.output = output
+
+    def forward(self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"] | None) -> Float[Tensor, "1 B *m"]:
+        slope = 1.0 if self.firing.amplitude == "threshold" else 1.0 / float(self.firing.threshold)
+        return slope * (z if self.output else z.relu()) if measured is None else _StraightThrough.apply(z, measured, slope, self.output)
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, measured: Tensor, slope: float, output: bool) -> Tensor:
+        passing: Bool[Tensor, "1 B *m"] | None = None if output else z > 0  # all that is kept: one byte per neuron
+        ctx.save_for_backward(passing)
+        ctx.slope = slope
+        return measured.to(z.dtype).view_as(z)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (passing,) = ctx.saved_tensors
+        return ctx.slope * (grad if passing is None else grad * passing), None, None, None
+
+
+def valued(analog: Float[Tensor, "*n"], measured: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """`measured` as value, with the gradient of `analog`."""
+    return _Valued.apply(analog, measured)
+
+
+class _Valued(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, analog: Tensor, measured: Tensor) -> Tensor:
+        return measured.view_as(analog)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad, None

@@ -1,0 +1,154 @@
+"""Options that do not fit together, each rule with its remedy. A rule gets a configuration whose every part is valid by itself."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+
+from snnexp.build import blueprint, component, stages
+from snnexp.rules.conversion import (
+    conversion_fits_the_network,
+    conversion_has_an_ann,
+    conversion_has_rates,
+    conversion_of_dct_reads_spikes,
+    conversion_overrides_the_neuron,
+    conversion_resets_by_subtraction,
+)
+from snnexp.rules.counts import counts_stand_for_sums, passes_over_all_timesteps, traces_have_their_neurons, whole_numbers_are_kept
+from snnexp.rules.presimulation import presimulation_reads_potentials, presimulation_repeats_the_image
+from snnexp.rules.pretrained import published_weights_fit
+from snnexp.rules.reading import Config, kind, named
+from snnexp.rules.timed import times_are_timed, times_have_their_own_parts
+from snnexp.rules.windows import (
+    late_neurons_reach_the_output,
+    smooth_activations_have_their_neuron,
+    some_neurons_are_not_trained,
+    switches_cover_pixels,
+    windows_agree,
+    windows_have_their_neurons,
+    windows_reach_the_output,
+)
+
+
+def device_exists(config: Config) -> Iterator[str]:
+    """The device must be there."""
+    if config["device"] == "auto":
+        return
+    try:
+        torch.zeros((), device=config["device"]).item()  # "meta" is there, but holds no numbers
+    except Exception as error:  # each backend has its own way to say that it is absent
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        yield f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or device=cpu"
+
+
+def encoder_takes_pixels(config: Config) -> Iterator[str]:
+    """Encoders that read a pixel as a probability or a latency need it in [0, 1]."""
+    try:
+        encoder = component(config["encoder"])
+    except (ValueError, TypeError, RuntimeError):  # which is for `everything_builds` to say
+        return
+    dataset = config["dataset"]
+    unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
+    if not encoder.signed and not unit_range:
+        yield (
+            f"encoder: {kind(config['encoder'])} takes pixels in [0, 1], but dataset.mean={dataset['mean']} dataset.std={dataset['std']} "
+            "moves them out; set dataset.mean=[0.0] dataset.std=[1.0], or a signed encoder (encoder=poisson encoder.signed=true)"
+        )
+
+
+def encoder_lasts(config: Config) -> Iterator[str]:
+    """Components made for T timesteps cannot be run for more."""
+    longest = max(config["timesteps"], config["evaluate"]["timesteps"])
+    for group in ("encoder", "norm"):
+        made_for = config[group].get("timesteps", longest)
+        if made_for < longest:
+            made = f"{group}: {kind(config[group])} is made for {made_for} timesteps"
+            yield f"{made}, the run needs {longest}; set {group}.timesteps={longest}"
+
+
+def selection_has_a_split(config: Config) -> Iterator[str]:
+    """Choosing by validation needs a validation split."""
+    if config["selection"] == "best_validation" and not config["dataset"]["validation"]:
+        yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
+
+
+def schedule_has_epochs(config: Config) -> Iterator[str]:
+    """A half cosine over no epochs is for a stage that does not train."""
+    for name, stage in config["strategy"]["stages"].items():
+        if stage.get("epochs") and (stage.get("scheduler") or {}).get("T_max") == 0:
+            path = f"strategy.stages.{name}.scheduler.T_max"
+            yield f"{path}: 0 epochs are no half cosine where the stage trains for {stage['epochs']}; set {path}={stage['epochs']}"
+
+
+def everything_builds(config: Config) -> Iterator[str]:
+    """Constructors have the last word; the network is built without memory."""
+    try:
+        dataset = component(config["dataset"])
+        stages(config)
+        for node in (config, *config["strategy"]["stages"].values()):
+            _schedule(node)
+        with torch.device("meta"):
+            built = blueprint(config, dataset.shape, classes=10)
+            built.spiking() if built.timing is None else built.timed()
+    except (ValueError, RuntimeError) as error:
+        yield str(error)
+    except (TypeError, LookupError) as error:  # not in words that a constructor chose
+        yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
+
+
+def _schedule(node: Config) -> None:
+    if "optimizer" in node and "scheduler" in node:
+        component(node["scheduler"], optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]))
+
+
+def poisson_covers_pixels(config: Config) -> Iterator[str]:
+    """Pixels beyond the scale all fire at every step; a quarter beyond it is common practice."""
+    if kind(config["encoder"]) != "Poisson":
+        return
+    dataset, scale = config["dataset"], config["encoder"]["rate_scale"]
+    largest = max(abs(pixel - mean) / std for mean, std in zip(dataset["mean"], dataset["std"], strict=False) for pixel in (0.0, 1.0))
+    if largest > 1.25 * scale:
+        yield (
+            f"encoder.rate_scale: pixels reach {largest:.2f} and saturate beyond {scale:g}; set encoder.rate_scale={math.ceil(largest)}.0, "
+            "or dataset.mean and dataset.std that keep them in [-1, 1] (0.5 each)"
+        )
+
+
+def per_step_norm_has_steps(config: Config) -> Iterator[str]:
+    """The analog form has one timestep, so statistics per timestep mean nothing to the spiking one."""
+    if kind(config["norm"]) == "BNTT" and named(config, "ANN") and len(config["strategy"]["stages"]) > 1:
+        yield "norm: bntt keeps statistics per timestep, which an ANN stage cannot train; use norm=batch, tdbn or none"
+
+
+RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
+    device_exists,
+    encoder_takes_pixels,
+    encoder_lasts,
+    selection_has_a_split,
+    schedule_has_epochs,
+    conversion_has_an_ann,
+    conversion_has_rates,
+    conversion_resets_by_subtraction,
+    conversion_overrides_the_neuron,
+    conversion_of_dct_reads_spikes,
+    conversion_fits_the_network,
+    poisson_covers_pixels,
+    per_step_norm_has_steps,
+    presimulation_reads_potentials,
+    presimulation_repeats_the_image,
+    some_neurons_are_not_trained,
+    smooth_activations_have_their_neuron,
+    windows_agree,
+    windows_have_their_neurons,
+    windows_reach_the_output,
+    late_neurons_reach_the_output,
+    switches_cover_pixels,
+    counts_stand_for_sums,
+    traces_have_their_neurons,
+    passes_over_all_timesteps,
+    whole_numbers_are_kept,
+    times_are_timed,
+    times_have_their_own_parts,
+    published_weights_fit,
+    everything_builds,
+)

@@ -1,0 +1,56 @@
+"""What a converted network is made of."""
+
+from typing import Literal
+
+from torch import nn
+
+from snnexp.cell import Cell
+from snnexp.layers.concatenation import Concatenation
+from snnexp.layers.connection import Connection, Sum
+from snnexp.layers.dropout import Dropout
+from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.per_step import PerStep
+from snnexp.layers.spiking import SpikingUnit
+from snnexp.layers.squeeze_excitation import SqueezeExcitation
+from snnexp.network import Network, connections, spiking_units
+from snnexp.neurons.first_spike import FirstSpike
+from snnexp.neurons.windowed import Windowed
+
+JOINTS = (Sum, Concatenation, Elementwise, SqueezeExcitation)
+Weights = Literal["kept", "normalised"]
+OUTPUT = "output"
+"""The unit of neurons that a readout of spikes has; it stands for no activation."""
+
+
+def hidden_units(network: Network) -> dict[str, SpikingUnit]:
+    """The spiking units that take the place of an activation."""
+    return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT}
+
+
+def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
+    """What a spike of `neuron` carries."""
+    if isinstance(neuron, Windowed | FirstSpike):
+        return "threshold"
+    return getattr(getattr(neuron, "firing", neuron), "amplitude", "unit")
+
+
+def driving(unit: nn.Module) -> list[Connection]:
+    """The connections whose currents the neurons of a unit get, in order; not those of units inside a residual branch."""
+    inner = {id(connection) for each in spiking_units(unit.connection).values() for connection in connections(each).values()}
+    return [connection for connection in connections(unit.connection).values() if id(connection) not in inner]
+
+
+def in_blocks(network: Network) -> set[str]:
+    """Names of the units of branches and of their joints."""
+    joints = [name for name, module in network.named_modules() if isinstance(module, JOINTS)]
+    units = hidden_units(network)
+    inside = {name for name in units for joint in joints if name.startswith(f"{joint}.")}
+    return inside | {name for name, unit in units.items() if isinstance(unit.connection, Sum)}
+
+
+def is_chain(network: Network) -> bool:
+    """Whether every layer gets its spikes from the one before and from no other."""
+    links = Connection, Dropout, PerStep
+    return isinstance(network.body, nn.Sequential) and all(
+        isinstance(link.connection, Connection) if isinstance(link, SpikingUnit) else isinstance(link, links) for link in network.body
+    )

@@ -1,0 +1,63 @@
+"""Training of the spiking form on its spike counts."""
+
+from functools import partial
+
+import torch
+
+from snnexp.layers.count import Mean, SpikeCount
+from snnexp.limits import Count, Natural, Positive
+from snnexp.network import Network
+from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.bptt import spiking_form
+from snnexp.stages.counted import Counted
+from snnexp.stages.training import Schedule, train
+
+
+class SpikeCounts(Stage):
+    """Forward over time in spikes, backward once on the counts, as in an artificial neural network.
+
+    Memory and backward pass do not depend on T. The outcome is the ordinary spiking form.
+
+    Source: tandem learning: Wu 2023 (survey [76]), where norms have running statistics in spikes and batch statistics in the analog twin;
+    spike count rule: Wu 2019 (survey [46], equations 3-6), without norm.
+
+    Args:
+        epochs: passes over the training set; 0 leaves the weights as they are.
+        timesteps: length T of the training sequences.
+        chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does not change.
+        warm_up: training batches that pass first without learning, as analog activations and then as counts, from which norms get the
+            running statistics to start with; 0 for networks without norms.
+        optimizer: torch optimizer.
+        scheduler: schedule of the learning rate, stepped per epoch.
+        loss: loss on the scores.
+        gradient_clip: largest gradient norm, > 0; null for no limit.
+    """
+
+    def __init__(
+        self,
+        epochs: Natural,
+        timesteps: Count,
+        chunk: Count,
+        warm_up: Natural,
+        optimizer: Factory,
+        scheduler: Factory,
+        loss: Factory,
+        gradient_clip: Positive | None,
+    ):
+        self.steps = range(timesteps)
+        self.chunk = chunk
+        self.warm_up = warm_up
+        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
+
+    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
+        spiking = spiking_form(network, session)
+        form = partial(Counted, blueprint=session.blueprint, rule=SpikeCount, signal=Mean, chunk=self.chunk)
+        self._warm(form(spiking, self.steps), session)
+        return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session, form))
+
+    @torch.no_grad()
+    def _warm(self, counted: Counted, session: Session) -> None:
+        counted.train()
+        for way in (lambda images, keys: counted.analog(images), counted):
+            for _, batch in zip(range(self.warm_up), session.train.epoch(0, shuffle=True), strict=False):
+                way(batch.images, batch.keys)

@@ -1,0 +1,92 @@
+"""Training of the spiking form on low-pass filtered spike trains."""
+
+import math
+from functools import partial
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.layers.low_pass import LowPass, Trace
+from snnexp.limits import Count, Natural, NonNegative, Positive
+from snnexp.network import Network, connections, spiking_units
+from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.bptt import spiking_form
+from snnexp.stages.counted import Counted
+from snnexp.stages.training import Schedule, train
+
+
+class LowPassSignals(Stage):
+    """Forward over time in spikes, backward once on the traces that spikes have left at the end.
+
+    Thresholds are learned, one per neuron or channel, from `threshold_scale` sqrt(3 / fan in) on, the bound within which weights start.
+
+    Source: Lee 2016 (survey [44]).
+
+    Args:
+        epochs: passes over the training set; 0 leaves the weights as they are.
+        timesteps: length T of the training sequences.
+        chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does not change.
+        threshold_scale: initial threshold in units of the largest initial weight, > 0.
+        normalise_error: whether errors are made independent of thresholds and of how many neurons fired.
+        weight_penalty: factor lambda of sum_i exp(beta (sum_j w_ij^2 - 1)) / 2 over all neurons, >= 0.
+        weight_penalty_rate: its rate beta, > 0.
+        threshold_pull: step rho by which thresholds of neurons of linear layers that fired rise and all fall by as much together, >= 0.
+        optimizer: torch optimizer.
+        scheduler: schedule of the learning rate, stepped per epoch.
+        loss: loss on the scores.
+        gradient_clip: largest gradient norm, > 0; null for no limit.
+    """
+
+    def __init__(
+        self,
+        epochs: Natural,
+        timesteps: Count,
+        chunk: Count,
+        threshold_scale: Positive,
+        normalise_error: bool,
+        weight_penalty: NonNegative,
+        weight_penalty_rate: Positive,
+        threshold_pull: NonNegative,
+        optimizer: Factory,
+        scheduler: Factory,
+        loss: Factory,
+        gradient_clip: Positive | None,
+    ):
+        self.steps, self.chunk, self.threshold_scale = range(timesteps), chunk, threshold_scale
+        self.rule = partial(LowPass, normalise=normalise_error, pull=threshold_pull)
+        self.penalty = weight_penalty, weight_penalty_rate
+        self.schedule = partial(Schedule, epochs, optimizer, scheduler, gradient_clip=gradient_clip)
+        self.loss = loss()
+
+    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
+        spiking = spiking_form(network, session)
+        if network is None:
+            _start(spiking, self.threshold_scale)
+        leak = next(iter(spiking_units(spiking).values())).neuron.leak
+        form = partial(Counted, blueprint=session.blueprint, rule=self.rule, signal=partial(Trace, leak), chunk=self.chunk)
+        schedule = self.schedule(loss=_Penalised(self.loss, spiking, *self.penalty))
+        return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
+
+
+def _start(network: Network, scale: float) -> None:
+    connected = connections(network)
+    for name, unit in spiking_units(network).items():
+        # The neurons of the output stand apart from their connection.
+        layer = connected.get(f"{name}.connection", connected.get("body.output")).layer
+        unit.neuron.spread(len(layer.weight), scale * math.sqrt(3 / layer.weight[0].numel()))
+
+
+class _Penalised(nn.Module):
+    """A loss and the exponential penalty on the weights of every neuron, whose exponent stops at 5."""
+
+    def __init__(self, loss: nn.Module, network: Network, factor: float, rate: float):
+        super().__init__()
+        self.loss, self.factor, self.rate = loss, factor, rate
+        self.layers = [connection.layer for connection in connections(network).values()]
+
+    def forward(self, logits: Float[Tensor, "T B K"], labels: Tensor) -> Float[Tensor, ""]:
+        value = self.loss(logits, labels)
+        if not self.factor:
+            return value
+        excess = [self.rate * (layer.weight.flatten(1).square().sum(1) - 1) for layer in self.layers]
+        return value + self.factor / 2 * sum(each.clamp(max=5).exp().sum() for each in excess)

@@ -1,0 +1,144 @@
+"""What a timed network costs and shows: spikes until the decision, and accuracy against resolution and latency in discrete time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.datasets.batches import Batch, Batches
+from snnexp.network import Network
+from snnexp.record import Layer, Tally, fan_out
+from snnexp.timed.body import timed_layers
+from snnexp.timed.discrete import clocked, output_of
+
+COARSEST = 8
+"""Timesteps of the coarsest resolution."""
+
+
+def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Tally, dict[str, Any]]:
+    """One exact pass that counts, and passes in discrete time of `timesteps` and halves of it down to `COARSEST`.
+
+    The timesteps cover the time within which 99.9 percent of the exact decisions fall; a neuron on a grid has all of its horizon.
+    `accuracy_by_timestep` is read at the finest resolution: the class of the earliest spike, before it that of the largest potential.
+    """
+    exact = _Exact(network)
+    for batch in _batches(batches):
+        exact.see(batch)
+    span = exact.span()
+    resolutions = [steps for steps in _halves(timesteps)]
+    table = [_pass(network, batches, span, steps, curve=steps == timesteps) for steps in resolutions]
+    curve = table[-1].pop("curve")
+    for row in table:
+        row.pop("curve", None)
+    return exact.tally, {"timesteps": timesteps, "accuracy_by_timestep": curve, "resolution": table, **exact.shown()}
+
+
+def _halves(timesteps: int) -> list[int]:
+    steps = [timesteps]
+    while steps[0] // 2 >= COARSEST:
+        steps.insert(0, steps[0] // 2)
+    return steps
+
+
+def _batches(batches: Batches) -> Iterator[Batch]:
+    with torch.no_grad():
+        yield from batches.epoch(0, shuffle=False)
+
+
+@dataclass
+class _Exact:
+    """Counts of the exact pass."""
+
+    network: Network
+    tally: Tally = field(default_factory=Tally)
+    early: dict[str, int] = field(default_factory=dict)
+    decisions: list[Tensor] = field(default_factory=list)
+    among_first: int = 0
+    tied: int = 0
+
+    def see(self, batch: Batch) -> None:
+        """Counts a batch."""
+        seen: list[tuple] = []
+        layers = list(timed_layers(self.network))
+        hooks = [
+            timed.register_forward_hook(lambda _, given, out: seen.append((given[0], given[1], out))) for timed in {e[2] for e in layers}
+        ]
+        self.network(batch.images, range(1), batch.keys)
+        for hook in hooks:
+            hook.remove()
+        first = seen[-1][2][0].amin(1)
+        for (name, connection, timed, _), (_, inputs, outputs) in zip(layers, seen, strict=True):
+            self._count(name, connection, inputs[0], outputs[0], first, timed.neuron.horizon)
+        self._decide(seen[-1][2][0], first, batch.labels, layers[-1][2].neuron.horizon)
+
+    def _count(self, name: str, connection: nn.Module, inputs: Tensor, outputs: Tensor, first: Tensor, horizon: float) -> None:
+        layer = self.tally.layers.setdefault(name, Layer(outputs[0].numel()))
+        layer.spikes += int((outputs < horizon).sum())
+        until = first.clamp(max=horizon).view(-1, *[1] * (outputs.dim() - 1))
+        self.early[name] = self.early.get(name, 0) + int((outputs < until).sum())
+        reached = fan_out(connection, inputs[:1])
+        self.tally.ac += float(((inputs < horizon).sum(0, dtype=torch.float64) * reached).sum())
+        weights = connection.layer.weight.numel() * (outputs[0, 0].numel() if outputs.dim() == 4 else 1)
+        self.tally.mac_ann += len(inputs) * weights
+
+    def _decide(self, outputs: Float[Tensor, "B K"], first: Float[Tensor, "B"], labels: Tensor, horizon: float) -> None:
+        earliest = (outputs == first[:, None]) & (outputs < horizon)
+        self.among_first += int(earliest.gather(1, labels[:, None]).sum())
+        self.tied += int((earliest.sum(1) > 1).sum())
+        self.decisions.append(torch.where(first < horizon, first, torch.inf).cpu())
+        self.tally.images += len(labels)
+
+    def span(self) -> float:
+        """The time that discrete passes cover."""
+        neuron = next(timed_layers(self.network))[2].neuron
+        decided = torch.cat(self.decisions)
+        decided = decided[decided.isfinite()]
+        if neuron.forced or not len(decided):
+            return neuron.horizon
+        return max(float(decided.sort().values[min(int(0.999 * len(decided)), len(decided) - 1)]), 1e-3)
+
+    def shown(self) -> dict[str, Any]:
+        """What the result file says of it."""
+        times, images = torch.cat(self.decisions), self.tally.images
+        decided = times[times.isfinite()].sort().values
+        neurons = sum(layer.neurons for layer in self.tally.layers.values())
+        at = {"median": 0.5, "p95": 0.95}
+        return {
+            "accuracy_ties_as_correct": 100.0 * self.among_first / images,
+            "ties": 100.0 * self.tied / images,
+            "undecided": 100.0 * (images - len(decided)) / images,
+            "decision_time": {key: float(decided[int(share * (len(decided) - 1))]) if len(decided) else None for key, share in at.items()},
+            "spikes_per_neuron_until_decision": sum(self.early.values()) / images / neurons,
+            "spikes_by_layer_until_decision": {
+                name: count / images / self.tally.layers[name].neurons for name, count in self.early.items()
+            },
+        }
+
+
+def _pass(network: Network, batches: Batches, span: float, steps: int, curve: bool) -> dict[str, Any]:
+    """One pass in discrete time: what it shows at its end, and with `curve` after each timestep."""
+    step, correct, tied, undecided, images = span / steps, torch.zeros(steps), 0, 0, 0
+    decisions: list[Tensor] = []
+    with clocked(network.body, step, steps):
+        for batch in _batches(batches):
+            output = output_of(network.body, network.encoder(batch.images, range(1), batch.keys), step)
+            made = output.decisions()
+            for place in range(steps) if curve else [steps - 1]:
+                correct[place] += int((output.labels_at(place + 1, made) == batch.labels).sum())
+            late = made.step > steps
+            tied, undecided = tied + int((made.tied & ~late).sum()), undecided + int(late.sum())
+            decisions.append(made.step[~late].cpu())
+            images += len(batch.labels)
+    accuracies = (correct * (100.0 / images)).tolist()
+    made = torch.cat(decisions)
+    row = {
+        "timesteps": steps,
+        "step": step,
+        "accuracy": accuracies[-1],
+        "ties": 100.0 * tied / images,
+        "undecided": 100.0 * undecided / images,
+    }
+    return row | {"decision_step": float(made.mean()) if len(made) else None} | ({"curve": accuracies} if curve else {})

@@ -1,0 +1,100 @@
+"""A timed network in discrete time: only the times are rounded, the equations between timesteps are exact."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from snnexp.timed.body import TimedBody
+from snnexp.timed.layer import Timed
+from snnexp.timed.stepped import steps_until
+from snnexp.timed.synapses import Synapses
+
+
+@contextmanager
+def clocked(body: TimedBody, step: float, steps: int) -> Iterator[None]:
+    """Within the block, the layers of `body` run in timesteps of `step`, all by one clock and without delay between layers.
+
+    Where the potential has no maximum between inputs the exact time, rounded up, is what the timesteps would show.
+    """
+    layers = [module for module in body.modules() if isinstance(module, Timed)] + body.last
+    kept = [(layer, layer.neuron, layer.solving) for layer in layers]
+    for layer, neuron, solving in kept:
+        layer.neuron = copy.copy(neuron)
+        layer.neuron.step_length = step
+        layer.solving = replace(solving, clock=True, stepped=None if neuron.monotone else steps)
+    try:
+        yield
+    finally:
+        for layer, neuron, solving in kept:
+            layer.neuron, layer.solving = neuron, solving
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What the output layer of a clocked network says.
+
+    Args:
+        label: class of the earliest spike; of several in one timestep the one with the largest potential there.
+        step: timestep of that spike, infinity for none.
+        tied: whether several classes share it.
+    """
+
+    label: Int[Tensor, "B"]
+    step: Float[Tensor, "B"]
+    tied: Bool[Tensor, "B"]
+
+
+class Output:
+    """The output layer of a clocked network: its inputs, and when its neurons fire.
+
+    Args:
+        timed: its neurons, while clocked.
+        synapses: its weights.
+        inputs: their times, on the grid.
+        outputs: times of its spikes, on the grid.
+    """
+
+    def __init__(self, timed: Timed, synapses: Synapses, inputs: Float[Tensor, "B N"], outputs: Float[Tensor, "B K"]):
+        self.neuron, self.synapses, self.inputs, self.outputs = timed.neuron, synapses, inputs, outputs
+        self.factors = self.neuron.factors(inputs.clamp(max=self.neuron.horizon))
+
+    def potential(self, time: Float[Tensor, "B 1"]) -> Float[Tensor, "B K"]:
+        """Potentials at a time per image, of what arrived before."""
+        arrived = (self.inputs < time) & (self.inputs < self.neuron.horizon)
+        sums = [self.synapses.current(torch.where(arrived, factor, 0)) for factor in self.factors]
+        if self.synapses.bias is not None:
+            bias = self.neuron.factors(time.new_zeros(()))
+            sums = [each + factor * self.synapses.bias * (time > 0) for each, factor in zip(sums, bias, strict=True)]
+        return self.neuron.potential(*sums, time)
+
+    def decisions(self) -> Decisions:
+        """The earliest spikes."""
+        first = self.outputs.amin(1, keepdim=True)
+        fired = first < self.neuron.horizon
+        earliest = (self.outputs == first) & fired
+        label = self.potential(first.clamp(max=self.neuron.horizon)).masked_fill(~earliest, -torch.inf).argmax(1)
+        step = torch.where(fired, first / self.neuron.step_length, torch.inf)[:, 0].round()
+        return Decisions(label, step, earliest.sum(1) > 1)
+
+    def labels_at(self, step: int, decisions: Decisions) -> Int[Tensor, "B"]:
+        """The class as of timestep `step`: of the earliest spike, before it of the largest potential."""
+        time = torch.full((len(self.inputs), 1), step * self.neuron.step_length, dtype=self.inputs.dtype, device=self.inputs.device)
+        return torch.where(decisions.step <= step, decisions.label, self.potential(time).argmax(1))
+
+
+def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Output:
+    """Runs a clocked body on spike times, which wait for the clock like all others."""
+    seen: list[tuple[nn.Module, Tensor]] = []
+    hook = body.last[0].register_forward_hook(lambda _, arguments, output: seen.append((arguments[0], arguments[1], output)))
+    try:
+        body(steps_until(x, step) * step)
+    finally:
+        hook.remove()
+    connection, inputs, outputs = seen[0]
+    timed = body.last[0]
+    return Output(timed, timed.synapses(connection), connection.before(inputs)[0], outputs[0])

@@ -1,0 +1,111 @@
+"""What a network is like in the timed form, beyond its architecture."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from snnexp.layers.connection import Connection
+from snnexp.limits import Natural, NonNegative, Positive
+from snnexp.timed.body import TimedBody, connections
+from snnexp.timed.layer import Pulses, Solving, Timed, TimedUnit
+from snnexp.timed.neuron import TimedNeuron
+
+
+class Form:
+    """The timed form: how layers are solved, pooled and driven at first.
+
+    Weights start as N or U of mean drive / N and standard deviation deviation / N times the threshold, N the fan-in: `drive` is then the
+    sum of a neuron's weights in thresholds, which has to exceed 1 for a neuron to fire at all; biases start at 0.
+
+    Args:
+        pool: whether a max pool takes the first or the last spike of its window.
+        solver: auto, events (C), scan (torch) or grid (a product per distinct time); all exact.
+        clock: whether spikes wait for the next multiple of neuron.step, in training too.
+        slope_limit: largest slope of a spike time by the potential in the backward pass, > 0; null for the exact one.
+        normalize_gradient: whether the gradient of each layer's times has norm 1 for each sample.
+        bits: 8, 4 or 2 bits per weight; null for all.
+        variation: relative standard deviation of weights and thresholds in training, drawn anew for every batch, >= 0.
+        pulses: spikes at learned times beside the inputs of each linear layer, 0 for none.
+        pulse_span: time over which pulses are spread at first, > 0.
+        pulse_gain: change of a pulse's time per unit of its parameter, > 0.
+        pulse_drive: sum of the weights of the pulses at first.
+        distribution: of the initial weights.
+        drive: per layer, the last for all further ones.
+        deviation: per layer, the last for all further ones.
+    """
+
+    def __init__(
+        self,
+        pool: Literal["first", "last"],
+        solver: Literal["auto", "events", "scan", "grid"],
+        clock: bool,
+        slope_limit: Positive | None,
+        normalize_gradient: bool,
+        bits: Literal[2, 4, 8] | None,
+        variation: NonNegative,
+        pulses: Natural,
+        pulse_span: Positive,
+        pulse_gain: Positive,
+        pulse_drive: float,
+        distribution: Literal["uniform", "normal"],
+        drive: list[float],
+        deviation: list[NonNegative],
+    ):
+        if not drive or not deviation:
+            raise ValueError("drive and deviation need a number at least; set strategy.stages.train.form.drive=[4.0]")
+        self.pool = pool
+        self.solving = Solving(solver, slope_limit, normalize_gradient, clock, bits, variation)
+        self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = pulses, pulse_span, pulse_gain, pulse_drive
+        self.distribution, self.drive, self.deviation = distribution, drive, deviation
+
+    def unit(self, connection: nn.Module, neuron: TimedNeuron) -> TimedUnit:
+        """The timed unit of a connection.
+
+        Raises:
+            ValueError: currents of several branches meet, which do not in the timed form.
+        """
+        if not isinstance(connection, Connection):
+            raise ValueError("the timed form has no branches; set architecture=mlp, or choose cnn or a vgg with max pools")
+        return TimedUnit(connection, Timed(neuron, self.solving), self._pulsed(connection, neuron))
+
+    def body(self, body: nn.Module, neuron: TimedNeuron) -> TimedBody:
+        """The timed form of a body of timed units, with its first weights."""
+        timed = TimedBody(body, Timed(neuron, self.solving), self.pool)
+        for place, connection in enumerate(connections(timed)):
+            self._start(connection, neuron.threshold, place)
+        return timed
+
+    def _pulsed(self, connection: Connection, neuron: TimedNeuron) -> Pulses | None:
+        if not self.pulses or not isinstance(connection.layer, nn.Linear):
+            return None
+        drive = self.pulse_drive * neuron.threshold
+        return Pulses(self.pulses, connection.layer.out_features, self.pulse_span, self.pulse_gain, drive)
+
+    @torch.no_grad()
+    def _start(self, connection: Connection, threshold: float, place: int) -> None:
+        layer = connection.layer
+        unit = threshold / layer.weight[0].numel()
+        mean, spread = (values[min(place, len(values) - 1)] * unit for values in (self.drive, self.deviation))
+        if self.distribution == "normal":
+            layer.weight.normal_(mean, spread)
+        else:
+            layer.weight.uniform_(mean - 3**0.5 * spread, mean + 3**0.5 * spread)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+class Times(nn.Module):
+    """What the timed form sees in place of an encoder: the time of each pixel's spike, as one timestep."""
+
+    spiking = True
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        if not hasattr(encoder, "times"):
+            raise ValueError(f"encoder: {type(encoder).__name__} gives no spike times; set encoder=spike_time")
+        self.encoder = encoder
+
+    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "1 B C H W"]:
+        return self.encoder.times(images, keys if self.training else None)[None]

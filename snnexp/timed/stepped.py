@@ -1,0 +1,30 @@
+"""The layer of a timed network in discrete time: the cell itself, driven timestep by timestep."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.synapses import Synapses
+
+
+def stepped(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron, steps: int) -> Float[Tensor, "B *m"]:
+    """Spike times of the neuron as a cell, driven timestep by timestep; infinity for none within `steps`.
+
+    A spike at a time within step k arrives at its end, and what fires at its end does so at time k step_length.
+    """
+    arrival, step = steps_until(times, neuron.step_length), neuron.step_length
+    found = torch.full((len(times), *synapses.shape(times)), torch.inf, dtype=times.dtype, device=times.device)
+    state = neuron.initial(found)
+    for now in range(steps + 1):
+        current = synapses.current((arrival == now).to(times.dtype))
+        if now == 0 and synapses.bias is not None:
+            current = current + synapses.over_positions(synapses.bias)
+        spikes, state = neuron.step(current, state)
+        found = torch.where(spikes > 0, now * step, found)
+    return found
+
+
+def steps_until(t: Float[Tensor, "*n"], step: float) -> Float[Tensor, "*n"]:
+    """Number of the timestep by whose end something at `t` has happened; rounding of `t` does not cost a step."""
+    return torch.ceil(t / step - 1e-4)
