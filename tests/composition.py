@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from snnexp.build import GROUPS
+from snnexp.build import GROUPS, STAGE_GROUPS
 from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
 from tests.options import CONF, options
@@ -46,6 +46,11 @@ def _nodes() -> dict[tuple[str, str], Any]:
         found |= {(group, option): config[group] for group, option in choices.items()}
     stages = configuration(*(f"+stage@strategy.stages.{option}={option}" for option in options("stage")))["strategy"]["stages"]
     found |= {("stage", option): stages[option] for option in options("stage")}
+    found |= {
+        (group, option): configuration("strategy=conversion", f"{group}={option}")[group]
+        for group in STAGE_GROUPS
+        for option in options(group)
+    }
     return found | {("strategy", option): configuration(f"strategy={option}")["strategy"] for option in options("strategy")}
 
 
@@ -67,4 +72,6 @@ def changed(config: Config, *changes: str) -> Config:
         for parent in parents:
             holder = holder[parent]
         holder[key] = new
+        for stage in config["strategy"]["stages"].values() if path in (*STAGE_GROUPS, "activation") else ():
+            stage.update({path: copy.deepcopy(new)} if path in stage else {})
     return config

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from snnexp.build import component
 
 CONF = Path(__file__).parents[1] / "conf"
-ROOT = {"timesteps": 8, "seed": 1, "epochs": 2, "batch_size": 16, "data_dir": "/nonexistent"}
+ROOT = {"timesteps": 8, "seed": 1, "epochs": 2, "batch_size": 16, "data_dir": "/nonexistent", "evaluate": {"timesteps": 8}}
 
 
 def options(group: str) -> list[str]:

@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from omegaconf import OmegaConf
 
 from snnexp import status
 from snnexp.cli.evaluate import changed, stored
-from tests.shell import TINY, Answer, Shell, answer, start
+from tests.shell import ROOT, TINY, Answer, Shell, answer, environment, start
 
 
 def files(folder: Path) -> list[str]:
@@ -32,6 +34,9 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "list": ("list",),
     "list neuron": ("list", "neuron"),
     "list nothing": ("list", "neurons"),
+    "list at 80 columns": ("list",),
+    "table": ("table", "3", "--format", "csv"),
+    "compare nothing": ("compare", "nowhere"),
     "data wrong": ("data", "fetch"),
     "data unknown": ("data", "list", "cifra10"),
     "train help": ("train", "--help"),
@@ -40,7 +45,13 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "group": ("train", "datset=cifar10"),
     "option": ("train", "dataset=cifra10"),
     "key": ("train", "neuron.leek=0.3"),
-    "key of another option": ("train", "neuron=plif", "neuron.leak=0.3", "timesteps=abc"),
+    "key twice": ("train", "neuron.leek=0.3", "neuron.leek=0.4"),
+    "keys": ("train", "neuron.leek=0.3", "datset=mnist", "+experiment=quikstart", "~foo", "+experiment=digits_dct"),
+    "options in a sweep": ("train", "-m", "dataset=digits,cifra10", "seed=range(1,3)", "optimizer.lr=interval(0,1)", "norm=bacth,tdbn"),
+    "option twice": ("train", "+neuron=if"),
+    "key already there": ("train", "+neuron.leak=0.3"),
+    "group without plus": ("train", "search=surrogate"),
+    "no key": ("train", "=3"),
     "key far": ("train", "encoder.rat=3"),
     "key without its group": ("train", "detach_reset=true"),
     "key in a sweep": ("train", "timesteps=1,2", "neuron.leek=0.3", "-m"),
@@ -66,29 +77,42 @@ def poisoned(tmp_path_factory) -> Iterator[Shell]:
 
 @pytest.fixture(scope="module")
 def light(poisoned) -> dict[str, Answer]:
-    told = {name: poisoned(*words) for name, words in LIGHT.items()}
+    told = {name: poisoned(*words, COLUMNS="80" if "80" in name else "200") for name, words in LIGHT.items()}
     assert not poisoned.torch and files(poisoned.folder) == []
     return told
 
 
 def test_without_a_command_or_with_help_it_explains_itself(light):
     assert light["help"].code == 0 and light["help"] == light["no command"]
-    for command in ("train", "evaluate", "list", "data", "doctor"):
+    for command in ("train", "evaluate", "list", "data", "doctor", "table", "compare"):
         assert f"snnexp {command}" in light["help"].out
 
 
 def test_help_of_train_lists_groups_and_options(light):
     code, out, _ = light["train help"]
     assert code == 0
-    for line in ("dataset: cifar10, cifar100, digits,", "neuron: if, lif, plif", "readout: potential, rate, voting"):
-        assert line in out
+    for line in ("dataset: .*cifar10, cifar100, .*digits,", "neuron: .*if, .*lif, .*plif", "readout: .*potential, rate, .*voting"):
+        assert re.search(line, out)
 
 
 def test_lists(light):
     assert light["list"].code == light["list neuron"].code == 0
     assert "quickstart" in light["list"].out and "93.16" not in light["list neuron"].out
     assert re.search(r"lif\W+Leaky integrate-and-fire neuron\.", light["list neuron"].out)
-    assert light["list nothing"].code == 2 and "there are architecture, dataset," in light["list nothing"].err
+    told = light["list nothing"]
+    assert told.code == 2 and "did you mean 'neuron'?" in told.err and "dataset, encoder, experiment, " in told.err
+
+
+def test_a_list_cuts_no_name_on_a_narrow_terminal(light):
+    out = light["list at 80 columns"].out
+    assert max(map(len, out.partition("Run one with")[0].splitlines())) <= 80 and "…" not in out
+    for path in (ROOT / "conf" / "experiment").glob("*.yaml"):
+        assert re.search(rf"^ *{path.stem} ", out, re.MULTILINE), path.stem
+
+
+def test_tables_and_comparisons_need_no_torch(light):
+    assert light["table"].code == 0 and light["table"].out.count("\n") == 36
+    assert light["compare nothing"].code == 3
 
 
 def test_the_composed_configuration_is_printed(light):
@@ -105,7 +129,10 @@ def test_the_composed_configuration_is_printed(light):
         ("group", "snnexp: there is no key 'datset'; did you mean 'dataset'?"),
         ("key", "snnexp: there is no key 'neuron.leek'; did you mean 'neuron.leak'?"),
         ("key in a sweep", "snnexp: there is no key 'neuron.leek'; did you mean 'neuron.leak'?"),
-        ("key of another option", "snnexp: there is no key 'neuron.leak' (snnexp train --help lists all groups and keys)"),
+        ("option twice", "snnexp: neuron: an option is chosen already, and a plus adds another; choose neuron=if"),
+        ("key already there", "snnexp: neuron.leak: it is there already, and a plus adds what is not; set it with neuron.leak=0.3"),
+        ("group without plus", "snnexp: a search is added with a plus: +search=NAME (snnexp list search shows their names)"),
+        ("no key", "snnexp: =3: a key is missing"),
         ("key far", "snnexp: there is no key 'encoder.rat' (snnexp train --help lists all groups and keys)"),
         ("key without its group", "snnexp: there is no key 'detach_reset'; did you mean 'neuron.detach_reset'?"),
         ("experiment", "snnexp: an experiment is added with a plus: +experiment=NAME (snnexp list shows their names)"),
@@ -131,6 +158,25 @@ def test_a_wrong_option_is_answered_with_all_of_them(light):
 def test_what_cannot_be_parsed_is_bad_configuration(light, case, words):
     code, out, err = light[case]
     assert (code, out) == (2, "") and words in err and "Traceback" not in err
+
+
+def test_all_mistakes_of_the_arguments_are_said_at_once(light):
+    code, out, err = light["keys"]
+    assert (code, out) == (2, "") and err.startswith("snnexp: 5 problems in this configuration\n")
+    for words in (
+        "experiment: chosen twice",
+        "did you mean 'quickstart'?",
+        "no key 'datset'; did you mean 'dataset'?",
+        "did you mean 'neuron.leak'?",
+        "no key 'foo'",
+    ):
+        assert words in err
+
+
+def test_no_job_of_a_sweep_starts_before_all_options_are_there(light):
+    code, out, err = light["options in a sweep"]
+    assert (code, out) == (2, "") and "2 problems" in err and "job 0" not in err
+    assert "'cifra10'; did you mean 'cifar10'?" in err and "'bacth'; did you mean 'batch" in err
 
 
 def completed(shell: Shell, line: str, *words: str) -> list[str]:
@@ -173,7 +219,8 @@ def finished(shell, tmp_path_factory) -> Path:
 
 
 def test_a_run_leaves_its_records(finished):
-    assert {"config.yaml", "metrics.jsonl", "result.json", "status.json", "train.log", "weights.safetensors"} == set(files(finished))
+    names = {"checkpoints", "config.yaml", "metrics.jsonl", "result.json", "status.json", "train.log", "weights.safetensors"}
+    assert names == {name for name in files(finished) if "/" not in name}
     assert read(finished / "status.json")["status"] == "finished" and len(read(finished / "result.json")["accuracy_by_timestep"]) == 3
 
 
@@ -200,6 +247,56 @@ def test_a_wrong_configuration_leaves_what_was_there(snnexp, tmp_path):
     (tmp_path / "outputs" / "mine.txt").touch()
     assert snnexp("train", "timesteps=0").code == 2
     assert files(tmp_path) == ["outputs", "outputs/mine.txt"]
+
+
+def test_mistakes_of_arguments_and_of_values_are_said_together(snnexp, tmp_path):
+    words = (
+        "neuron=plif",
+        "neuron.leak=0.3",
+        "timesteps=abc",
+        "dataset=digts",
+        "+typo=1",
+        "strategy=conversion",
+        "selection=best_validation",
+    )
+    code, out, err = snnexp("train", *words)
+    assert (code, out) == (2, "") and "Traceback" not in err
+    for said in (
+        "dataset: there is no option 'digts'; did you mean 'digits'?",
+        "there is no key 'neuron.leak'",
+        "typo: no such key",
+        "timesteps: expected a whole number >= 1, got 'abc'",
+        "selection: best_validation needs a validation split",
+        "neuron: conversion needs neurons without leak, got PLIF",
+    ):
+        assert said in err
+    assert files(tmp_path) == []
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    command = [sys.executable, "-m", "snnexp", "list"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_a_run_without_epochs_is_evaluated_as_it_is(snnexp, tmp_path):
+    assert snnexp("train", *TINY[1:], "epochs=0", "hydra.run.dir=run").code == 0
+    assert read(tmp_path / "run" / "result.json")["accuracy"] < 60
+
+
+def test_a_run_says_what_its_experiment_asks_for_beyond_it(snnexp, tmp_path):
+    own = tmp_path / "conf" / "experiment" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# @package _global_\n# Mine.\ndefaults:\n  - override /strategy: ann\nepochs: 3\n")
+    more = (f"hydra.searchpath=[file://{own.parents[1]}]", "dataset.validation=100", "evaluate.images=50", "hydra.run.dir=run")
+    code, _, err = snnexp("train", *TINY, "+experiment=mine", *more)
+    assert code == 0, err
+    result = read(tmp_path / "run" / "result.json")
+    assert result["reduced"] == ["epochs", "dataset.validation", "evaluate.images"]
+    assert result["full_budget"] == {"epochs": 3, "dataset.validation": 0, "evaluate.images": None}
+    assert result["given_budget"] == {"epochs": 1, "dataset.validation": 100, "evaluate.images": 50}
 
 
 def test_missing_data_is_named_with_the_remedy(snnexp, tmp_path):
@@ -255,6 +352,7 @@ def test_a_run_is_evaluated_with_another_encoder(finished, snnexp):
         (("neuron.leak=[",), 2, "neuron.leak: "),
         (("tracker._target_=os.system",), 2, "'os.system' is not allowed"),
         (("architecture.layers=[8C3, AP4]",), 3, "holds the weights of another network"),
+        (("encoder=poison", "tmesteps=3", "batch_size=0"), 2, "3 problems in the changes"),
         (("dataset=mnist", "data_dir=nowhere"), 3, "nowhere/MNIST/raw/train-images-idx3-ubyte: missing"),
         (("data_dir=nowhere", "dataset=mnist"), 3, "nowhere/MNIST/raw/train-images-idx3-ubyte: missing"),
     ],
@@ -420,7 +518,7 @@ def test_mistakes_in_a_component_of_the_users_own_are_explained(plugin):
     assert "neuron.shar: Mine takes no such argument; did you mean 'share'?" in mine(plugin, "+neuron.shar=0.2").err
     assert "neuron.share: expected a number in [0, 1], got 2" in mine(plugin, "neuron.share=2").err
     told = mine(plugin, "neuron=mines")
-    assert told.code == 2 and "did you mean 'mine'?" in told.err and "there are if, lif, mine, plif" in told.err
+    assert told.code == 2 and "did you mean 'mine'?" in told.err and re.search("there are .*if, .*lif, .*mine, .*plif", told.err)
     assert "run" not in files(plugin.folder)
 
 

@@ -15,8 +15,15 @@ from tests.composition import changed, configuration, every_option, groups, node
 from tests.options import CONF, options
 
 EXPERIMENTS = options("experiment")
+TOO_DEEP_FOR_DIGITS = [
+    *("vgg6_plif", "vgg7", "vgg7_plif", "vgg9_dct", "vgg9_rathi", "vgg11", "vgg11_dct", "vgg13", "vgg16", "vgg16_imagenet", "vgg16_qcfs"),
+    *("vgg16_wide", "googlenet", "googlenet_zhou"),
+]
+"""Architectures whose pools need larger images."""
 COMPANIONS = {
-    **{("architecture", name): ["dataset=cifar10"] for name in ("vgg7", "vgg11", "vgg13", "vgg16")},  # digits are too small for their pools
+    **{("architecture", name): ["dataset=cifar10"] for name in TOO_DEEP_FOR_DIGITS},
+    **{("architecture", name): ["dataset=imagenet"] for name in ("alexnet", "resnet34_wide")},
+    ("stage", "pretrained"): ["dataset=imagenet", "architecture=resnet34"],
     ("stage", "conversion"): ["strategy=ann", "neuron=if"],
 }
 """What an option needs beside it where the remedy of its message is in words."""
@@ -48,6 +55,10 @@ def test_all_groups_of_the_contract_are_there():
         "readout": {"rate", "potential", "voting"},
         "strategy": {"ann", "bptt", "conversion", "hybrid"},
         "tracker": {"wandb", "none"},
+        "activation": {"relu", "clip", "qcfs"},
+        "presimulation": {"none", "residual_potential", "offset_spikes"},
+        "threshold": {"ann_max", "ann_percentile", "snn_max", "snn_percentile", "learned_clip", "mse"},
+        "calibration": {"none", "light", "advanced", "advanced_weights"},
         **dict.fromkeys(["loss", "optimizer", "scheduler", "stage", "experiment"], set()),
     }
     assert contract.keys() <= set(groups())
@@ -122,7 +133,7 @@ def targets(branch: Any) -> list[str]:
 def test_targets_are_on_the_allow_list():
     written = [found for path in CONF.rglob("*.yaml") for found in re.findall(r"_target_:\s*(\S+)", path.read_text())]
     assert len(written) >= 55 and [target for target in written if refused(target)] == []
-    assert len(targets(configuration())) == 16  # twelve groups, the stage, and its optimizer, scheduler and loss
+    assert len(targets(configuration())) == 18  # fourteen groups, the stage, and its optimizer, scheduler and loss
 
 
 # Experiments

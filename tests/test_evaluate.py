@@ -60,7 +60,7 @@ def test_neither_batch_size_nor_order_nor_chunk_matter(name, loss):
     ]
     for other in others:
         assert said(other) == said(expected)
-        assert other.loss == pytest.approx(expected.loss, abs=1e-6)
+        assert other.loss == pytest.approx(expected.loss, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("readout", options("readout"))

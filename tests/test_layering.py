@@ -9,11 +9,25 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
     {"cell", "noise", "limits", "kernels", "atomic", "errors", "status", "distributed"},
-    {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses"},
-    {"layers", "norms"},
-    {"network", "architectures", "datasets", "segments"},
-    {"stages", "evaluate", "record", "result", "track", "weights", "survey"},
-    {"run", "check", "build", "rules"},
+    {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
+    {"layers", "norms", "timed"},
+    {"network", "architectures", "datasets", "segments", "presimulations"},
+    {
+        "stages",
+        "evaluate",
+        "through_time",
+        "record",
+        "result",
+        "track",
+        "weights",
+        "survey",
+        "checkpoint",
+        "checkpoint_file",
+        "thresholds",
+        "calibrations",
+        "probe",
+    },
+    {"run", "check", "build", "rules", "soundness", "budget"},
     {"cli", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -11,6 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from snnexp.cli.evaluate import evaluate
 from snnexp.datasets.base import DataError
 from snnexp.network import Network, connections, fold_norms, is_spiking
 from snnexp.run import prepare
@@ -120,6 +121,19 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
 )
 def test_weights_of_a_run_evaluate_to_its_result(tmp_path, overrides):
     assert_evaluates_again(tmp_path, job(tmp_path, *overrides, "epochs=1"))
+
+
+def test_an_encoder_with_other_settings_takes_statistics_of_its_own(tmp_path):
+    folder = tmp_path / "run"
+    job(folder, "encoder=dct", "dataset.mean=[0.5]", "dataset.std=[0.5]", "epochs=1", "evaluate.images=50")
+    stored = OmegaConf.load(folder / "config.yaml")
+    del stored.checkpoint, stored.evaluate.images  # as before there were such keys
+    OmegaConf.save(stored, folder / "config.yaml")
+    for changes in (["evaluate.images=50"], ["evaluate.images=50", "encoder.percentile=60.0"]):
+        assert evaluate([str(folder), *changes]) == 0
+    kept, anew = (json.loads(path.read_text()) for path in sorted(folder.glob("evaluations/*"), key=lambda path: path.stat().st_mtime_ns))
+    assert kept["operations"] == json.loads((folder / "result.json").read_text())["operations"]
+    assert anew["operations"]["ac"] > 1.5 * kept["operations"]["ac"]
 
 
 def assert_evaluates_again(folder: Path, result: dict[str, Any]) -> None:

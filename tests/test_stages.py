@@ -43,7 +43,7 @@ def test_a_stage_goes_on_from_what_the_one_before_left(ran):
     assert [stage["form"] for stage in (pretrain, convert, finetune)] == ["analog", "spiking", "spiking"]
     assert {stage["ann_accuracy"] for stage in (pretrain, convert, finetune)} == {pretrain["accuracy"]}
     assert finetune["accuracy"] > convert["accuracy"] - 2 and convert["accuracy"] > 30
-    assert convert["thresholds"].keys() == {"body.linear1"} and convert["epochs"] == 0 and finetune["epochs"] == 1
+    assert convert["conversion"].keys() == {"body.linear1"} and convert["epochs"] == 0 and finetune["epochs"] == 1
 
 
 def test_conversion_loses_little_against_the_analog_network(ran):

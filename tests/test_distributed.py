@@ -1,0 +1,163 @@
+"""Two processes on one machine, as `torchrun` starts them, train what one process trains."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from snnexp import record
+from snnexp.record import Layer, Tally
+from tests.jobs import job
+from tests.shell import environment
+
+SETTINGS = [
+    *("tracker=none", "device=cpu", "progress=plain", "epochs=2", "timesteps=3", "batch_size=99", "optimizer.lr=0.01", "norm=none"),
+    *("architecture=mlp", "architecture.widths=[24]", "evaluate.batch_size=358", "encoder=poisson"),
+]
+"""359 test images in batches of 358: the second process sees nothing of the last."""
+
+BROKEN = '''
+import os
+
+from snnexp.losses.cross_entropy import CrossEntropy
+
+
+class Broken(CrossEntropy):
+    """Not finite in process 1 from the second batch of the second epoch on, while a file says so."""
+
+    batches = 0
+
+    def forward(self, logits, labels):
+        loss = super().forward(logits, labels)
+        if not loss.requires_grad or not os.path.exists(os.environ["BREAK"]):
+            return loss
+        Broken.batches += 1
+        return loss * float("nan") if os.environ["RANK"] == "1" and Broken.batches > 16 else loss
+'''
+
+
+class Trained(NamedTuple):
+    """What `torchrun` left."""
+
+    code: int
+    errors: str
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def torchrun(folder: Path, *words: str, search: tuple[Path, ...] = (), **variables: str) -> Trained:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "snnexp", "train"]
+    told = subprocess.run(
+        [*command, *SETTINGS, *words], cwd=folder, env={**environment(*search), **variables}, capture_output=True, text=True, timeout=600
+    )
+    return Trained(told.returncode, told.stderr)
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder of a run of two processes, which is in `run`."""
+    folder = tmp_path_factory.mktemp("two")
+    told = torchrun(folder, "hydra.run.dir=run")
+    assert told.code == 0, told.errors
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same run in this process alone."""
+    folder = tmp_path_factory.mktemp("one") / "run"
+    job(folder, *SETTINGS)
+    return folder
+
+
+def assert_same_curve(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert len(found) == len(expected) == 3
+    for record_, wanted in zip(found, expected, strict=True):
+        assert record_.keys() == wanted.keys()
+        for key in ("train/loss", "test/loss"):
+            if key in wanted:
+                assert record_[key] == pytest.approx(wanted[key], rel=2e-3)
+        for key in ("train/accuracy", "test/accuracy"):
+            if key in wanted:
+                assert record_[key] == pytest.approx(wanted[key], abs=0.6)
+
+
+def test_two_processes_give_the_curve_of_one(two, one):
+    assert_same_curve(metrics(two / "run"), metrics(one))
+    losses = [each["train/loss"] for each in metrics(one) if "train/loss" in each]
+    assert losses[1] < 0.8 * losses[0]  # there is a curve to compare
+
+
+def test_every_image_is_counted_once(two, one):
+    found, wanted = (json.loads((folder / "result.json").read_text()) for folder in (two / "run", one))
+    assert found["test_images"] == wanted["test_images"] == 359
+    assert found["processes"] == 2 and wanted["processes"] == 1
+    assert round(found["accuracy"] * 359 / 100, 6).is_integer()
+    for key in ("mac", "mac_ann"):
+        assert found["operations"][key] == wanted["operations"][key]
+    assert found["operations"]["ac"] == pytest.approx(wanted["operations"]["ac"], rel=0.02)
+    assert found["spikes_by_layer"].keys() == wanted["spikes_by_layer"].keys()
+
+
+def test_one_process_writes(two):
+    lines = metrics(two / "run")
+    assert [each["epoch"] for each in lines] == [1, 2, 2]
+    assert (two / "run" / "train.log").read_text().count("epoch 1/2") == 1
+    assert [path.name for path in two.iterdir()] == ["run"]
+    assert (two / "run" / "checkpoints").is_dir()
+
+
+# Processes that do not fare alike
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("plugin")
+    (root / "snnexp" / "losses").mkdir(parents=True)
+    (root / "snnexp" / "losses" / "broken.py").write_text(BROKEN)
+    (root / "conf" / "loss").mkdir(parents=True)
+    (root / "conf" / "loss" / "broken.yaml").write_text(
+        "# A loss that breaks\n_target_: snnexp.losses.broken.Broken\nlabel_smoothing: 0.0\n"
+    )
+    return root
+
+
+def test_a_loss_that_is_not_finite_in_one_process_stops_all_and_the_run_can_be_resumed(plugin, tmp_path, one):
+    words = [f"hydra.searchpath=[file://{plugin}/conf]", "loss=broken", "hydra.run.dir=run"]
+    mark = tmp_path / "break"
+    mark.touch()
+    told = torchrun(tmp_path, *words, search=(plugin,), BREAK=str(mark))
+    facts = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert told.code != 0 and (facts["status"], facts["exit_code"]) == ("failed", 5)
+    assert "epoch 2, batch 2" in facts["error"] and len(metrics(tmp_path / "run")) == 1
+    mark.unlink()
+    told = torchrun(tmp_path, *words, search=(plugin,), BREAK=str(mark))
+    assert told.code == 0 and told.errors.count("resumed after epoch 1 of train") == 1, told.errors
+    assert_same_curve(metrics(tmp_path / "run"), metrics(one))
+
+
+def test_counts_of_a_process_that_saw_nothing(monkeypatch):
+    def counted() -> Tally:
+        return Tally({"a": Layer(4, torch.tensor(3)), "b": Layer(2, torch.tensor(5))}, 2, 10, torch.tensor(7.0), 20)
+
+    others = [(10, 7.0, 20, {"a": (4, 3), "b": (2, 5)}), (0, 0.0, 0, {})]
+    monkeypatch.setattr(record, "gathered", lambda own: [own, *others])
+    for tally, factor in ((counted(), 2), (Tally(images=2), 1)):
+        tally.gather()
+        assert (tally.mac, tally.ac, tally.mac_ann) == (10 * factor, 7.0 * factor, 20 * factor)
+        assert tally.layers == {"a": Layer(4, 3 * factor), "b": Layer(2, 5 * factor)}

@@ -1,0 +1,103 @@
+"""Every ImageNet experiment, made small: it goes through all its stages on photographs in the official folders."""
+
+import math
+import re
+
+import pytest
+from omegaconf import OmegaConf
+
+from snnexp.check import check
+from snnexp.cli.compose import composed
+from snnexp.cli.job import attempt
+from snnexp.run import run
+from snnexp.survey.rows import rows
+from snnexp.track.muted import Muted
+from tests.composition import configuration
+from tests.options import CONF, options
+from tests.photographs import write_class_folders
+
+EXPERIMENTS = [name for name in options("experiment") if name.startswith("imagenet_")]
+SMALLER = 16
+"""What the widths of a network are divided by."""
+BPTT_ROWS = {"53", "57", "58", "68"}
+"""Systems of the survey's Table III that are trained through time from the start."""
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Four training and two test images in 1000 class folders."""
+    root = tmp_path_factory.mktemp("data") / "imagenet"
+    write_class_folders(root, 1000, 4, 2)
+    return root
+
+
+def narrowed(architecture):
+    """The network with few channels, and one block, or one convolution of several alike, in each stage."""
+
+    def number(match):
+        return str(math.ceil(int(match[1]) / SMALLER)) + match[2]
+
+    small = dict(architecture)
+    for key in {"layers", "stem", "head"} & architecture.keys():
+        tokens = [re.sub(r"^(\d+)(C.*)", number, str(token)) for token in architecture[key]]
+        tokens = [re.sub(r"(?<=^FC)(\d+)()", number, token) for token in tokens]
+        alike = [one == other and "C" in one for one, other in zip(tokens, ["", *tokens], strict=False)]
+        small[key] = ["GAP" if token == "AP7" else token for token, again in zip(tokens, alike, strict=True) if not again]
+    if "widths" in architecture:
+        small["widths"] = [math.ceil(width / SMALLER) for width in architecture["widths"]]
+        small["blocks"] = [1] * len(architecture["widths"])
+    return small
+
+
+def shrunk(name, root):
+    """The configuration of an experiment with everything that takes long made small."""
+    full = configuration(f"+experiment={name}")
+    window = ["neuron.window=4"] if "window" in full["neuron"] else []
+    timesteps = 48 if window else min(full["timesteps"], 20)  # codes in windows need one for each of at most 11 layers, and one more
+    size = 64 if "alexnet" in name else 32
+    small = [f"dataset.size={size}", "dataset.workers=0", "epochs=1", "batch_size=2", "evaluate.batch_size=2", "evaluate.chunk=64"]
+    small += [f"timesteps={timesteps}", *window, "tracker=none", "device=cpu", "progress=plain", f"dataset.data_dir={root.parent}"]
+    if "timesteps" in full.get("threshold", {}):
+        small.append("threshold.timesteps=20")
+    if "convert" in full["strategy"]["stages"]:
+        small += [f"strategy.stages.convert.{key}=2" for key in ("samples", "timesteps")]
+    if "finetune" in full["strategy"]["stages"]:
+        small.append("strategy.stages.finetune.epochs=1")
+    config = configuration(f"+experiment={name}", *small)
+    config["architecture"] = narrowed(config["architecture"])
+    return config
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_runs_through_all_its_stages(name, photographs):
+    config = shrunk(name, photographs)
+    check(config)
+    result = run(config, {}, None, Muted())
+    assert list(result["stages"]) == list(config["strategy"]["stages"])
+    assert all(block["test_images"] == 2 and math.isfinite(block["test_loss"]) for block in result["stages"].values())
+    if "convert" in result["stages"]:
+        assert result["stages"]["convert"]["spikes_per_inference"] > 0
+
+
+def test_every_row_that_is_converted_hybrid_or_analog_has_an_experiment():
+    wanted = {row.id for row in rows("3") if row.reference not in BPTT_ROWS}
+    files = (OmegaConf.load(path) for path in (CONF / "experiment").glob("*.yaml"))
+    served = {row for file in files for row in (file.get("reference") or {"rows": []})["rows"]}
+    assert len(wanted) >= 24 and wanted - served == set()
+
+
+def test_experiments_with_fewer_levels_differ_in_that_alone():
+    for short in (name for name in EXPERIMENTS if "_short_" in name):
+        one, other = configuration(f"+experiment={short}"), configuration(f"+experiment={short.replace('short_', '')}")
+        different = {key for key in one if one[key] != other[key]}
+        assert different == {"timesteps", "evaluate", "encoder", "neuron", "readout", "strategy", "reference"}
+        assert (CONF / "experiment" / f"{short}.yaml").read_text().count("\n") < 15
+
+
+def test_missing_weights_end_the_run_with_the_code_of_missing_data(photographs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = ["+experiment=imagenet_ann_resnet34", "stage@strategy.stages.train=pretrained", f"data_dir={photographs.parent}"]
+    small = ["dataset.size=32", "dataset.workers=0", "tracker=none", "progress=plain", "device=cpu"]
+    _, error, code = attempt(composed([*words, *small]), {}, tmp_path)
+    assert code == 3
+    assert "resnet34-b627a593.pth: not there" in str(error) and "torchvision.models.get_model('resnet34'" in str(error)

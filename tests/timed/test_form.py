@@ -1,0 +1,253 @@
+"""The timed form of whole networks: pools, dropout, clocks, decisions, training, and what it refuses."""
+
+import math
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from snnexp.datasets.base import Split
+from snnexp.datasets.batches import Batches
+from snnexp.errors import NumericalError
+from snnexp.network import Network, connections, form_of
+from snnexp.stages.single_spike import Objective
+from snnexp.through_time import through_time
+from snnexp.timed.body import Silencing, TimePool, timed_layers
+from snnexp.timed.discrete import clocked, output_of
+from snnexp.timed.form import Form
+from snnexp.timed.quantisation import quantised
+from snnexp.timed.spike_times import spike_times
+from snnexp.timed.stepped import stepped, steps_until
+from snnexp.timed.synapses import Synapses
+from tests import networks
+from tests.options import CONF, build_option
+
+KERNELS = ["if_exp", "if_linear", "alpha", "lif2"]
+PARTS = {"encoder": "spike_time", "readout": "first_spike", "architecture": ("mlp", {"widths": [12], "bias": True})}
+
+
+def form(**changes) -> Form:
+    given = {key: value for key, value in OmegaConf.load(CONF / "stage" / "single_spike.yaml").form.items() if key != "_target_"}
+    given |= {key: list(given[key]) for key in ("drive", "deviation")}
+    return Form(**{**given, **changes})
+
+
+def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
+    torch.manual_seed(seed)
+    blueprint = networks.blueprint(**{**PARTS, "neuron": "if_exp", **chosen})
+    object.__setattr__(blueprint, "timing", form(**(changes or {})))
+    return blueprint.timed().eval()
+
+
+def scores(network: Network, count: int = 5) -> torch.Tensor:
+    return network(networks.images(count), range(1), networks.keys(count))
+
+
+def test_weights_have_the_names_of_the_other_forms():
+    blueprint = networks.blueprint(**PARTS, neuron="if_exp")
+    object.__setattr__(blueprint, "timing", form())
+    names = [connections(network).keys() for network in (blueprint.timed(), blueprint.spiking(), blueprint.analog())]
+    assert names[0] == names[1] == names[2] and form_of(blueprint.timed()) == "timed"
+    blueprint.analog().load_state_dict(blueprint.timed().state_dict(), strict=True)
+
+
+def test_scores_are_minus_the_times_of_two_layers():
+    network = timed()
+    times = build_option("encoder", "spike_time").times(networks.images(5)).flatten(1)
+    for connection in connections(network).values():
+        times = spike_times(
+            times, Synapses(connection.layer.weight, connection.layer.bias), build_option("neuron", "if_exp", surrogate=torch.nn.Identity())
+        )
+    assert torch.equal(scores(network), -times.clamp(max=11.5)[None])
+
+
+def test_pools_take_the_first_or_the_last_spike():
+    x = torch.tensor([[1.0, 2.0, 3.0, math.inf], [0.5, 4.0, math.inf, math.inf]]).view(1, 1, 1, 2, 4).requires_grad_()
+    first, last = TimePool(2, "first")(x), TimePool(2, "last")(x)
+    assert first.flatten().tolist() == [0.5, 3.0] and last.flatten().tolist() == [4.0, math.inf]
+    first.sum().backward()
+    assert x.grad.flatten().tolist() == [0, 0, 1, 0, 1, 0, 0, 0]
+
+
+def test_dropout_silences_in_training_only():
+    drop, x = Silencing(0.5), torch.ones(1, 4, 1000)
+    kept = drop(x).isfinite().float().mean()
+    assert 0.4 < kept < 0.6 and set(drop(x).unique().tolist()) == {1.0, math.inf} and drop.eval()(x) is x
+
+
+def test_a_convolutional_network_learns():
+    network = timed(architecture=("cnn", {"layers": ["4C3", "MP2", "D0.1", "FC16"], "bias": False}), changes={"slope_limit": 10.0}).train()
+    loss = Objective(build_option("loss", "spike_time", {"domain": "exponential"}), network, 10.0, 1.0, "mean", 0.0)
+    optimizer, labels = torch.optim.Adam(network.parameters(), 0.003), torch.arange(20) % 10
+    images = torch.rand(10, 1, 8, 8, generator=networks.seeded()).repeat(2, 1, 1, 1)
+    losses = []
+    for _ in range(60):
+        value = loss(network(images, range(1), networks.keys(20)), labels)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "remedy"),
+    [
+        ({"architecture": "cnn"}, "MP instead of AP"),
+        ({"architecture": "resnet20"}, "architecture=mlp"),
+        ({"norm": "batch"}, "norm=none"),
+        ({"encoder": "direct"}, "encoder=spike_time"),
+        ({"neuron": "lif"}, "neuron=if_exp"),
+    ],
+)
+def test_what_has_no_timed_form_is_refused_with_a_remedy(chosen, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        timed(**chosen)
+
+
+# Discrete time
+
+
+@pytest.mark.parametrize("layer", ["linear", "convolution"])
+@pytest.mark.parametrize("kind", KERNELS)
+def test_discrete_time_converges_to_the_exact_times(kind, layer):
+    draws = networks.seeded(3)
+    shape, size = {"linear": ((6, 20), (15, 20)), "convolution": ((2, 2, 6, 6), (4, 2, 3, 3))}[layer]
+    times = 2 * torch.rand(shape, generator=draws, dtype=torch.float64)
+    synapses = Synapses(torch.rand(size, generator=draws, dtype=torch.float64) * 0.5, None)
+    exact, errors = spike_times(times, synapses, build_option("neuron", kind, surrogate=torch.nn.Identity()), "scan"), []
+    for step in (1 / 4, 1 / 16, 1 / 64):
+        neuron = build_option("neuron", kind, {"step": step}, surrogate=build_option("surrogate", "arctan"))
+        found = stepped(times, synapses, neuron, int(12 / step))
+        assert (found.isfinite() == exact.isfinite()).double().mean() > 0.95
+        both = found.isfinite() & exact.isfinite()
+        errors.append((found - exact)[both].abs().max().item() / step)
+    assert both.any() and all(error < 4 for error in errors), errors
+
+
+@pytest.mark.parametrize("kind", ["if_exp", "if_linear", "if_delta"])
+def test_rounded_exact_times_are_what_the_steps_show(kind):
+    times = 2 * torch.rand(20, 10, generator=networks.seeded(4), dtype=torch.float64)
+    synapses = Synapses(torch.randn(8, 10, generator=networks.seeded(5), dtype=torch.float64) + 0.3, None)
+    neuron = build_option("neuron", kind, {"step": 0.125, "horizon": 8.0}, surrogate=build_option("surrogate", "arctan"))
+    grid = steps_until(times, 0.125) * 0.125
+    rounded = steps_until(spike_times(grid, synapses, neuron, "scan"), 0.125) * 0.125
+    found = stepped(times, synapses, neuron, 63)
+    assert torch.equal(rounded.masked_fill(rounded >= 8, math.inf), found) and found.isfinite().any() and found.isinf().any()
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+def test_a_clocked_network_comes_to_the_exact_decisions(kind):
+    network = timed(neuron=kind, changes={"drive": [8.0], "deviation": [4.6]})
+    exact = scores(network, 20)[0]
+    with torch.no_grad(), clocked(network.body, 1 / 512, 512 * 6):
+        output = output_of(network.body, network.encoder(networks.images(20), range(1), networks.keys(20)), 1 / 512)
+        made = output.decisions()
+    assert (made.label == exact.argmax(1)).double().mean() > 0.85
+    torch.testing.assert_close(made.step.to(exact.dtype) / 512, -exact.amax(1), atol=0.05, rtol=0)
+    assert torch.equal(scores(network, 20)[0], exact)  # the clock has been taken off again
+    time = (made.step[:, None] / 512).to(exact.dtype)
+    peak = output.potential(time).amax(1)
+    assert (peak > 0.9 * network.body.last[0].neuron.threshold).all()
+
+
+def test_ties_go_to_the_larger_potential_and_count_as_such():
+    network = timed(architecture=("mlp", {"widths": [], "bias": False}), neuron=("if_linear", {"step": 1.0}))
+    with torch.no_grad():
+        weight = next(iter(connections(network).values())).layer.weight.zero_()
+        weight[3, 0], weight[5, 0], weight[7, 0] = 0.6, 0.9, 0.4
+        inputs = torch.full((1, 1, 1, 8, 8), math.inf)
+        inputs[..., 0, 0] = 0.0
+        with clocked(network.body, 1.0, 8):
+            output = output_of(network.body, inputs, 1.0)
+            made = output.decisions()
+            assert (made.label.item(), made.step.item(), made.tied.item()) == (5, 2.0, True)
+            assert [output.labels_at(step, made).item() for step in (1, 2, 4)] == [5, 5, 5]
+
+
+def test_counts_and_curves_of_a_network():
+    network = timed()
+    images = (255 * networks.images(30)[:, :]).to(torch.uint8)
+    split = Split(images, torch.arange(30) % 10, torch.arange(30))
+    batches = Batches(split, 16, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    tally, shown = through_time(network, batches, 32)
+    assert [row["timesteps"] for row in shown["resolution"]] == [8, 16, 32] and len(shown["accuracy_by_timestep"]) == 32
+    assert shown["accuracy_by_timestep"][-1] == shown["resolution"][-1]["accuracy"]
+    times = network.encoder(images / 255, range(1), networks.keys(30))
+    hidden = network.body[0](times)[0]
+    outputs = network.body(times)[0]
+    until = outputs.amin(1, keepdim=True)
+    assert tally.spikes_by_layer()["body.linear1"]["spikes_per_neuron"] == pytest.approx(hidden.isfinite().float().mean().item())
+    assert shown["spikes_by_layer_until_decision"]["body.linear1"] == pytest.approx((hidden < until).float().mean().item())
+    assert shown["spikes_by_layer_until_decision"]["body.output"] == 0
+    arrived = times.isfinite().sum() * 12 + hidden.isfinite().sum() * 10
+    assert float(tally.ac) == arrived and tally.mac_ann == 30 * (64 * 12 + 12 * 10)
+
+
+# Training
+
+
+def test_the_guard_names_the_layer_that_has_fallen_silent():
+    network = timed(changes={"drive": [0.1, 4.0], "deviation": [0.0]}).train()
+    loss = Objective(build_option("loss", "spike_time"), network, 0.0, 1.0, "mean", 0.0)
+    with pytest.raises(NumericalError, match=r"layer body.linear1 is silent: .*form\.drive"):
+        for _ in range(20):
+            value = loss(scores(network, 100), torch.zeros(100, dtype=torch.long))
+            assert value.isfinite()
+
+
+@pytest.mark.parametrize("terms", [{"weight_sum": 10.0}, {"silence": 0.1}])
+def test_both_terms_bring_silent_neurons_back(terms):
+    network = timed(changes={"drive": [0.4, 4.0], "deviation": [0.0]}).train()
+    given = {"weight_sum": 0.0, "margin": 1.5, "reduction": "sum", "silence": 0.0, **terms}
+    loss = Objective(build_option("loss", "spike_time"), network, **given)
+    optimizer = torch.optim.Adam(network.parameters(), 0.005)
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss(scores(network, 20), torch.zeros(20, dtype=torch.long)).backward()
+        optimizer.step()
+    assert all(int(layer.fired) > 0 for _, _, layer, _ in timed_layers(network))
+
+
+def test_weights_of_few_bits():
+    weight = torch.tensor([[-1.0, -0.4, 0.1, 0.9]], requires_grad=True)
+    ternary = quantised(weight, 2)
+    assert ternary[0].tolist() == pytest.approx([-2.3 / 3, -2.3 / 3, 0, 2.3 / 3]) or ternary[0].tolist() == pytest.approx(
+        [-0.95, 0, 0, 0.95]
+    )
+    assert len(quantised(torch.randn(50, 50), 4).unique()) <= 15
+    ternary.sum().backward()
+    assert weight.grad.tolist() == [[1.0] * 4]
+
+
+def test_pulses_are_inputs_at_learned_times():
+    network = timed(changes={"pulses": 3, "pulse_span": 2.0, "pulse_drive": 1.0}).train()
+    scores(network).sum().backward()
+    pulses = network.body[0].pulses
+    assert pulses.times.tolist() == pytest.approx([0.5, 1.0, 1.5]) and pulses.times.grad.any() and pulses.weight.grad.any()
+
+
+def test_spikeprop_learns_exclusive_or():
+    """Bohte 2002 (survey [65]): three inputs, five hidden neurons, sixteen delays per connection."""
+    torch.manual_seed(1)
+    neuron = build_option(
+        "neuron", "alpha", {"time_constant": 7.0, "threshold": 7 / math.e, "horizon": 100.0}, surrogate=torch.nn.Identity()
+    )
+    inputs = torch.tensor([[0.0, a, b] for a in (0, 6) for b in (0, 6)], dtype=torch.float64)
+    target = torch.tensor([16.0, 10, 10, 16], dtype=torch.float64)
+    delays = torch.arange(1.0, 17, dtype=torch.float64)
+    hidden = (torch.rand(5, 48, dtype=torch.float64) * 0.3).requires_grad_()
+    last = (torch.rand(1, 80, dtype=torch.float64) * 0.2).requires_grad_()
+    sign = torch.tensor([1.0, 1, 1, 1, -1], dtype=torch.float64)[:, None].expand(5, 16).reshape(-1)
+    optimizer, errors = torch.optim.Adam([hidden, last], 0.02), []
+    for _ in range(300):
+        times = inputs
+        for weight in (hidden, last * sign):
+            terminals = (times[..., None] + delays).flatten(1)
+            times = spike_times(terminals, Synapses(weight, None), neuron, "scan", slope_limit=10.0)
+        error = (times[:, 0].clamp(max=100) - target).square().sum() / 2
+        errors.append(error.item())
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    assert min(errors) < 1.0
