@@ -260,7 +260,6 @@ def test_a_target_is_a_word(target):
 CONVERSION = ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold")
 ON_SPIKES = ("threshold=snn_max", "norm=none", "architecture.bias=false")
 WINDOWS = ("strategy=conversion", "neuron=few_spikes", "readout=window", "timesteps=32", "evaluate.timesteps=32")
-WINDOWED = (*CONVERSION, "neuron=few_spikes", "readout=window", "timesteps=64", "evaluate.timesteps=64")
 COUNTED = ("strategy=tandem", "neuron=if")
 TRACED = ("strategy=low_pass", "neuron=lateral_lif", "readout=rate", "norm=none", "architecture.bias=false")
 WHOLE = ("strategy=spikegrad", "neuron=signed_flush", "encoder=count", "norm=none", "readout.average=false", "architecture.bias=false")
@@ -380,27 +379,6 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         (*WINDOWS, "neuron=switch", "readout.silent=1", "encoder=switch", "dataset.std=[0.2]"),
         "pixels reach 5.00",
         ("dataset.std=[1.0]",),
-    ),
-    (
-        "some_neurons_are_not_trained",
-        ("neuron=few_spikes", "readout=window", "timesteps=48"),
-        "passes no gradient",
-        ("strategy=conversion", "evaluate.timesteps=48"),
-    ),
-    ("smooth_activations_have_their_neuron", (*CONVERSION, "activation=silu"), "do not stand for SiLU", ("activation=relu",)),
-    ("windows_agree", (*WINDOWED, "readout=potential"), "does not see where one ends", ("readout=window",)),
-    ("windows_agree", (*WINDOWED, "readout.window=16"), "that of the neurons is 8", ("readout.window=8",)),
-    ("windows_agree", (*WINDOWED, "readout.silent=1"), "leave 0 steps", ("readout.silent=0",)),
-    ("windows_agree", (*WINDOWED, "encoder=latency"), "the same in every window", ("encoder=direct",)),
-    ("windows_have_their_neurons", ("readout=window",), "have none", ("readout=potential",)),
-    ("windows_have_their_neurons", ("encoder=switch", "dataset.mean=[0.5]", "dataset.std=[0.5]"), "have none", ("encoder=direct",)),
-    ("windows_reach_the_output", (*WINDOWED, "evaluate.timesteps=50", "timesteps=32"), "it takes", ("evaluate.timesteps=64",)),
-    ("late_neurons_reach_the_output", ("neuron.order=fire_before", "timesteps=3"), "one step late", ("neuron.order=fire_after",)),
-    (
-        "switches_cover_pixels",
-        (*WINDOWED, "encoder=switch", "encoder.window=8", "dataset.std=[0.5]"),
-        "clips beyond 1",
-        ("dataset.mean=[0.5]",),
     ),
     ("counts_stand_for_sums", (*COUNTED, "neuron=lif"), "integrate-and-fire", ("neuron=if",)),
     ("counts_stand_for_sums", (*COUNTED, "neuron.reset=hard"), "loses what is above", ("neuron.reset=soft",)),
