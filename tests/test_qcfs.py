@@ -18,7 +18,7 @@ from snnexp.network import Network, analog_units, spiking_units
 from snnexp.run import prepare
 from snnexp.stages.base import Session
 from snnexp.weights import load
-from tests.composition import node
+from tests.composition import configuration
 from tests.jobs import TINY, job
 from tests.networks import blueprint, dyadic, images, keys
 from tests.options import build_option
@@ -41,8 +41,8 @@ def converted(made: Any, analog: Network) -> Network:
     session = Mock(
         spec=Session, blueprint=made, device=torch.device("cpu"), train=Mock(spec=Batches, batch_size=3, sample=lambda count: batch)
     )
-    parts = {"threshold": node("threshold", "learned_clip"), "calibration": node("calibration", "none"), "samples": COUNT}
-    return component({**node("stage", "conversion"), **parts})("convert", analog, session).network
+    settings = configuration(*CONVERTED)["strategy"]["stages"]["convert"] | {"samples": COUNT}
+    return component(settings)("convert", analog, session).network
 
 
 @pytest.mark.parametrize("levels", range(1, 17))
