@@ -1,6 +1,5 @@
 """The count form: forward that of the spiking form, backward once through the analog twin, whatever the number of timesteps."""
 
-import time
 from typing import Any
 
 import pytest
@@ -247,18 +246,6 @@ def test_memory_against_training_through_time():
     at_8, at_32 = (saved_bytes(counted(made, spiking, steps), batch) for steps in (8, 32))
     assert at_8 <= 0.35 * through_time
     assert at_32 <= 1.02 * at_8  # the readout's few numbers per timestep grow, nothing else does
-
-
-def test_time_against_training_through_time():
-    made, spiking, batch = wide(["64C3", "128C3", "AP2", "256C3", "AP2"], 24)
-    forms = {"time": Forward(spiking, range(8), 1).train(), "count": counted(made, spiking)}
-    taken: dict[str, list[float]] = {name: [] for name in forms}
-    for _ in range(5):
-        for name, form in forms.items():
-            started = time.process_time()
-            form(batch.images, batch.keys)[-1].square().sum().backward()
-            taken[name].append(time.process_time() - started)
-    assert min(taken["count"]) <= 0.6 * min(taken["time"])
 
 
 def test_the_stage_trains_and_leaves_the_spiking_form(tmp_path):
