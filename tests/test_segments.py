@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from snnexp.datasets.batches import Batch
 from snnexp.segments import number_of_segments, segmented
-from tests.test_lean import blueprint, saved_bytes
+from snnexp.stages.execution import Forward
+from snnexp.stages.memory import needed_bytes
+from tests.test_lean import blueprint
 
 
 @pytest.mark.parametrize("segments", [2, 3, 5])
@@ -23,12 +26,13 @@ def test_segments_give_the_gradients_of_the_whole(segments):
     assert all(loop.states is None for loop in network.modules() if hasattr(loop, "states"))
 
 
-def test_segments_keep_a_fraction():
-    network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking()
-    images, keys = torch.rand(2, 2, 12, 12), torch.arange(2)
-    whole = saved_bytes(network, lambda: network(images, range(100), keys))
-    parts = saved_bytes(network, lambda: segmented(network, images, range(100), keys, number_of_segments("auto", 100)))
-    assert parts < 0.2 * whole
+def test_segments_need_a_fraction():
+    network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+    batch = Batch(torch.rand(2, 2, 12, 12), torch.zeros(2, dtype=torch.int64), torch.arange(2))
+    whole, parts = (
+        needed_bytes(Forward(network, range(100), segments), batch, torch.float32) for segments in (1, number_of_segments("auto", 100))
+    )
+    assert parts < 0.2 * whole  # a tenth of the sequence, and the states and currents between the parts
 
 
 def test_auto_is_the_square_root_from_sixteen_on():

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
+from snnexp.datasets.batches import Batch
 from snnexp.network import Network
+from snnexp.stages.memory import needed_bytes
 from tests.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 from tests.options import options
 
@@ -134,3 +136,24 @@ def test_potentials_are_float32_under_autocast():
         assert kinds == {torch.bfloat16} and logits.dtype == torch.float32
         assert {state[-1].dtype for state in states(net)[:-1]} == {torch.float32}
     handle.remove()
+
+
+class Streamed(nn.Module):
+    """A pass in chunks of eight timesteps."""
+
+    def __init__(self, net: nn.Module, timesteps: int):
+        super().__init__()
+        self.net, self.timesteps = net, timesteps
+
+    def forward(self, images: Tensor, keys: Tensor) -> Tensor:
+        with streaming(self.net):
+            for start in range(0, self.timesteps, 8):
+                scores = self.net(images, range(start, start + 8), keys)
+            return scores
+
+
+@pytest.mark.parametrize("name", ["direct", "poisson"])
+def test_memory_does_not_grow_with_time(name):
+    batch = Batch(images(), torch.zeros(len(images()), dtype=torch.int64), keys())
+    short, long = (needed_bytes(Streamed(network(name, "if").eval(), timesteps), batch, torch.float32) for timesteps in (16, 512))
+    assert long < 1.3 * short
