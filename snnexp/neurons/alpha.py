@@ -4,15 +4,14 @@ import math
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
-from snnexp.limits import Positive
+from snnexp.cell import State
+from snnexp.neurons.decaying import Decaying
 from snnexp.neurons.lambert import lambert
-from snnexp.neurons.once import Once, check_exponent
 
 
-class Alpha(Cell):
+class Alpha(Decaying):
     """A leaky integrator whose membrane is as slow as its synapses: every spike adds an alpha function; fires once.
 
         u(t) = sum_i w_i (t - t_i) exp(-(t - t_i) / tau)  over t_i <= t         charge
@@ -34,15 +33,6 @@ class Alpha(Cell):
     kind = "alpha"
     monotone = False
     forced = False
-
-    def __init__(self, threshold: Positive, time_constant: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
-        super().__init__()
-        check_exponent(horizon, time_constant)
-        self.threshold, self.time_constant, self.horizon, self.step_length = threshold, time_constant, horizon, step
-        self.once = Once(threshold, surrogate)
-
-    def initial(self, x: Float[Tensor, "B *n"]) -> State:
-        return at_rest(x), at_rest(x), at_rest(x, 1.0)
 
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         u, j, waiting = state

@@ -4,14 +4,13 @@ import math
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
-from snnexp.limits import Positive
-from snnexp.neurons.once import Once, check_exponent
+from snnexp.cell import State
+from snnexp.neurons.decaying import Decaying
 
 
-class IFExp(Cell):
+class IFExp(Decaying):
     """Integrates exponentially decaying synaptic currents without leak and fires once.
 
         u(t) = sum_i w_i (1 - exp(-(t - t_i) / tau))  over t_i <= t             charge
@@ -32,15 +31,6 @@ class IFExp(Cell):
     kind = "if_exp"
     monotone = True
     forced = False
-
-    def __init__(self, threshold: Positive, time_constant: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
-        super().__init__()
-        check_exponent(horizon, time_constant)
-        self.threshold, self.time_constant, self.horizon, self.step_length = threshold, time_constant, horizon, step
-        self.once = Once(threshold, surrogate)
-
-    def initial(self, x: Float[Tensor, "B *n"]) -> State:
-        return at_rest(x), at_rest(x), at_rest(x, 1.0)
 
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         u, j, waiting = state
