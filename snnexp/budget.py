@@ -1,7 +1,9 @@
 """How a run falls short of what its experiment asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+
+from snnexp.start import epochs
 
 Config = Mapping[str, Any]
 
@@ -29,14 +31,14 @@ def shortfall(config: Config, intended: Config | None) -> dict[str, Any]:
     }
 
 
-def _stages(config: Config, intended: Config, key: str) -> Iterator[tuple[str, int, int]]:
+def _stages(config: Config, intended: Config, measure: Callable[[Config], int]) -> Iterator[tuple[str, int, int]]:
     given = config["strategy"]["stages"]
     for name, stage in intended["strategy"]["stages"].items():
-        yield name, given.get(name, {}).get(key, 0), stage.get(key, 0)
+        yield name, measure(given.get(name, {})), measure(stage)
 
 
 def _epochs(config: Config, intended: Config) -> Iterator[Share]:
-    stages = [stage for stage in _stages(config, intended, "epochs") if stage[2]]
+    stages = [stage for stage in _stages(config, intended, epochs) if stage[2]]
     for name, given, full in stages:
         if given < full:
             yield Share("epochs" if len(stages) == 1 else f"{name}.epochs", given, full)
@@ -46,7 +48,7 @@ def _timesteps(config: Config, intended: Config) -> Iterator[Share]:
     given, full = (each["evaluate"]["timesteps"] for each in (config, intended))
     if given < full:
         yield Share("timesteps", given, full)
-    for name, trained, asked in _stages(config, intended, "timesteps"):
+    for name, trained, asked in _stages(config, intended, lambda stage: stage.get("timesteps", 0)):
         if trained < asked and "epochs" in intended["strategy"]["stages"][name] and (trained, asked) != (given, full):
             yield Share(f"{name}.timesteps", trained, asked)
 

@@ -35,12 +35,8 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
     Raises:
         DataError: the file is missing, damaged, or holds the weights of another network.
     """
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            form, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
-    network = {"spiking": blueprint.spiking, "timed": blueprint.timed}.get(form.get("form"), blueprint.analog)()
+    form, tensors = read(path, device)
+    network = {"spiking": blueprint.spiking, "timed": blueprint.timed, "analog": blueprint.analog}[form]()
     if encoder == "own":
         tensors = {name: value for name, value in tensors.items() if name not in _encoder(tensors)} | _encoder(network.state_dict())
     try:
@@ -51,6 +47,15 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
     except (RuntimeError, TypeError) as error:
         raise DataError(f"{path}: holds the weights of another network. {error}") from error
     return network.to(device).eval()
+
+
+def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str, Tensor]]:
+    """The form and all tensors of a network that was saved. Raises `DataError` where they cannot be read."""
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:

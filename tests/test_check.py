@@ -406,6 +406,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("times_have_their_own_parts", (*TIMED, "norm=batch"), "has no spike times", ("norm=none",)),
     ("times_have_their_own_parts", (*TIMED, "precision=bfloat16"), "need float32", ("precision=float32",)),
     ("published_weights_fit", ("strategy=ann", "stage=pretrained"), "", ("stage=ann",)),
+    (
+        "starts_see_the_same_images",
+        ("strategy=ann", "strategy.stages.train.start=nowhere"),
+        "finished run",
+        ("strategy.stages.train.start=null",),
+    ),
     ("everything_builds", ("architecture=vgg11",), "does not fit on a map of 1 x 1; use larger images", (RGB,)),
     ("everything_builds", ("architecture.layers=[8X3]",), "not in the grammar", ("architecture.layers=[8C3]",)),
     ("everything_builds", ("dataset.mean=[0.0, 0.0]",), "one number for each", ("dataset.mean=[0.0]",)),

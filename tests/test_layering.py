@@ -20,6 +20,7 @@ LAYERS = [
         "result",
         "track",
         "weights",
+        "start",
         "survey",
         "checkpoint",
         "checkpoint_file",

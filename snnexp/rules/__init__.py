@@ -18,6 +18,7 @@ from snnexp.rules.counts import counts_stand_for_sums, passes_over_all_timesteps
 from snnexp.rules.presimulation import presimulation_reads_potentials, presimulation_repeats_the_image
 from snnexp.rules.pretrained import published_weights_fit
 from snnexp.rules.reading import Config, kind, named
+from snnexp.rules.start import starts_see_the_same_images
 from snnexp.rules.timed import times_are_timed, times_have_their_own_parts
 from snnexp.rules.windows import (
     late_neurons_reach_the_output,
@@ -150,5 +151,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     times_are_timed,
     times_have_their_own_parts,
     published_weights_fit,
+    starts_see_the_same_images,
     everything_builds,
 )

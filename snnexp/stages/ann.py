@@ -1,11 +1,13 @@
 """Training of the analog form."""
 
+from pathlib import Path
 from typing import Any
 
 from snnexp.limits import Natural, Positive
 from snnexp.network import Network, analog_units, transfer
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.training import Schedule, train
+from snnexp.start import start
 
 
 class ANN(Stage):
@@ -23,6 +25,11 @@ class ANN(Stage):
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
         activation: activation function of the units.
+        start: folder of a run whose analog network this one starts from, with whatever activation it had; null for initial weights.
+            With `epochs=0` one network serves many conversions.
+
+    Raises:
+        DataError: there is no analog network of this shape in `start`.
     """
 
     def __init__(
@@ -33,13 +40,17 @@ class ANN(Stage):
         loss: Factory,
         gradient_clip: Positive | None,
         activation: Factory,
+        start: str | None,
     ):
+        self.start = start
         self.activation = activation
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         analog = session.blueprint.analog(self.activation).to(session.device)
-        if network is not None:
+        if self.start is not None:
+            start(Path(self.start), analog)
+        elif network is not None:
             transfer(network, analog)
             _hand_over_activations(network, analog)
         shown: dict[str, Any] = train(name, analog, range(1), self.schedule, session)

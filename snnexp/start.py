@@ -1,0 +1,60 @@
+"""The analog network of a finished run, from which another run starts."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from snnexp.datasets.base import DataError
+from snnexp.network import Network
+from snnexp.weights import read
+
+WEIGHTS = "weights.safetensors"
+
+
+def start(run: Path, network: Network) -> None:
+    """Loads what the analog network in folder `run` has learned into `network`, another of the same shape.
+
+    Connections must agree one by one. What activations have learned is taken over where they are of the same kind; the encoder stays.
+
+    Raises:
+        DataError: the folder holds no analog network, or that of another shape.
+    """
+    form, tensors = read(run / WEIGHTS)
+    if form != "analog":
+        raise DataError(f"{run}: holds a {form} network; start from the run of an analog one (strategy=ann)")
+    kept = network.state_dict()
+    given = {name: value for name, value in tensors.items() if not _is_free(name) or _fits(kept.get(name), value)}
+    try:
+        network.load_state_dict({name: value for name, value in kept.items() if _is_free(name)} | given)
+    except RuntimeError as error:
+        raise DataError(f"{run}: holds the weights of another network. {error}") from error
+
+
+def _is_free(name: str) -> bool:
+    return name.startswith("encoder.") or ".activation." in name
+
+
+def _fits(ours: torch.Tensor | None, theirs: torch.Tensor) -> bool:
+    return ours is not None and ours.shape == theirs.shape
+
+
+def settings(run: Path) -> Mapping[str, Any]:
+    """The configuration of a run. Raises `DataError` where there is none."""
+    path = run / "config.yaml"
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Expected: the folder of a finished run") from error
+
+
+def epochs(stage: Mapping[str, Any]) -> int:
+    """The epochs that lie behind a network after a stage, those of the runs it started from among them."""
+    return stage.get("epochs", 0) + sum(_before(stage))
+
+
+def _before(stage: Mapping[str, Any]) -> Iterator[int]:
+    if stage.get("start") is not None:
+        yield from (epochs(each) for each in settings(Path(stage["start"]))["strategy"]["stages"].values())
