@@ -60,6 +60,15 @@ def total(values: Tensor) -> Tensor:
     return values
 
 
+def stacked(values: Tensor) -> Tensor:
+    """The `values` of every process, of one shape, along a new first dimension."""
+    if processes() == 1:
+        return values[None]
+    parts = [torch.empty_like(values) for _ in range(processes())]
+    distributed.all_gather(parts, values)
+    return torch.stack(parts)
+
+
 def from_first(value: Any, device: torch.device) -> Any:
     """What process 0 has for `value`, in every process."""
     if processes() == 1:
@@ -79,6 +88,6 @@ def gathered(value: Any) -> list[Any]:
 
 
 def align(network: nn.Module) -> None:
-    """Sets the buffers of `network` to those of process 0, which is whose weights are saved: running statistics differ by process."""
+    """Sets the buffers of `network` to those of process 0, which is whose weights are saved: what a module keeps of its own share differs."""
     for buffer in network.buffers() if processes() > 1 else ():
         distributed.broadcast(buffer, src=0)

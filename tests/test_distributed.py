@@ -16,7 +16,7 @@ from tests.jobs import job
 from tests.shell import environment
 
 SETTINGS = [
-    *("tracker=none", "device=cpu", "progress=plain", "epochs=2", "timesteps=3", "batch_size=99", "optimizer.lr=0.01", "norm=none"),
+    *("tracker=none", "device=cpu", "progress=plain", "epochs=2", "timesteps=3", "batch_size=99", "optimizer.lr=0.01", "norm=batch"),
     *("architecture=mlp", "architecture.widths=[24]", "evaluate.batch_size=358", "encoder=poisson"),
 ]
 """359 test images in batches of 358: the second process sees nothing of the last."""

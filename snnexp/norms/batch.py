@@ -1,10 +1,9 @@
 """Batch normalisation over all timesteps together."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
+from snnexp.layers.batch_norm import BatchNorm
 from snnexp.layers.per_step import PerStep
 from snnexp.limits import Fraction, Positive
 
@@ -27,20 +26,15 @@ class Batch(nn.Module):
 
     def __init__(self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
         super().__init__()
-        kind = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}[dimensions]
-        self.normalise = PerStep(kind(features, eps=epsilon, momentum=momentum))
+        self.normalise = PerStep(BatchNorm(features, 1.0, momentum, epsilon))
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)
 
     def again(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         """What `forward` gave for `x` while training, to the last bit; leaves the running statistics alone."""
-        norm = self.normalise[0]
-        y = functional.batch_norm(x.flatten(0, 1), None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
-        return y.unflatten(0, x.shape[:2])
+        return self.normalise[0].again(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     def affine(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
         """Scale and shift per channel of the map that evaluation applies."""
-        norm = self.normalise[0]
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        return scale, norm.bias - norm.running_mean * scale
+        return self.normalise[0].affine()

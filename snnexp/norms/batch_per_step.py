@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
+from snnexp.layers.batch_norm import BatchNorm
 from snnexp.limits import Fraction, Positive
 
 
@@ -25,8 +26,7 @@ class BatchPerStep(nn.Module):
 
     def __init__(self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
         super().__init__()
-        kind = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}[dimensions]
-        self.steps = Over(_Step(kind(features, eps=epsilon, momentum=momentum)))
+        self.steps = Over(_Step(BatchNorm(features, 1.0, momentum, epsilon)))
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.steps(x)

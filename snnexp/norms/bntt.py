@@ -3,9 +3,9 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from snnexp.cell import Cell, Over
+from snnexp.layers.batch_norm import batch_norm
 from snnexp.limits import Count, Fraction, Positive
 
 
@@ -53,4 +53,4 @@ class _Step(Cell):
                 f"evaluate at most {len(self.weight)} timesteps, train with more, or choose norm=batch"
             )
         mean, var = self.running_mean[state], self.running_var[state]
-        return F.batch_norm(x, mean, var, self.weight[state], None, self.training, self.momentum, self.epsilon), state + 1
+        return batch_norm(x, mean, var, self.weight[state], None, self.training, self.momentum, self.epsilon), state + 1
