@@ -12,6 +12,7 @@ from snnexp.datasets.batches import Batch, Batches
 from snnexp.network import Network
 from snnexp.record import Layer, Tally, fan_out
 from snnexp.timed.body import timed_layers
+from snnexp.timed.delays import terminals
 from snnexp.timed.discrete import clocked, output_of
 
 COARSEST = 8
@@ -79,7 +80,7 @@ class _Exact:
         layer.spikes += int((outputs < horizon).sum())
         until = first.clamp(max=horizon).view(-1, *[1] * (outputs.dim() - 1))
         self.early[name] = self.early.get(name, 0) + int((outputs < until).sum())
-        reached = fan_out(connection, inputs[:1])
+        reached = fan_out(connection, inputs[:1]) * terminals(connection)
         self.tally.ac += float(((inputs < horizon).sum(0, dtype=torch.float64) * reached).sum())
         weights = connection.layer.weight.numel() * (outputs[0, 0].numel() if outputs.dim() == 4 else 1)
         self.tally.mac_ann += len(inputs) * weights

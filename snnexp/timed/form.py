@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from snnexp.layers.connection import Connection
 from snnexp.limits import Natural, NonNegative, Positive
 from snnexp.timed.body import TimedBody, connections
+from snnexp.timed.delays import delay
 from snnexp.timed.layer import Pulses, Solving, Timed, TimedUnit
 from snnexp.timed.neuron import TimedNeuron
 
@@ -31,6 +32,7 @@ class Form:
         pulse_span: time over which pulses are spread at first, > 0.
         pulse_gain: change of a pulse's time per unit of its parameter, > 0.
         pulse_drive: sum of the weights of the pulses at first.
+        delays: of the terminals of every synapse, each with a weight of its own; none for one terminal without delay.
         distribution: of the initial weights.
         drive: per layer, the last for all further ones.
         deviation: per layer, the last for all further ones.
@@ -49,6 +51,7 @@ class Form:
         pulse_span: Positive,
         pulse_gain: Positive,
         pulse_drive: float,
+        delays: list[NonNegative],
         distribution: Literal["uniform", "normal"],
         drive: list[float],
         deviation: list[NonNegative],
@@ -58,7 +61,7 @@ class Form:
         self.pool = pool
         self.solving = Solving(solver, slope_limit, normalize_gradient, clock, bits, variation)
         self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = pulses, pulse_span, pulse_gain, pulse_drive
-        self.distribution, self.drive, self.deviation = distribution, drive, deviation
+        self.delays, self.distribution, self.drive, self.deviation = delays, distribution, drive, deviation
 
     def unit(self, connection: nn.Module, neuron: TimedNeuron) -> TimedUnit:
         """The timed unit of a connection.
@@ -74,6 +77,8 @@ class Form:
         """The timed form of a body of timed units, with its first weights."""
         timed = TimedBody(body, Timed(neuron, self.solving), self.pool)
         for place, connection in enumerate(connections(timed)):
+            if self.delays:
+                delay(connection, self.delays)
             self._start(connection, neuron.threshold, place)
         return timed
 

@@ -13,6 +13,7 @@ from snnexp.network import Network, connections, form_of
 from snnexp.stages.single_spike import Objective
 from snnexp.through_time import through_time
 from snnexp.timed.body import Silencing, TimePool, timed_layers
+from snnexp.timed.delays import Delays, terminals
 from snnexp.timed.discrete import clocked, output_of
 from snnexp.timed.form import Form
 from snnexp.timed.quantisation import quantised
@@ -28,7 +29,7 @@ PARTS = {"encoder": "spike_time", "readout": "first_spike", "architecture": ("ml
 
 def form(**changes) -> Form:
     given = {key: value for key, value in OmegaConf.load(CONF / "stage" / "single_spike.yaml").form.items() if key != "_target_"}
-    given |= {key: list(given[key]) for key in ("drive", "deviation")}
+    given |= {key: list(given[key]) for key in ("drive", "deviation", "delays")}
     return Form(**{**given, **changes})
 
 
@@ -227,6 +228,63 @@ def test_pulses_are_inputs_at_learned_times():
     assert pulses.times.tolist() == pytest.approx([0.5, 1.0, 1.5]) and pulses.times.grad.any() and pulses.weight.grad.any()
 
 
+def test_spikes_arrive_once_per_terminal():
+    delays = Delays([1.0, 4.0])
+    assert delays(torch.tensor([[0.0, 2.0, math.inf]])).tolist() == [[1, 4, 3, 6, math.inf, math.inf]]
+    assert delays(torch.tensor([0.0, 2.0]).view(1, 2, 1, 1)).flatten().tolist() == [1, 4, 3, 6]
+
+
+@pytest.mark.parametrize("architecture", [("mlp", {"widths": [6]}), ("cnn", {"layers": ["3C3", "MP2", "FC5"]})])
+def test_every_synapse_has_a_weight_per_terminal(architecture):
+    network, plain = (timed(architecture=architecture, changes={"delays": delays}) for delays in ([0.0, 0.5, 1.0], []))
+    for with_delays, without in zip(connections(network).values(), connections(plain).values(), strict=True):
+        sizes = [list(each.layer.weight.shape) for each in (with_delays, without)]
+        assert sizes[0] == [sizes[1][0], 3 * sizes[1][1], *sizes[1][2:]] and terminals(with_delays) == 3 and terminals(without) == 1
+    assert scores(network).shape == (1, 5, 10) and not torch.equal(scores(network), scores(plain))
+
+
+def test_spikes_reach_every_terminal_in_the_counts():
+    network = timed(changes={"delays": [0.0, 0.5, 1.0]})
+    split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
+    batches = Batches(split, 6, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    tally, _ = through_time(network, batches, 8)
+    times = network.encoder(next(batches.epoch(0, False)).images, range(1), networks.keys(6))
+    arrived = 3 * 12 * times.isfinite().sum() + 3 * 10 * network.body[0](times).isfinite().sum()
+    assert float(tally.ac) == arrived and tally.mac_ann == 6 * 3 * (64 * 12 + 12 * 10)
+
+
+TAU, DELAYS, TARGET = 7.0, [1.0, 2.0, 5.0], (4.0, 9.0)
+
+
+def response(s):
+    """Of a neuron of SpikeProp to a spike, and its derivative: (s / tau) exp(1 - s / tau)."""
+    s = s.clamp(min=0)
+    return s / TAU * torch.exp(1 - s / TAU), (s > 0) * (1 - s / TAU) / TAU * torch.exp(1 - s / TAU)
+
+
+def test_the_gradient_is_the_rule_of_spikeprop():
+    """Bohte 2002 (survey [65], equations 12 and 17): delta of the outputs and of the hidden neurons, written down as they stand."""
+    neuron = ("alpha", {"time_constant": TAU, "threshold": TAU / math.e, "horizon": 100.0})
+    network = timed(
+        neuron=neuron, architecture=("mlp", {"widths": [4], "bias": False}), changes={"delays": DELAYS, "drive": [6.0], "deviation": [3.0]}
+    ).double()
+    images, labels = networks.images(1).double(), torch.tensor([2])
+    loss = build_option("loss", "time_error", {"early": TARGET[0], "late": TARGET[1]})
+    loss(network(images, range(1), networks.keys(1)), labels).backward()
+    layers = [connection.layer.weight for connection in connections(network).values()]
+    times = [network.encoder(images, range(1), networks.keys(1))[0].flatten(1)[0]]
+    times += [network.body[0](times[0].view(1, 1, 1, 8, 8))[0, 0].detach(), network.body(times[0].view(1, 1, 1, 8, 8))[0, 0].detach()]
+    assert all(each.isfinite().all() for each in times[1:])
+    given = [response(out[:, None, None] - sent[None, :, None] - torch.tensor(DELAYS)) for sent, out in zip(times, times[1:], strict=False)]
+    weights = [layers[0].detach().unflatten(1, (len(DELAYS), -1)).transpose(1, 2), layers[1].detach().unflatten(1, (-1, len(DELAYS)))]
+    (hidden, hidden_slope), (last, last_slope) = given
+    target = torch.full((10,), TARGET[1], dtype=torch.float64).scatter(0, labels, TARGET[0])
+    delta = (target - times[2]) / (weights[1] * last_slope).sum((1, 2))
+    below = (delta[:, None] * (weights[1] * last_slope).sum(2)).sum(0) / (weights[0] * hidden_slope).sum((1, 2))
+    torch.testing.assert_close(layers[1].grad, (last * delta[:, None, None]).flatten(1), rtol=1e-8, atol=1e-12)
+    torch.testing.assert_close(layers[0].grad, (hidden * below[:, None, None]).transpose(1, 2).flatten(1), rtol=1e-8, atol=1e-12)
+
+
 def test_spikeprop_learns_exclusive_or():
     """Bohte 2002 (survey [65]): three inputs, five hidden neurons, sixteen delays per connection."""
     torch.manual_seed(1)
@@ -235,7 +293,7 @@ def test_spikeprop_learns_exclusive_or():
     )
     inputs = torch.tensor([[0.0, a, b] for a in (0, 6) for b in (0, 6)], dtype=torch.float64)
     target = torch.tensor([16.0, 10, 10, 16], dtype=torch.float64)
-    delays = torch.arange(1.0, 17, dtype=torch.float64)
+    delays = Delays([float(each) for each in range(1, 17)])
     hidden = (torch.rand(5, 48, dtype=torch.float64) * 0.3).requires_grad_()
     last = (torch.rand(1, 80, dtype=torch.float64) * 0.2).requires_grad_()
     sign = torch.tensor([1.0, 1, 1, 1, -1], dtype=torch.float64)[:, None].expand(5, 16).reshape(-1)
@@ -243,8 +301,7 @@ def test_spikeprop_learns_exclusive_or():
     for _ in range(300):
         times = inputs
         for weight in (hidden, last * sign):
-            terminals = (times[..., None] + delays).flatten(1)
-            times = spike_times(terminals, Synapses(weight, None), neuron, "scan", slope_limit=10.0)
+            times = spike_times(delays(times), Synapses(weight, None), neuron, "scan", slope_limit=10.0)
         error = (times[:, 0].clamp(max=100) - target).square().sum() / 2
         errors.append(error.item())
         optimizer.zero_grad()
