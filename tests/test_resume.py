@@ -23,7 +23,7 @@ from snnexp.cli.job import attempt
 from snnexp.datasets.batches import Batches
 from snnexp.track.none import NoTracker
 from snnexp.track.trackers import Trackers
-from tests.jobs import NETWORK, STRATEGIES, TINY, attempted, job
+from tests.jobs import NETWORK, STRATEGIES, TINY, attempted, job, records
 from tests.runs import trackers
 from tests.shell import answer, environment, start
 
@@ -116,6 +116,16 @@ def test_what_the_selection_rule_keeps_survives(tmp_path, straight, interrupted)
     interrupted(tmp_path, 3, *LONG)
     job(tmp_path, *LONG)
     assert_same(tmp_path, straight(*LONG))
+
+
+def test_weights_drawn_anew_between_epochs_are_the_same(tmp_path, straight, interrupted):
+    faint = [f"strategy.stages.train.{each}" for each in ("redraw=0.9", "form.drive=[2.0,96.0]", "form.deviation=[2.0,55.0]")]
+    settings = ["+experiment=mnist_s4nn_mlp", "dataset=digits", *FEW, "epochs=3", "timesteps=8", *faint]
+    interrupted(tmp_path, 2, *settings)
+    job(tmp_path, *settings)
+    assert_same(tmp_path, straight(*settings))
+    redrawn = [each.get("train/redrawn") for each in records(tmp_path)]
+    assert redrawn[0] > 0 and redrawn[1] > 0 and redrawn[2] is None  # nothing comes after the last epoch
 
 
 def test_records_past_the_checkpoint_are_written_again(tmp_path, straight, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Training of the timed form by exact gradients of spike times."""
 
 import copy
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -8,9 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from snnexp.errors import NumericalError
-from snnexp.limits import Natural, NonNegative, Positive
+from snnexp.limits import Fraction, Natural, NonNegative, Positive
 from snnexp.network import Network
 from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.redraw import Redraw
 from snnexp.stages.training import Schedule, train
 from snnexp.timed.body import connections, is_timed, timed_layers
 from snnexp.timed.layer import varied
@@ -26,7 +28,8 @@ class SingleSpike(Stage):
             - silence sum_l sum_j r_j sum_i w_ji,   r_j the share of the batch for which neuron j is silent
         R_j the mean or the sum over the neurons of a layer
 
-    Source: Mostafa 2018 (survey [34], weight sum), Comsa 2020 (survey [59], silence), Zhou 2021 (survey [64], mean).
+    Source: Mostafa 2018 (survey [34], weight sum), Comsa 2020 (survey [59], silence), Zhou 2021 (survey [64], mean),
+    Kheradpisheh & Masquelier 2020 (survey [63], redraw).
 
     Args:
         epochs: passes over the training set; 0 leaves the weights as they are.
@@ -39,6 +42,7 @@ class SingleSpike(Stage):
         margin: sum of weights, in thresholds, above which it is content, >= 0.
         reduction: over the neurons of a layer.
         silence: push on every weight of a neuron per sample for which it is silent, >= 0.
+        redraw: share of an epoch's images below which a hidden neuron's weights are drawn anew before the next epoch; 0 for never.
         variations: relative standard deviations of weights and thresholds for which the trained network is tested, one draw each.
     """
 
@@ -54,20 +58,25 @@ class SingleSpike(Stage):
         margin: NonNegative,
         reduction: Literal["mean", "sum"],
         silence: NonNegative,
+        redraw: Fraction,
         variations: list[NonNegative],
     ):
         self.form = form
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
-        self.weight_sum, self.margin, self.reduction, self.silence, self.variations = weight_sum, margin, reduction, silence, variations
+        self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
+        self.redraw, self.variations = redraw, variations
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         blueprint = copy.copy(session.blueprint)
-        object.__setattr__(blueprint, "timing", self.form())
+        form = self.form()
+        object.__setattr__(blueprint, "timing", form)
         timed = blueprint.timed().to(session.device)
         if network is not None and is_timed(network):
             timed.load_state_dict(network.state_dict())
         loss = Objective(self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence)
-        schedule = Schedule(**{**vars(self.schedule), "loss": loss})
+        redraw = Redraw(self.redraw, form, timed)
+        loss.register_forward_hook(redraw.see)
+        schedule = replace(self.schedule, loss=loss, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
         if self.variations:
             shown = {**shown, "accuracy_by_variation": {str(each): _under(timed, each, session) for each in self.variations}}

@@ -32,6 +32,7 @@ class Schedule:
         scheduler: optimizer to a schedule of its learning rate, stepped once per epoch.
         loss: scores `[T, B, K]` and labels to a scalar.
         gradient_clip: largest norm of all gradients together; None for no limit.
+        between: what is done to the network between two epochs, told a seed that belongs to the first; what it returns is recorded.
     """
 
     epochs: int
@@ -39,6 +40,7 @@ class Schedule:
     scheduler: Callable[..., LRScheduler]
     loss: nn.Module
     gradient_clip: float | None
+    between: Callable[[int], dict] = lambda seed: {}
 
 
 def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session, form: Form | None = None) -> dict:
@@ -122,6 +124,8 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
             record |= _measured(network, session)
             _guard(record["test/loss"], f"the evaluation after epoch {epoch}")
             parts.keeper.see(network, record)
+        if epoch < schedule.epochs:
+            record |= schedule.between(_epoch_seed(session, epoch))
         session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
         seconds = time.perf_counter() - begun
         session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)

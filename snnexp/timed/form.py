@@ -82,6 +82,17 @@ class Form:
             self._start(connection, neuron.threshold, place)
         return timed
 
+    def weights(
+        self, layer: nn.Conv2d | nn.Linear, threshold: float, place: int, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "O *n"]:
+        """First weights for a layer, the one at `place` in the order of the forward pass."""
+        drawn = torch.empty(layer.weight.shape)
+        unit = threshold / layer.weight[0].numel()
+        mean, spread = (values[min(place, len(values) - 1)] * unit for values in (self.drive, self.deviation))
+        if self.distribution == "normal":
+            return drawn.normal_(mean, spread, generator=generator)
+        return drawn.uniform_(mean - 3**0.5 * spread, mean + 3**0.5 * spread, generator=generator)
+
     def _pulsed(self, connection: Connection, neuron: TimedNeuron) -> Pulses | None:
         if not self.pulses or not isinstance(connection.layer, nn.Linear):
             return None
@@ -90,15 +101,9 @@ class Form:
 
     @torch.no_grad()
     def _start(self, connection: Connection, threshold: float, place: int) -> None:
-        layer = connection.layer
-        unit = threshold / layer.weight[0].numel()
-        mean, spread = (values[min(place, len(values) - 1)] * unit for values in (self.drive, self.deviation))
-        if self.distribution == "normal":
-            layer.weight.normal_(mean, spread)
-        else:
-            layer.weight.uniform_(mean - 3**0.5 * spread, mean + 3**0.5 * spread)
-        if layer.bias is not None:
-            layer.bias.zero_()
+        connection.layer.weight.copy_(self.weights(connection.layer, threshold, place))
+        if connection.layer.bias is not None:
+            connection.layer.bias.zero_()
 
 
 class Times(nn.Module):
