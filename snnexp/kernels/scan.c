@@ -19,7 +19,7 @@
 #define INLINE static inline
 #endif
 
-enum { WIDEST = 1024, NARROWEST = 64, SCRATCH = 64 * 1024 /* floats of a block's potentials: 256 KiB */ };
+enum { WIDEST = 4096, NARROWEST = 64, SCRATCH = 64 * 1024 /* floats of a block's potentials: 256 KiB */ };
 enum { RECTANGLE, TRIANGLE, SIGMOID, ARCTAN, GAUSSIAN, EXPONENTIAL, FAST_SIGMOID };
 
 typedef struct {
@@ -119,50 +119,64 @@ INLINE float decay(float x) { /* exp(x) for x <= 0 to 2e-7 relative, by 2^n * po
     return e * power;
 }
 
-#define SHAPE(NAME, EXPRESSION)                                                                                    \
-    INLINE void NAME(const Neuron *p, const float *u, float *slope, int64_t n) {                                   \
-        const float threshold = p->threshold, scale = p->scale, width = p->width, inverse = 1 / width;             \
-        (void)width, (void)inverse;                                                                                \
-        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                      \
-            float over = u[i] - threshold;                                                                         \
-            slope[i] = scale * (EXPRESSION);                                                                       \
-        }                                                                                                          \
-    }
-#define Q (over * inverse)
 #define SQUARE(A) ((A) * (A))
-SHAPE(rectangle, fabsf(over / width) < 0.5f ? 1.0f : 0.0f) /* divided as in the cell: the edge must not move by a rounding */
-SHAPE(triangle, fabsf(Q) < 1 ? 1 - fabsf(Q) : 0.0f)
-SHAPE(sigmoid, 4 * decay(-fabsf(Q)) / SQUARE(1 + decay(-fabsf(Q))))
-SHAPE(arctan, 1 / (1 + SQUARE(1.57079633f * Q)))
-SHAPE(gaussian, decay(-0.5f * SQUARE(Q)))
-SHAPE(exponential, decay(-fabsf(Q)))
-SHAPE(fast_sigmoid, 1 / SQUARE(1 + fabsf(Q)))
-
-INLINE void slope(const Neuron *p, const float *u, float *out, int64_t n) {
-    switch (p->shape) {
-    case RECTANGLE: rectangle(p, u, out, n); break;
-    case TRIANGLE: triangle(p, u, out, n); break;
-    case SIGMOID: sigmoid(p, u, out, n); break;
-    case ARCTAN: arctan(p, u, out, n); break;
-    case GAUSSIAN: gaussian(p, u, out, n); break;
-    case EXPONENTIAL: exponential(p, u, out, n); break;
-    default: fast_sigmoid(p, u, out, n);
+INLINE float slope(const Neuron *p, float over, const int shape) {
+    const float q = over * (1 / p->width);
+    switch (shape) {
+    case RECTANGLE: return fabsf(over / p->width) < 0.5f; /* divided as in the cell: the edge must not move by a rounding */
+    case TRIANGLE: return fabsf(q) < 1 ? 1 - fabsf(q) : 0.0f;
+    case SIGMOID: return 4 * decay(-fabsf(q)) / SQUARE(1 + decay(-fabsf(q)));
+    case ARCTAN: return 1 / (1 + SQUARE(1.57079633f * q));
+    case GAUSSIAN: return decay(-0.5f * SQUARE(q));
+    case EXPONENTIAL: return decay(-fabsf(q));
+    default: return 1 / SQUARE(1 + fabsf(q));
     }
 }
 
 /* ---- backward */
-INLINE void unfire(const Neuron *p, const float *u, const float *y_grad, const float *v_grad, float *slope, float *charge, float *before,
-                   int64_t n, const int soft, const int detach) {
-    const float threshold = p->threshold, amplitude = p->amplitude, kept = p->straight_through ? 1 : p->leak;
+typedef struct {
+    const float *u, *y_grad, *v_grad;
+    float *spike, *charge, *before; /* gradients of u - threshold (null: not wanted), of u, and of the potential one step before */
+    float factor;                   /* of the charge */
+} Step;
+
+INLINE void unfire(const Neuron *p, Step s, int64_t n, const int soft, const int detach, const int shape, const int learned) {
+    const Neuron k = *p;
+    const float kept = k.straight_through ? 1 : k.leak;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        float spike = amplitude * y_grad[i];
-        if (!detach) spike -= v_grad[i] * (soft ? threshold : u[i]);
-        spike *= slope[i];
-        slope[i] = spike; /* from here on: the gradient that reached u - threshold */
-        spike += soft || u[i] - threshold < 0 ? v_grad[i] : 0;
-        charge[i] = spike;
-        before[i] = kept * spike;
+        float over = s.u[i] - k.threshold, spike = k.amplitude * s.y_grad[i];
+        if (!detach) spike -= s.v_grad[i] * (soft ? k.threshold : s.u[i]);
+        spike *= k.scale * slope(&k, over, shape);
+        if (learned) s.spike[i] = spike;
+        spike += soft || over < 0 ? s.v_grad[i] : 0;
+        s.charge[i] = s.factor * spike;
+        s.before[i] = kept * spike;
+    }
+}
+
+INLINE void unfire_reset(const Neuron *p, Step s, int64_t n, const int shape, const int learned) {
+    if (p->soft && p->detach_reset) unfire(p, s, n, 1, 1, shape, learned);
+    else if (p->soft) unfire(p, s, n, 1, 0, shape, learned);
+    else if (p->detach_reset) unfire(p, s, n, 0, 1, shape, learned);
+    else unfire(p, s, n, 0, 0, shape, learned);
+}
+
+INLINE void unfire_shape(const Neuron *p, Step s, int64_t n, const int shape) {
+    if (s.spike) unfire_reset(p, s, n, shape, 1);
+    else unfire_reset(p, s, n, shape, 0);
+}
+
+/* One loop without branches for each kind of neuron. */
+INLINE void unfire_step(const Neuron *p, Step s, int64_t n) {
+    switch (p->shape) {
+    case RECTANGLE: unfire_shape(p, s, n, RECTANGLE); break;
+    case TRIANGLE: unfire_shape(p, s, n, TRIANGLE); break;
+    case SIGMOID: unfire_shape(p, s, n, SIGMOID); break;
+    case ARCTAN: unfire_shape(p, s, n, ARCTAN); break;
+    case GAUSSIAN: unfire_shape(p, s, n, GAUSSIAN); break;
+    case EXPONENTIAL: unfire_shape(p, s, n, EXPONENTIAL); break;
+    default: unfire_shape(p, s, n, FAST_SIGMOID);
     }
 }
 
@@ -207,6 +221,7 @@ INLINE void deliver(const Neuron *p, const Call *c, int64_t t, int64_t first, in
 
 EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64_t first, int64_t n, float *potentials, double *sums) {
     Rows rows;
+    const int direct = !c->half && c->stride && !sums; /* gradients go where they belong in one pass */
     memset(rows.total, 0, n * sizeof(float));
     if (c->v_last_grad) memcpy(rows.carry[c->steps & 1], c->v_last_grad + first, n * sizeof(float));
     else memset(rows.carry[c->steps & 1], 0, n * sizeof(float));
@@ -214,16 +229,13 @@ EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64
     for (int64_t t = c->steps - 1; t >= 0; t--) {
         const float *u = potentials + t * c->width, *y_grad = load(c->y_grad, t * c->size + first, n, c->half, rows.gradient);
         float *now = rows.carry[(t + 1) & 1], *before = t || !c->v_grad ? rows.carry[t & 1] : c->v_grad + first;
-        slope(p, u, rows.slope, n);
-        if (p->soft && p->detach_reset) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 1, 1);
-        else if (p->soft) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 1, 0);
-        else if (p->detach_reset) unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 0, 1);
-        else unfire(p, u, y_grad, now, rows.slope, rows.charge, before, n, 0, 0);
+        float *charge = direct ? (float *)c->x_grad + t * c->stride + first : rows.charge;
+        unfire_step(p, (Step){u, y_grad, now, sums ? rows.slope : NULL, charge, before, direct ? p->gain : 1}, n);
         if (sums) {
             const float *x = load(c->x, t * c->stride + first, n, c->half, rows.in);
             learn(p, x, u, t ? u - c->width : c->v + first, t > 0, y_grad, now, rows.slope, rows.charge, n, sums);
         }
-        deliver(p, c, t, first, n, &rows);
+        if (!direct) deliver(p, c, t, first, n, &rows);
     }
 }
 
