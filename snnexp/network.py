@@ -14,7 +14,9 @@ from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection, Sum, fold
 from snnexp.layers.count import CountUnit
 from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.in_windows import put_in_windows
 from snnexp.layers.spiking import SpikingUnit
+from snnexp.layers.window_mean import WindowMean
 from snnexp.neurons.windowed import Windowed
 from snnexp.timed.body import Earliest, is_timed
 from snnexp.timed.form import Form, Times
@@ -80,7 +82,11 @@ class Blueprint:
         """The spiking form: every unit is a synapse and a neuron."""
         readout = self.readout()
         output = self._spiking_unit(nn.Identity()) if readout.spiking else nn.Identity()
-        return Network(self.encoder, self._body(self._spiking_unit, readout), output, readout)
+        body = self._body(self._spiking_unit, readout)
+        coded = next((unit.neuron for unit in spiking_units(body).values() if isinstance(unit.neuron, Windowed)), None)
+        if coded is not None:
+            put_in_windows(body, coded, self.synapse)
+        return Network(self.encoder, body, output, readout)
 
     def analog(self, activation: Callable[[], nn.Module] | None = None) -> Network:
         """The analog form: every unit is an activation function, that of the blueprint unless another is given; evaluated at T = 1."""
@@ -152,9 +158,11 @@ def _inner_first(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.
 
 
 def depth(module: nn.Module) -> int:
-    """Number of spiking units one behind the other on the longest path through `module`."""
+    """Number of spiking units, and of values held between them, one behind the other on the longest path through `module`."""
     if isinstance(module, SpikingUnit):
         return depth(module.connection) + 1
+    if isinstance(module, WindowMean):
+        return 1
     depths = [depth(child) for child in module.children()]
     if isinstance(module, Sum | Concatenation | Elementwise | nn.ModuleList):
         return max(depths, default=0)

@@ -10,7 +10,8 @@ from snnexp.datasets.batches import Batch
 from snnexp.network import Network
 
 PER_CALL = 1024
-"""Images times timesteps of one call; memory grows with it, nothing else."""
+"""Images times timesteps of one call, for images of up to 64 x 64 pixels; memory grows with it, nothing else."""
+PIXELS = 64 * 64
 
 See = Callable[[Tensor], None]
 """Gets what a module gives, `[T, B, *n]`, chunk of timesteps by chunk."""
@@ -24,7 +25,7 @@ def run(network: Network, batch: Batch, timesteps: int, seen: dict[nn.Module, Se
     """Runs `network` without gradients for `timesteps`, showing what the modules in `seen` give; what lies behind `last` is not run."""
     stop = {} if last is None else {last: _stop}
     with watching(seen), watching(stop), streaming(network):
-        for steps in chunks(timesteps, len(batch.images)):
+        for steps in chunks(timesteps, len(batch.images) * -(-batch.images[0, 0].numel() // PIXELS)):
             with suppress(_Reached):
                 network(batch.images, steps, batch.keys)
 
@@ -45,7 +46,7 @@ def watching(seen: dict[nn.Module, See]) -> Iterator[None]:
 
 
 def chunks(timesteps: int, images: int) -> Iterator[range]:
-    """The timesteps in parts that a call can take."""
+    """The timesteps in parts that a call can take; `images` counts larger ones as several."""
     length = max(1, PER_CALL // images)
     for start in range(0, timesteps, length):
         yield range(start, min(start + length, timesteps))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snnexp.cell import is_static
+from snnexp.cell import Over, is_static
 from snnexp.distributed import gathered
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.concatenation import Concatenation
@@ -18,6 +18,7 @@ from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
+from snnexp.layers.window_maximum import WindowMaximum
 from snnexp.network import Network, connections, is_spiking, spiking_units
 
 MAC_JOULE = 4.6e-12
@@ -114,6 +115,7 @@ def recording(network: Network, since: int = 0) -> Iterator[Tally]:
         hooks.append(connection.before.register_forward_hook(partial(recorder.sent, connection)))
         hooks.append(connection.weights.register_forward_hook(partial(recorder.weighted, connection)))
     hooks += [pool.register_forward_hook(recorder.pooled) for pool in _lone_pools(network)]
+    hooks += [pool.register_forward_hook(recorder.carried) for pool in _window_maxima(network)]
     hooks += [shortcut.register_forward_hook(recorder.passed) for shortcut in _shortcuts(network)]
     hooks += [stream.register_forward_hook(recorder.streamed) for stream in _streams(network)]
     for joint in _joints(network):
@@ -187,6 +189,12 @@ class _Recorder:
         elif id(x) in self.pools or any(isinstance(module, AveragePool) for module in pool):
             self.pools[id(output)] = output, _summed(pool, self._spikes(x))
 
+    def carried(self, pool: Over, arguments: tuple, output: Tensor) -> None:
+        """Of spikes it sends spikes, but the largest of real values is real."""
+        (x,) = arguments
+        if id(x) in self.real:
+            self.real[id(output)] = output, self.real[id(x)][1]
+
     def passed(self, shortcut: nn.Module, arguments: tuple, output: Tensor) -> None:
         (x,) = arguments
         if self.spiking and id(x) not in self.real:
@@ -240,6 +248,11 @@ def _lone_pools(network: Network) -> list[PerStep]:
     befores = [connection.before for connection in connections(network).values()]
     steps = [module for module in network.modules() if isinstance(module, PerStep) and module not in befores]
     return [module for module in steps if any(isinstance(each, AveragePool | nn.MaxPool2d) for each in module)]
+
+
+def _window_maxima(network: Network) -> list[Over]:
+    loops = [module for module in network.modules() if isinstance(module, Over)]
+    return [loop for loop in loops if any(isinstance(cell, WindowMaximum) for cell in loop.cells)]
 
 
 def _shortcuts(network: Network) -> list[nn.Module]:

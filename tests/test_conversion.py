@@ -33,6 +33,7 @@ from tests.options import build_option, options, settings
 
 CNN = ("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})
 MLP = ("mlp", {"widths": [20, 15], "bias": True, "initialization": "default"})
+GATES = ("efficientnet_b7", {"stem": 4, "widths": [4] * 7, "blocks": [1] * 7, "last": 4})
 BARE = ("mlp", {"widths": [20, 15], "bias": False, "initialization": "default"})
 RESIDUAL = {"widths": [4, 6], "blocks": 1}
 PAD, PROJECTION = (("resnet20", {**RESIDUAL, "shortcut": shortcut}) for shortcut in ("pad", "projection"))
@@ -536,6 +537,9 @@ REFUSED: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     ({}, {}, {"weights": "normalised"}, "convert.weights=kept"),
     ({}, {}, {"block_threshold": 1.0}, "no residual blocks"),
     ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]})}, {}, {}, "takes maxima.*AP2"),
+    ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]}), "neuron": "switch"}, {}, {}, "takes maxima.*neuron=few_spikes"),
+    ({"architecture": GATES}, {}, {}, "sigmoid of one timestep.*neuron=fitted_few_spikes"),
+    ({"architecture": GATES, "neuron": ("few_spikes", {"window": 11})}, {}, {}, "neuron.window=12"),
     ({"architecture": ("cnn", {"layers": []})}, {}, {}, "hidden layer"),
     ({"norm": "bntt"}, {}, {}, "BNTT.*cannot be folded.*norm=batch"),
     ({"readout": "rate"}, {}, {}, "readout=potential"),
@@ -709,3 +713,13 @@ def test_neurons_with_a_window_are_compared_once_the_image_has_reached_them(neur
     made = blueprint(architecture=CNN, norm="batch", neuron=(neuron, {"window": 16}), readout=("window", {"window": 16}))
     report = converted(made, trained(made.analog()), percentile=100.0, timesteps=64).shown["conversion"]
     assert all(told["correlation"] > 0.98 for told in report.values()) and len(report) == 3
+
+
+@pytest.mark.parametrize("neuron", ["few_spikes", "time_to_first_spike"])
+def test_codes_of_one_window_can_be_converted_with_max_pools(neuron):
+    architecture = ("cnn", {"layers": ["6C3", "MP2", "8C3", "FC16"]})
+    made = blueprint(architecture=architecture, norm="batch", neuron=(neuron, {"window": 16}), readout=("window", {"window": 16}))
+    analog = trained(made.analog())
+    result = converted(made, analog, percentile=100.0, timesteps=64)
+    assert all(told["correlation"] > 0.98 for told in result.shown["conversion"].values())
+    assert correlation(run(result.network, 64)[-1], analog(images(COUNT).double(), range(1), keys(COUNT))[0]) > 0.98

@@ -4,11 +4,14 @@ import math
 import re
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from snnexp.build import blueprint
 from snnexp.check import check
 from snnexp.cli.compose import composed
 from snnexp.cli.job import attempt
+from snnexp.network import depth
 from snnexp.run import run
 from snnexp.survey.rows import rows
 from snnexp.track.muted import Muted
@@ -38,7 +41,9 @@ def narrowed(architecture):
         return str(math.ceil(int(match[1]) / SMALLER)) + match[2]
 
     small = dict(architecture)
-    for key in {"layers", "stem", "head"} & architecture.keys():
+    for key in {"stem", "last"} & {key for key, value in architecture.items() if isinstance(value, int)}:
+        small[key] = math.ceil(architecture[key] / SMALLER)
+    for key in {"layers", "stem", "head"} & {key for key, value in architecture.items() if isinstance(value, list)}:
         tokens = [re.sub(r"^(\d+)(C.*)", number, str(token)) for token in architecture[key]]
         tokens = [re.sub(r"(?<=^FC)(\d+)()", number, token) for token in tokens]
         alike = [one == other and "C" in one for one, other in zip(tokens, ["", *tokens], strict=False)]
@@ -46,17 +51,21 @@ def narrowed(architecture):
     if "widths" in architecture:
         small["widths"] = [math.ceil(width / SMALLER) for width in architecture["widths"]]
         small["blocks"] = [1] * len(architecture["widths"])
+    for key in {"widths", "blocks", "strides", "kernels", "expansions"} if "kernels" in architecture else ():
+        small[key] = small[key][:3]  # later stages are of the same kind
     return small
 
 
 def shrunk(name, root):
     """The configuration of an experiment with everything that takes long made small."""
     full = configuration(f"+experiment={name}")
-    window = ["neuron.window=4"] if "window" in full["neuron"] else []
-    timesteps = 48 if window else min(full["timesteps"], 20)  # codes in windows need one for each of at most 11 layers, and one more
+    window = ["neuron.window=4"] if "window" in full["neuron"] and "function" not in full["neuron"] else []
+    timesteps = in_windows(full, window) if "window" in full["neuron"] else min(full["timesteps"], 20)
     size = 64 if "alexnet" in name else 32
     small = [f"dataset.size={size}", "dataset.workers=0", "epochs=1", "batch_size=2", "evaluate.batch_size=2", "evaluate.chunk=64"]
     small += [f"timesteps={timesteps}", *window, "tracker=none", "device=cpu", "progress=plain", f"dataset.data_dir={root.parent}"]
+    if full["strategy"]["stages"].get("pretrain", {}).get("source") == "torchvision":  # whose weights fit no narrowed network
+        small += ["stage@strategy.stages.pretrain=ann", "~strategy.stages.pretrain.model"]
     if "timesteps" in full.get("threshold", {}):
         small.append("threshold.timesteps=20")
     if "convert" in full["strategy"]["stages"]:
@@ -66,6 +75,14 @@ def shrunk(name, root):
     config = configuration(f"+experiment={name}", *small)
     config["architecture"] = narrowed(config["architecture"])
     return config
+
+
+def in_windows(full, window):
+    """A window for each layer of the network made small, and one more."""
+    small = {**full, "architecture": narrowed(full["architecture"])}
+    with torch.device("meta"):
+        layers = depth(blueprint(small, (3, 32, 32), classes=10).spiking())
+    return (layers + 1) * (4 if window else full["neuron"]["window"])
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -13,8 +13,10 @@ from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.errors import ConfigError
 from snnexp.evaluate import Evaluator
+from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network import Network, analog_units, code_window, connections, depth, spiking_units, transfer
 from snnexp.record import fan_out, recording
+from snnexp.stages.convertible import hidden_units
 from tests.composition import changed, configuration
 from tests.networks import blueprint, chunks, keys, seeded
 from tests.options import build_option
@@ -22,6 +24,9 @@ from tests.options import build_option
 CNN = ("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})
 RESIDUAL = {"widths": [4, 6], "blocks": 1}
 PAD, PROJECTION = (("resnet20", {**RESIDUAL, "shortcut": shortcut}) for shortcut in ("pad", "projection"))
+MAXIMA = ("cnn", {"layers": ["6C3", "MP2", "8C3", "MP3p1s2", "FC16"]})
+STEM = {"stem": ["6C3", "MP3p1s2"], "widths": [4, 6], "blocks": [1, 1], "strides": [1, 2]}
+BOTTLENECKS = ("resnet50", STEM)
 WINDOW = 6
 SILENT = {"switch": 1}
 LAYERS = [(CNN, 3), (PAD, 5), (PROJECTION, 5), (("mlp", {"widths": [5, 5]}), 2)]
@@ -96,6 +101,57 @@ def test_equals_the_network_of_its_staircases(code, architecture):
     torch.testing.assert_close(later[-1], expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("architecture", [MAXIMA, BOTTLENECKS])
+@pytest.mark.parametrize("code", ["few_spikes", "time_to_first_spike"])
+def test_max_pools_take_the_largest_value_that_is_sent(code, architecture):
+    spiking, analog = pair(code, architecture)
+    with torch.no_grad():
+        expected = analog(pictures(), range(1), keys(COUNT))[0]
+    scores = run(spiking, chunks((depth(spiking) + 1) * WINDOW, 5))
+    torch.testing.assert_close(scores[-1], expected, rtol=0, atol=1e-10)
+    assert (expected[0] - expected[1]).abs().max() > 0.01
+
+
+class Fitted(nn.Module):
+    """The function that few spikes of a fitted neuron send."""
+
+    def __init__(self, function: str):
+        super().__init__()
+        self.neuron = build_option("neuron", "fitted_few_spikes", {"function": function})
+
+    def forward(self, z: Tensor) -> Tensor:
+        return Over(self.neuron)(z.expand(2 * self.neuron.window, *z.shape[1:]))[self.neuron.window :].mean(0, keepdim=True)
+
+
+STAGES = {"widths": [4, 6, 6], "blocks": [1, 2, 1], "strides": [1, 2, 1], "kernels": [3, 5, 3], "expansions": [1, 2, 3]}
+INVERTED = ("efficientnet_b7", {"stem": 6, "last": 8, **STAGES})
+
+
+def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
+    made = blueprint(architecture=INVERTED, norm="batch", neuron="fitted_few_spikes", readout=("window", {"window": 16}))
+    spiking, analog = made.spiking().eval(), made.analog(lambda: Fitted("silu")).eval()
+    transfer(spiking, analog)
+    gates = [module for module in analog.modules() if isinstance(module, SqueezeExcitation)]
+    for gate in gates:
+        gate.gate = Fitted("sigmoid")
+    with torch.no_grad():
+        expected = analog(pictures(), range(1), keys(COUNT))[0]
+    scores = run(spiking, chunks((depth(spiking) + 1) * 16, 48))
+    torch.testing.assert_close(scores[-1], expected, rtol=0, atol=1e-10)
+    assert len(gates) == 4 and depth(spiking) == 1 + 4 + 3 * 5 + 1  # a gate is squeezed, sent, and held
+    assert expected.std() > 0.01 and not torch.allclose(scores[10 * 16 - 1], expected, atol=1e-4)  # on its way
+
+
+def test_neurons_of_gates_are_counted_and_stand_for_no_layer():
+    made = blueprint(architecture=INVERTED, neuron="fitted_few_spikes", readout=("window", {"window": 16}))
+    spiking = made.spiking().eval()
+    gates = set(spiking_units(spiking)) - set(hidden_units(spiking))
+    assert len(gates) == 4 and set(hidden_units(spiking)) == set(analog_units(made.analog()))
+    timesteps = (depth(spiking) + 1) * 16
+    tally = counted(spiking, [range(timesteps)], timesteps - 16)
+    assert all(tally.layers[name].spikes > 0 and tally.layers[name].neurons in (6, 8, 12, 18) for name in gates)
+
+
 @pytest.mark.parametrize("code", ["few_spikes", "switch", "time_to_first_spike"])
 def test_chunks_give_what_the_whole_gives(code):
     spiking, _ = pair(code, PAD)
@@ -166,6 +222,25 @@ def test_accumulates_of_switches_are_those_of_their_spikes():
     pixels = 2 * int((pictures() * (WINDOW - 1) >= 1).sum())
     first, second = (int(layer.spikes) for layer in tally.layers.values())
     assert float(tally.ac) == pixels * 5 + first * 4 + second * 10
+
+
+@pytest.mark.parametrize("code", ["few_spikes", "time_to_first_spike"])
+def test_a_max_pool_sends_on_the_spikes_of_one_neuron(code):
+    spiking, _ = pair(code, ("cnn", {"layers": ["6C3", "MP2", "FC16"]}))
+    timesteps, sent = 3 * WINDOW, {}
+    pool, fully = spiking.body.pool1, connections(spiking)["body.linear1.connection"]
+    pool.register_forward_hook(lambda _, __, y: sent.update(pool=y[-WINDOW:]))
+    spiking.body.linear1.register_forward_hook(lambda _, __, y: sent.update(linear=y[-WINDOW:]))
+    tally = counted(spiking, [range(timesteps)], timesteps - WINDOW)
+    expected = sent["pool"].count_nonzero() * fully.layer.out_features + sent["linear"].count_nonzero() * 10
+    assert float(tally.ac) == int(expected) > 0
+
+
+def test_the_largest_of_real_values_is_multiplied_and_not_added():
+    spiking, _ = pair("few_spikes", ("cnn", {"layers": ["MP2", "6C3", "FC16"]}))
+    plain, _ = pair("few_spikes", ("cnn", {"layers": ["AP2", "6C3", "FC16"]}))
+    macs = [counted(network, [range(3 * WINDOW)], 2 * WINDOW).mac for network in (spiking, plain)]
+    assert macs[0] >= macs[1] > 0
 
 
 def test_accumulates_behind_shortcuts_and_pools_are_those_of_the_spikes():

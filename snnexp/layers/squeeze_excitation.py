@@ -7,18 +7,22 @@ from torch import Tensor, nn
 class SqueezeExcitation(nn.Module):
     """Multiplies every channel by a number between 0 and 1 that depends on the averages of all channels over the map.
 
-        y = s sigmoid(W2 fire(W1 mean_HW(s)))
+        y = s gate(W2 fire(W1 mean_HW(s))),  gate(z) = sigmoid(z)
 
-    Source: Hu 2018. The gate itself is real-valued in every form of a network.
+    The gate is a real number. Where neurons code in windows (see in_windows.py) it is a neuron too, one per channel: few spikes of a
+    fitted sigmoid send it, and the value of one window is the factor of all spikes of the next.
+
+    Source: Hu 2018; gates by few spikes as in Stockl & Maass 2021 (survey [33]).
 
     Args:
         squeeze: unit from `[T, B, C, H, W]` to `[T, B, D, 1, 1]`.
-        excite: connection from there to the gates `[T, B, C, 1, 1]`.
+        excite: connection from there to the current of the gates `[T, B, C, 1, 1]`.
     """
 
     def __init__(self, squeeze: nn.Module, excite: nn.Module):
         super().__init__()
         self.squeeze, self.excite = squeeze, excite
+        self.gate: nn.Module = nn.Sigmoid()
 
     def forward(self, x: Float[Tensor, "T B C H W"]) -> Float[Tensor, "T B C H W"]:
-        return x * self.excite(self.squeeze(x)).sigmoid()
+        return x * self.gate(self.excite(self.squeeze(x)))

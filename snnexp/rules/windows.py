@@ -1,6 +1,7 @@
 """Rules of neurons that answer late: codes in windows, and neurons that fire before they are charged."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 
@@ -11,8 +12,13 @@ from snnexp.rules.reading import Config, kind, named
 
 
 def _windowed(config: Config) -> Windowed | None:
-    """One of the neurons, where they code in windows."""
-    return component(config["neuron"]) if issubclass(locate(config["neuron"]["_target_"]), Windowed) else None
+    """One of the neurons, where they code in windows; None where it does not build, which is for `everything_builds` to say."""
+    with suppress(ValueError):
+        return component(config["neuron"]) if _is_windowed(config) else None
+
+
+def _is_windowed(config: Config) -> bool:
+    return issubclass(locate(config["neuron"]["_target_"]), Windowed)
 
 
 def _depth(config: Config) -> int | None:
@@ -51,7 +57,7 @@ def smooth_activations_have_their_neuron(config: Config) -> Iterator[str]:
 
 def windows_have_their_neurons(config: Config) -> Iterator[str]:
     """An encoder or a readout in windows is for neurons that code in windows."""
-    if _windowed(config) is not None:
+    if _is_windowed(config):
         return
     neuron = kind(config["neuron"])
     if kind(config["readout"]) == "Window":

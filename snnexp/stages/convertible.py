@@ -23,8 +23,9 @@ OUTPUT = "output"
 
 
 def hidden_units(network: Network) -> dict[str, SpikingUnit]:
-    """The spiking units that take the place of an activation."""
-    return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT}
+    """The spiking units that take the place of an activation; neurons of gates take that of a fixed function."""
+    gates = tuple(f"{name}.gate." for name, module in network.named_modules() if isinstance(module, SqueezeExcitation))
+    return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT and not name.startswith(gates)}
 
 
 def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:

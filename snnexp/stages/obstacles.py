@@ -7,6 +7,8 @@ from torch import nn
 from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.none import NoCalibration
 from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.per_step import PerStep
+from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network import Network, connections, spiking_units
 from snnexp.neurons.first_spike import FirstSpike
 from snnexp.neurons.windowed import Windowed
@@ -26,6 +28,7 @@ def structural(network: Network) -> Iterator[str]:
             yield f"norm: {type(connection.norm).__name__} at {name} cannot be folded into the weights; use norm=batch, tdbn or none"
             break
     yield from _maxima(network)
+    yield from _gates(network)
     functions = {module.function for module in network.modules() if isinstance(module, Elementwise)} - {"add"}
     if functions:
         yield f"architecture: rates do not pass through a join by {', '.join(sorted(functions))}; use a join that adds"
@@ -35,10 +38,21 @@ def _maxima(network: Network) -> Iterator[str]:
     if all(isinstance(unit.neuron, FirstSpike) for unit in hidden_units(network).values()):
         return  # whose outputs are steps: the highest is the earliest
     for name, module in network.named_modules():
-        if isinstance(module, nn.MaxPool2d):
+        if isinstance(module, PerStep) and any(isinstance(each, nn.MaxPool2d) for each in module):
             yield (
                 f"architecture: {name} takes maxima, and the maximum of spikes at each timestep is more than the maximum of rates; "
-                "train and convert with average pools: architecture.pooling=average, or AP2 for MP2 in architecture.layers"
+                "train and convert with average pools: architecture.pooling=average, or AP2 for MP2 in architecture.layers, "
+                "or with neuron=few_spikes"
+            )
+            return
+
+
+def _gates(network: Network) -> Iterator[str]:
+    for name, module in network.named_modules():
+        if isinstance(module, SqueezeExcitation) and isinstance(module.gate, nn.Sigmoid):
+            yield (
+                f"architecture: {name} multiplies spikes by the sigmoid of one timestep, whose mean is not the sigmoid of the mean; "
+                "set neuron=fitted_few_spikes, or neuron=few_spikes neuron.window=12, whose gates are neurons"
             )
             return
 

@@ -9,12 +9,15 @@ from torch.nn import functional
 
 from snnexp.build import locate
 from snnexp.cell import Over, streaming
+from snnexp.layers.window_maximum import WindowMaximum
+from snnexp.layers.window_mean import WindowMean
 from snnexp.neurons.windowed import Windowed
 from tests.options import build_option, options, settings
 
 ALL = [name for name in options("neuron") if issubclass(locate(settings("neuron", name)["_target_"]), Windowed)]
 CODES = [name for name in ALL if "threshold" in settings("neuron", name)]
 FUNCTIONS = {"silu": (functional.silu, (-8.0, 12.0), 0.006), "sigmoid": (torch.sigmoid, (-10.0, 10.0), 0.0006)}
+STEPS = {"silu": 16, "sigmoid": 12}
 WINDOWS = [2, 5, 8]
 
 
@@ -126,14 +129,64 @@ def fitted(name: str) -> tuple[Windowed, Tensor, Tensor]:
     """The neuron, inputs over its range, and what it stands for."""
     function, domain, _ = FUNCTIONS[name]
     x = torch.linspace(*domain, 20_001)[None]
-    return neuron("fitted_few_spikes", function=name), x, function(x)
+    return neuron("fitted_few_spikes", function=name, window=STEPS[name]), x, function(x)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_fitted_few_spikes_send_their_function(name):
     cell, x, expected = fitted(name)
     error = (decoded(cell, sent(cell, x)) - expected).square().mean().item()
-    assert error < FUNCTIONS[name][2] and cell.window == {"silu": 16, "sigmoid": 12}[name]
+    assert error < FUNCTIONS[name][2]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_longer_window_sends_the_same_value_and_is_silent_in_the_end(name):
+    short, x, _ = fitted(name)
+    long = neuron("fitted_few_spikes", function=name, window=short.window + 5)
+    y = sent(long, x)
+    assert not y[short.window :].any() and y[: short.window].any()
+    torch.testing.assert_close(decoded(long, y), decoded(short, sent(short, x)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_window_too_short_for_the_function_is_refused(name):
+    with pytest.raises(ValueError, match=rf"{name} is sent in {STEPS[name]} steps.*set neuron.window={STEPS[name]}"):
+        neuron("fitted_few_spikes", function=name, window=STEPS[name] - 1)
+
+
+# Between neurons
+
+
+@pytest.mark.parametrize("code", ["few_spikes", "time_to_first_spike"])
+def test_the_largest_of_a_window_is_sent_in_the_code_of_its_neurons(code):
+    cell, pool = neuron(code, window=6), torch.nn.MaxPool2d(3, stride=2, padding=1)
+    y = sent(cell, values().view(1, 3, 20, 50))
+    pooled = Over(WindowMaximum(pool, 6))(y)
+    torch.testing.assert_close(pooled.sum(0), pool(y.sum(0)), rtol=0, atol=1e-12)
+    again = sent(cell, pooled.mean(0))  # what a neuron sends of the largest value itself
+    torch.testing.assert_close(pooled, again, rtol=0, atol=1e-12)
+    assert (pool(y.flatten(0, 1)).unflatten(0, (6, 1)).sum(0) - pooled.sum(0)).max() > 1  # the largest of every step is too much
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_largest_of_a_window_is_that_of_any_code(name):
+    cell, pool = neuron(name), torch.nn.MaxPool2d(2)
+    y = torch.cat([sent(cell, part.view(1, 1, 20, 50)) for part in values().split(1000, 1)])
+    pooled = Over(WindowMaximum(pool, cell.window))(y).unflatten(0, (3, cell.window)).sum(1)
+    torch.testing.assert_close(pooled, pool(y.unflatten(0, (3, cell.window)).sum(1).flatten(0, 1))[:, None], rtol=0, atol=1e-12)
+
+
+def test_a_value_is_held_for_the_window_after_its_own():
+    x = torch.arange(1.0, 9.0).view(8, 1, 1)
+    assert Over(WindowMean(3))(x).flatten().tolist() == [0, 0, 0, 2, 2, 2, 5, 5]
+
+
+@pytest.mark.parametrize("cell", [WindowMaximum(torch.nn.MaxPool2d(2), 5), WindowMean(5)])
+def test_between_neurons_chunks_need_not_be_windows(cell):
+    loop, x = Over(cell), torch.rand(20, 2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    with streaming(loop):
+        chunks = torch.cat([loop(part) for part in x.split(3)])
+    assert torch.equal(chunks, loop(x))
 
 
 # Pitfall: the published fit takes h off before the spike of the next step, so its h are one place further on.
