@@ -2,6 +2,7 @@
 
     python scripts/bench.py                                  a convolutional network, T = 4 and 16, float32, bfloat16 and lean
     python scripts/bench.py architecture=vgg9 dataset=cifar10 timesteps=8 batch_size=4       any network that `snnexp train` can run
+    python scripts/bench.py timesteps=100 time_segments=auto --against time_segments=1       one way of training it against another
 
 The twin is the analog form of the same blueprint: the same weights and batch under ReLU, at T = 1. Both live in this process and take
 turns, so that what disturbs the machine disturbs both; a time is the median of the rounds, with the distance of the quartiles behind it.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import against_copy, against_twin
+from measure import against_copy, against_other, against_twin
 from rich.console import Console
 from rich.table import Table
 
@@ -53,6 +54,7 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], {**SETTINGS, **os.environ})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="of `snnexp train`, in place of the standard networks")
+    parser.add_argument("--against", action="append", default=[], metavar="OVERRIDE", help="what the other network has instead; repeatable")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu", help="CPU time of this process, or time on the wall")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=9, help="rounds that count, >= 2")
@@ -68,6 +70,13 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(arguments.threads)
     clock, repeats = clock_of(arguments.clock), arguments.repeats
     networks = [arguments.overrides] if arguments.overrides else STANDARD
+    if arguments.against:
+        figures = {"others": [against_other(arguments.overrides, arguments.against, repeats, clock)]}
+    else:
+        figures = {
+            "networks": [against_twin(overrides, repeats, clock) for overrides in networks],
+            "neuron": [against_copy(arguments.overrides, shape, repeats, clock) for shape in CURRENTS],
+        }
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join(sys.argv),
@@ -76,8 +85,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         | {name: os.environ[name] for name in SETTINGS},
         "versions": versions(),
         "git_commit": git_commit(),
-        "networks": [against_twin(overrides, repeats, clock) for overrides in networks],
-        "neuron": [against_copy(arguments.overrides, shape, repeats, clock) for shape in CURRENTS],
+        **figures,
     }
 
 
@@ -98,7 +106,8 @@ def machine() -> dict[str, Any]:
 def show(found: dict[str, Any]) -> None:
     """The figures as two tables."""
     console = Console()
-    console.print(networks_table(found["networks"]), neuron_table(found["neuron"]), sep="\n")
+    tables = {"networks": networks_table, "neuron": neuron_table, "others": others_table}
+    console.print(*(table(found[key]) for key, table in tables.items() if key in found), sep="\n")
     console.print(
         f"{found['machine']['processor']}, {found['settings']['threads']} thread(s), {found['settings']['clock']} clock", style="dim"
     )
@@ -110,6 +119,16 @@ def networks_table(cases: list[dict[str, Any]]) -> Table:
     for case in cases:
         table.add_row(f"T={case['timesteps']} B={case['batch_size']}", *cells(case["spiking"]))
         table.add_row(f"{case['precision']}{' lean' if case['memory'] == 'lean' else ''}", *cells(case["analog"]), style="dim")
+        table.add_row("x", *(f"{case['ratios'][kind]:.2f}" for kind in KINDS), style="bold", end_section=True)
+    return table
+
+
+def others_table(cases: list[dict[str, Any]]) -> Table:
+    """Three rows to a pair: one way, the other, and the ratios."""
+    table = Table("network", "train ms", "evaluate ms", "saved MiB", "kept MiB", "peak MiB", title="against another way")
+    for case in cases:
+        table.add_row(" ".join(case["overrides"]), *cells(case["this"]))
+        table.add_row(" ".join(case["against"]), *cells(case["other"]), style="dim")
         table.add_row("x", *(f"{case['ratios'][kind]:.2f}" for kind in KINDS), style="bold", end_section=True)
     return table
 

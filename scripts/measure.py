@@ -13,8 +13,9 @@ from snnexp.cell import Over, streaming
 from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
 from snnexp.evaluate import autocast
-from snnexp.network import Network
-from snnexp.stages.execution import Execution
+from snnexp.network import Blueprint, Network
+from snnexp.stages.count import SpikeCounts
+from snnexp.stages.execution import Execution, Form
 
 COPIED = 2**26
 """Values that the yardstick copies: far more than any cache holds."""
@@ -42,10 +43,18 @@ def forms(config: Figures) -> dict[str, Subject]:
     labels = (torch.arange(batch) % data.classes).to(place)
     steps, compiled = range(config["timesteps"]), config["compile"]
     execution = Execution(config["memory"], config["time_segments"], compiled)
+    spiking, analog = blueprint.spiking().to(place), blueprint.analog().to(place)
+    passes = execution.forward(spiking, steps, _pass(config, blueprint)), Execution("default", 1, compiled).forward(analog, range(1))
     return {
-        "spiking": _network(blueprint.spiking().to(place), steps, execution, images, labels, config),
-        "analog": _network(blueprint.analog().to(place), range(1), Execution("default", 1, compiled), images, labels, config),
+        "spiking": _network(spiking, steps, passes[0], images, labels, config),
+        "analog": _network(analog, range(1), passes[1], images, labels, config),
     }
+
+
+def _pass(config: Figures, blueprint: Blueprint) -> Form | None:
+    """The training pass of a strategy that trains on spike counts; None for the one through time."""
+    stage = list(build.stages(config).values())[-1]
+    return stage.form(blueprint) if isinstance(stage, SpikeCounts) else None
 
 
 def device(config: Figures) -> torch.device:
@@ -54,10 +63,9 @@ def device(config: Figures) -> torch.device:
     return torch.device(found if config["device"] == "auto" else config["device"])
 
 
-def _network(form: Network, steps: range, execution: Execution, images: Tensor, labels: Tensor, config: Figures) -> Subject:
+def _network(form: Network, steps: range, training: nn.Module, images: Tensor, labels: Tensor, config: Figures) -> Subject:
     optimizer, loss = build.factory(config["optimizer"])(form.parameters()), build.component(config["loss"])
     keys, precision = torch.arange(len(images), device=images.device), getattr(torch, config["precision"])
-    training = execution.forward(form, steps)
 
     def forward() -> Tensor:
         form.train()
@@ -159,6 +167,18 @@ def against_twin(overrides: list[str], repeats: int, clock: Clock) -> Figures:
     ratios = {key: _value(spiking) / (timesteps * _value(figures["analog"][key])) for key, spiking in figures["spiking"].items()}
     head = {key: config[key] for key in ("timesteps", "batch_size", "precision", "memory", "time_segments", "compile")}
     return {**head, "overrides": overrides, **figures, "ratios": ratios}
+
+
+def against_other(overrides: list[str], other: list[str], repeats: int, clock: Clock) -> Figures:
+    """All figures of the spiking network of `overrides`, of that with `other` on top, and the former over the latter."""
+    configs = {"this": resolved(composed(overrides)), "other": resolved(composed([*overrides, *other]))}
+    subjects = {name: forms(config)["spiking"] for name, config in configs.items()}
+    figures: Figures = {name: memory(subject, device(configs[name])) for name, subject in subjects.items()}
+    works = {(name, kind): getattr(subject, kind) for name, subject in subjects.items() for kind in ("train", "evaluate")}
+    for (name, kind), taken in times(works, repeats, clock).items():
+        figures[name][kind] = taken
+    ratios = {key: _value(this) / _value(figures["other"][key]) for key, this in figures["this"].items()}
+    return {"overrides": overrides, "against": other, **figures, "ratios": ratios}
 
 
 def against_copy(overrides: list[str], shape: tuple[int, ...], repeats: int, clock: Clock) -> Figures:

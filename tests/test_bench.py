@@ -58,3 +58,17 @@ def test_the_neuron_keeps_its_input_and_no_potentials(monkeypatch):
     case = measure.against_copy(["device=cpu"], (16, 2, 4, 3, 3), 2, time.process_time)
     assert case["saved_per_value"] <= 4 * (1 + 1 / 16) + 0.1  # the current, and the potential before the first step
     assert set(case["ratios"]) == {"train", "evaluate"}
+
+
+def test_one_way_of_training_against_another():
+    words = [*SMALL, "device=cpu", "timesteps=16", "time_segments=auto"]
+    case = measure.against_other(words, ["time_segments=1"], 2, time.process_time)
+    assert case["ratios"]["peak"] == case["this"]["peak"] / case["other"]["peak"] < 0.6
+    assert case["ratios"]["train"] > 0
+
+
+def test_training_on_counts_keeps_what_does_not_depend_on_time():
+    counted = ["strategy=tandem", "neuron=if"]
+    kept = [figures(*counted, f"timesteps={steps}")["spiking"]["saved"] for steps in (2, 16)]
+    assert 0 < kept[1] <= 1.001 * kept[0]  # but for a number per timestep
+    assert kept[1] <= 0.35 * figures("neuron=if", "timesteps=8")["spiking"]["saved"]

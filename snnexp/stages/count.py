@@ -6,10 +6,11 @@ import torch
 
 from snnexp.layers.count import Mean, SpikeCount
 from snnexp.limits import Count, Natural, Positive
-from snnexp.network import Network
+from snnexp.network import Blueprint, Network
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.bptt import spiking_form
 from snnexp.stages.counted import Counted
+from snnexp.stages.execution import Form
 from snnexp.stages.training import Schedule, train
 
 
@@ -50,10 +51,13 @@ class SpikeCounts(Stage):
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking = spiking_form(network, session)
-        form = partial(Counted, blueprint=session.blueprint, rule=SpikeCount, signal=Mean, chunk=self.chunk)
+        spiking, form = spiking_form(network, session), self.form(session.blueprint)
         self._warm(form(spiking, self.steps), session)
         return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session, form))
+
+    def form(self, blueprint: Blueprint) -> Form:
+        """The training pass of a network of `blueprint`."""
+        return partial(Counted, blueprint=blueprint, rule=SpikeCount, signal=Mean, chunk=self.chunk)
 
     @torch.no_grad()
     def _warm(self, counted: Counted, session: Session) -> None:
