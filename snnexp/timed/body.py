@@ -7,10 +7,9 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from snnexp.cell import Cell, State
-from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
@@ -18,20 +17,22 @@ from snnexp.timed.layer import Timed, TimedUnit
 
 
 class TimedBody(nn.Sequential):
-    """A chain of timed units, closed by a connection whose neurons are `output`; names of weights are those of the other forms.
+    """A chain of timed units and of branches of such, closed by a connection whose neurons are `output`.
+
+    Names of weights are those of the other forms.
 
     Args:
-        body: what the architecture built, a chain.
+        body: what the architecture built, a chain, whose links may be concatenated branches.
         output: the neurons of the last layer.
         pool: the spike of a window that a max pool takes: the first or the last.
 
     Raises:
-        ValueError: branches, norms, or average pools, which spike times do not have.
+        ValueError: sums of branches, norms, or average pools without weights behind them, which spike times do not have.
     """
 
     def __init__(self, body: nn.Module, output: Timed, pool: Literal["first", "last"]):
         if not isinstance(body, nn.Sequential):
-            raise ValueError("the timed form has no branches; set architecture=mlp, or choose cnn or a vgg with max pools")
+            raise ValueError(NO_SUMS)
         super().__init__(OrderedDict((name, _timed(module, pool)) for name, module in body.named_children()))
         for connection in connections(self):
             _check(connection)
@@ -48,40 +49,55 @@ def connections(module: nn.Module) -> list[Connection]:
     return [each for each in module.modules() if isinstance(each, Connection)]
 
 
+NO_SUMS = "the timed form adds no branches up; set architecture=mlp, or choose cnn, a vgg or googlenet"
+
+
 def _timed(module: nn.Module, pool: str) -> nn.Module:
-    if isinstance(module, PerStep):
-        windows = [each.kernel_size for each in module if isinstance(each, nn.MaxPool2d)]
-        if len(windows) == len(module) == 1:
-            return TimePool(windows[0], pool)
-        raise ValueError(_AVERAGES)
-    return Silencing(module.p) if isinstance(module, Dropout) else module
+    """The timed form of a link; what is made of others is changed in place."""
+    match module:
+        case TimedUnit() | Connection():
+            return module
+        case PerStep():
+            return _pooling(module, pool)
+        case Dropout():
+            return Silencing(module.p)
+        case nn.Sequential() | nn.ModuleList() | Concatenation():
+            for name, child in module.named_children():
+                module.add_module(name, _timed(child, pool))
+            return module
+    raise ValueError(NO_SUMS)
 
 
-_AVERAGES = "the timed form pools by the first or last spike; write MP instead of AP in architecture.layers, or set architecture=mlp"
+def _pooling(module: PerStep, pool: str) -> nn.Module:
+    windows = [each for each in module if isinstance(each, nn.MaxPool2d)]
+    if len(windows) == len(module) == 1:
+        return TimePool(windows[0], pool)
+    raise ValueError(
+        "the timed form takes averages right before weights only; set architecture=mlp, or in architecture.layers write MP instead of AP "
+        "and no dropout behind AP, for googlenet architecture.dropout=0"
+    )
 
 
 def _check(connection: Connection) -> None:
     if not isinstance(connection.norm, nn.Identity):
         raise ValueError("the timed form has no norms; set norm=none")
-    if any(isinstance(each, AveragePool) for each in connection.before.modules()):
-        raise ValueError(_AVERAGES)
 
 
 class TimePool(nn.Module):
-    """The first or the last spike of every window; the last is never if one of them is.
+    """The first or the last spike of every window; the last is never if one of them is. What lies beyond the edge does not count.
 
     Args:
-        window: height and width of the window.
+        pool: the windows: their size, stride and padding.
         spike: which.
     """
 
-    def __init__(self, window: int | tuple[int, int], spike: Literal["first", "last"]):
+    def __init__(self, pool: nn.MaxPool2d, spike: Literal["first", "last"]):
         super().__init__()
-        self.window = window
+        self.pool = pool
         self.spike = spike
 
     def forward(self, x: Float[Tensor, "1 B C H W"]) -> Float[Tensor, "1 B C h w"]:
-        return (-functional.max_pool2d(-x[0], self.window) if self.spike == "first" else functional.max_pool2d(x[0], self.window))[None]
+        return (-self.pool(-x[0]) if self.spike == "first" else self.pool(x[0]))[None]
 
 
 class Silencing(nn.Module):
@@ -128,11 +144,11 @@ def timed_layers(network: nn.Module) -> Iterator[tuple[str, Connection, Timed, n
     """Name, connection, neurons and pulses of every timed layer in the order of the forward pass; none in another form."""
     for prefix, body in network.named_modules():
         if isinstance(body, TimedBody):
-            for name, module in body.named_children():
+            for name, module in body.named_modules(prefix=prefix):
                 if isinstance(module, TimedUnit):
-                    yield f"{prefix}.{name}", module.connection, module.timed, module.pulses
-                elif isinstance(module, Connection):
-                    yield f"{prefix}.{name}", module, body.last[0], None
+                    yield name, module.connection, module.timed, module.pulses
+                elif module is body[-1]:
+                    yield name, module, body.last[0], None
 
 
 def is_timed(network: nn.Module) -> bool:

@@ -96,5 +96,5 @@ def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Outpu
     finally:
         hook.remove()
     connection, inputs, outputs = seen[0]
-    timed = body.last[0]
-    return Output(timed, timed.synapses(connection), connection.before(inputs)[0], outputs[0])
+    times, synapses = body.last[0].arriving(connection, inputs)
+    return Output(body.last[0], synapses, times, outputs[0])

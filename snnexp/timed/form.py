@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from snnexp.layers.connection import Connection
 from snnexp.limits import Natural, NonNegative, Positive
-from snnexp.timed.body import TimedBody, connections
+from snnexp.timed.body import NO_SUMS, TimedBody, connections
 from snnexp.timed.delays import delay
 from snnexp.timed.layer import Pulses, Solving, Timed, TimedUnit
 from snnexp.timed.neuron import TimedNeuron
@@ -70,7 +70,7 @@ class Form:
             ValueError: currents of several branches meet, which do not in the timed form.
         """
         if not isinstance(connection, Connection):
-            raise ValueError("the timed form has no branches; set architecture=mlp, or choose cnn or a vgg with max pools")
+            raise ValueError(NO_SUMS)
         return TimedUnit(connection, Timed(neuron, self.solving), self._pulsed(connection, neuron))
 
     def body(self, body: nn.Module, neuron: TimedNeuron) -> TimedBody:

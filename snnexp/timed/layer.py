@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.layers.connection import Connection
+from snnexp.timed.averages import arriving
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import Solver, spike_times
@@ -55,8 +56,7 @@ class Timed(nn.Module):
         """Spikes in the last training batch."""
 
     def forward(self, connection: Connection, x: Float[Tensor, "1 B *n"], pulses: nn.Module | None = None) -> Float[Tensor, "1 B *m"]:
-        times = connection.before(x)[0]
-        synapses = self.synapses(connection)
+        times, synapses = self.arriving(connection, x)
         if pulses is not None:
             times, synapses = pulses(times, synapses)
         t = self._solved(times, synapses)
@@ -64,7 +64,11 @@ class Timed(nn.Module):
             self._count(t.detach())
         return t[None]
 
-    def synapses(self, connection: Connection) -> Synapses:
+    def arriving(self, connection: Connection, x: Float[Tensor, "1 B *n"]) -> tuple[Float[Tensor, "B *i"], Synapses]:
+        """The times at the synapses, and the weights that meet them."""
+        return arriving(connection, x[0], self._synapses(connection))
+
+    def _synapses(self, connection: Connection) -> Synapses:
         """The weights as they act: quantised, and varied where that is asked for in training."""
         layer, solving = connection.layer, self.solving
         weight = layer.weight if solving.bits is None else quantised(layer.weight, solving.bits)

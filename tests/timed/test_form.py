@@ -1,17 +1,25 @@
 """The timed form of whole networks: pools, dropout, clocks, decisions, training, and what it refuses."""
 
 import math
+from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.errors import NumericalError
+from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.concatenation import Concatenation
+from snnexp.layers.connection import Connection
+from snnexp.layers.per_step import PerStep
 from snnexp.network import Network, connections, form_of
 from snnexp.stages.single_spike import Objective
 from snnexp.through_time import through_time
+from snnexp.timed.averages import arriving
 from snnexp.timed.body import Silencing, TimePool, timed_layers
 from snnexp.timed.delays import Delays, terminals
 from snnexp.timed.discrete import clocked, output_of
@@ -57,17 +65,110 @@ def test_scores_are_minus_the_times_of_two_layers():
     times = build_option("encoder", "spike_time").times(networks.images(5)).flatten(1)
     for connection in connections(network).values():
         times = spike_times(
-            times, Synapses(connection.layer.weight, connection.layer.bias), build_option("neuron", "if_exp", surrogate=torch.nn.Identity())
+            times, Synapses(connection.layer.weight, connection.layer.bias), build_option("neuron", "if_exp", surrogate=nn.Identity())
         )
     assert torch.equal(scores(network), -times.clamp(max=11.5)[None])
 
 
 def test_pools_take_the_first_or_the_last_spike():
     x = torch.tensor([[1.0, 2.0, 3.0, math.inf], [0.5, 4.0, math.inf, math.inf]]).view(1, 1, 1, 2, 4).requires_grad_()
-    first, last = TimePool(2, "first")(x), TimePool(2, "last")(x)
+    first, last = (TimePool(nn.MaxPool2d(2), spike)(x) for spike in ("first", "last"))
     assert first.flatten().tolist() == [0.5, 3.0] and last.flatten().tolist() == [4.0, math.inf]
     first.sum().backward()
     assert x.grad.flatten().tolist() == [0, 0, 1, 0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("pool", "first", "last"),
+    [
+        (nn.MaxPool2d(3, stride=2, ceil_mode=True), [1, 3], [3, math.inf]),  # the second window hangs over the edge
+        (nn.MaxPool2d(3, stride=1, padding=1), [1, 1, 2, 3], [2, 3, math.inf, math.inf]),
+    ],
+)
+def test_pools_leave_out_what_lies_beyond_the_edge(pool, first, last):
+    x = torch.tensor([1.0, 2.0, 3.0, math.inf]).expand(1, 1, 1, 3, 4)
+    found = [TimePool(pool, spike)(x)[0, 0, 0, 0].tolist() for spike in ("first", "last")]
+    assert found == [first, last]
+
+
+def branched(unit, **about):
+    """A convolution, three branches of which two have a pool or a chain, and an average before the output."""
+
+    def fire(inputs, outputs, kernel=1):
+        return unit(Connection(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.Identity()))
+
+    pooled = nn.Sequential(PerStep(nn.MaxPool2d(3, stride=1, padding=1)), fire(3, 2))
+    block = Concatenation(fire(3, 4), nn.Sequential(fire(3, 2), fire(2, 3, kernel=3)), pooled)
+    output = Connection(nn.Linear(9 * 4, about["features"]), nn.Identity(), before=(AveragePool((4, 4)), nn.Flatten()))
+    return nn.Sequential(OrderedDict(first=fire(1, 3, kernel=3), block=block, output=output))
+
+
+def with_branches() -> Network:
+    torch.manual_seed(2)
+    given = replace(networks.blueprint(**PARTS, neuron="if_exp"), architecture=branched, timing=form())
+    return given.timed().eval()
+
+
+def test_branches_stand_side_by_side():
+    network = with_branches()
+    x = network.encoder(networks.images(5), range(1), networks.keys(5))
+    h = network.body.first(x)
+    near, (narrow, wide), (_, behind) = network.body.block.branches
+    pooled = -nn.functional.max_pool2d(-h[0], 3, 1, 1)[None]
+    expected = torch.cat([near(h), wide(narrow(h)), behind(pooled)], 2)
+    assert torch.equal(network.body.block(h), expected) and expected.isfinite().any()
+    assert scores(network).shape == (1, 5, 10) and (scores(network) > -11.5).any()
+
+
+def test_layers_of_branches_are_counted_in_the_order_they_fire_in():
+    network = with_branches()
+    names = [name for name, *_ in timed_layers(network)]
+    branches = [f"body.block.branches.{place}" for place in ("0", "1.0", "1.1", "2.1")]
+    assert names == ["body.first", *branches, "body.output"]
+    split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
+    batches = Batches(split, 6, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    tally, shown = through_time(network, batches, 16)
+    neurons = {name: layer["neurons"] for name, layer in tally.spikes_by_layer().items()}
+    assert neurons == dict(zip(names, [3 * 64, 4 * 64, 2 * 64, 3 * 64, 2 * 64, 10], strict=True)) and len(shown["resolution"]) == 2
+
+
+def test_a_network_with_branches_learns():
+    network = with_branches().train()
+    optimizer, losses = torch.optim.Adam(network.parameters(), 0.01), []
+    for _ in range(30):
+        value = build_option("loss", "spike_time", {"domain": "exponential"})(scores(network, 10), torch.arange(10))
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        losses.append(value.item())
+    assert all(parameter.grad is not None for parameter in network.parameters()) and losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("layer", ["linear", "convolution", "two pools"])
+def test_weights_behind_an_average_are_divided_among_its_spikes(layer):
+    """Where all spikes of a window come at once, they act as one; columns beyond the last whole window do not act at all."""
+    draws = networks.seeded(3)
+    pooled = 2 * torch.rand(4, 2, 3, 3, generator=draws, dtype=torch.float64)
+    times = pooled.repeat_interleave(4, 2).repeat_interleave(2, 3)
+    times = nn.functional.pad(times, (0, 1, 0, 3), value=0.01)
+    weights, flat = (nn.Conv2d(2, 5, 3, 2, 1), ()) if layer == "convolution" else (nn.Linear(18, 5), (nn.Flatten(),))
+    pools = (AveragePool((2, 1)), AveragePool((2, 2))) if layer == "two pools" else (AveragePool((4, 2)),)
+    nn.init.uniform_(weights.double().weight, 0, 0.5)
+    synapses, neuron = Synapses.of(weights), build_option("neuron", "if_exp", surrogate=nn.Identity())
+    arrived = arriving(Connection(weights, nn.Identity(), before=(*pools, *flat)), times, synapses)
+    expected = spike_times(pooled if layer == "convolution" else pooled.flatten(1), synapses, neuron, "scan")
+    torch.testing.assert_close(spike_times(*arrived, neuron, "scan"), expected, rtol=1e-10, atol=0)
+    assert expected.isfinite().any()
+
+
+def test_an_average_before_the_output_is_that_of_exponential_times():
+    times = torch.tensor([0.0, 0.4, 1.0, 1.2], dtype=torch.float64)
+    connection = Connection(nn.Linear(1, 1, bias=False).double(), nn.Identity(), before=(AveragePool((2, 2)), nn.Flatten()))
+    nn.init.constant_(connection.layer.weight, 1.5)
+    arrived = arriving(connection, times.view(1, 1, 2, 2), Synapses.of(connection.layer))
+    found = spike_times(*arrived, build_option("neuron", "if_exp", surrogate=nn.Identity()), "scan").item()
+    assert found == pytest.approx(math.log(1.5 * times.exp().mean() / 0.5), rel=1e-12) and found > 1.2
 
 
 def test_dropout_silences_in_training_only():
@@ -94,7 +195,7 @@ def test_a_convolutional_network_learns():
 @pytest.mark.parametrize(
     ("chosen", "remedy"),
     [
-        ({"architecture": "cnn"}, "MP instead of AP"),
+        ({"architecture": ("cnn", {"layers": ["4C3", "AP2", "D0.1", "FC12"]})}, "MP instead of AP"),
         ({"architecture": "resnet20"}, "architecture=mlp"),
         ({"norm": "batch"}, "norm=none"),
         ({"encoder": "direct"}, "encoder=spike_time"),
@@ -116,7 +217,7 @@ def test_discrete_time_converges_to_the_exact_times(kind, layer):
     shape, size = {"linear": ((6, 20), (15, 20)), "convolution": ((2, 2, 6, 6), (4, 2, 3, 3))}[layer]
     times = 2 * torch.rand(shape, generator=draws, dtype=torch.float64)
     synapses = Synapses(torch.rand(size, generator=draws, dtype=torch.float64) * 0.5, None)
-    exact, errors = spike_times(times, synapses, build_option("neuron", kind, surrogate=torch.nn.Identity()), "scan"), []
+    exact, errors = spike_times(times, synapses, build_option("neuron", kind, surrogate=nn.Identity()), "scan"), []
     for step in (1 / 4, 1 / 16, 1 / 64):
         neuron = build_option("neuron", kind, {"step": step}, surrogate=build_option("surrogate", "arctan"))
         found = stepped(times, synapses, neuron, int(12 / step))
@@ -288,9 +389,7 @@ def test_the_gradient_is_the_rule_of_spikeprop():
 def test_spikeprop_learns_exclusive_or():
     """Bohte 2002 (survey [65]): three inputs, five hidden neurons, sixteen delays per connection."""
     torch.manual_seed(1)
-    neuron = build_option(
-        "neuron", "alpha", {"time_constant": 7.0, "threshold": 7 / math.e, "horizon": 100.0}, surrogate=torch.nn.Identity()
-    )
+    neuron = build_option("neuron", "alpha", {"time_constant": 7.0, "threshold": 7 / math.e, "horizon": 100.0}, surrogate=nn.Identity())
     inputs = torch.tensor([[0.0, a, b] for a in (0, 6) for b in (0, 6)], dtype=torch.float64)
     target = torch.tensor([16.0, 10, 10, 16], dtype=torch.float64)
     delays = Delays([float(each) for each in range(1, 17)])
