@@ -16,8 +16,6 @@ from snnexp.network import Network, code_window, is_spiking
 from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
 from snnexp.record import Tally, recording
-from snnexp.through_time import through_time
-from snnexp.timed.body import is_timed
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How networks are evaluated.
+    """How networks of spikes or real values are evaluated; for spike times there is `TimedEvaluator`.
 
     Args:
         timesteps: timesteps at which spiking networks are read; analog ones are read once.
@@ -65,18 +63,16 @@ class Evaluator:
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
         started = time.perf_counter()
-        clocked = count and is_timed(network)
-        counted = recording(network, self._since(network)) if count and not clocked else nullcontext()
-        with _in_evaluation(network), counted as tally:
+        counted = recording(network, self._since(network)) if count else nullcontext()
+        with in_evaluation(network), counted as tally:
             correct, loss, images, undecided = self._pass(network, batches)
-            tally, shown = through_time(network, batches, self.timesteps) if clocked else (tally, {})
         if tally is not None:
             tally.images = images
             tally.gather()
         hidden = self._hidden(network)
         accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
         seconds = time.perf_counter() - started
-        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * undecided / images, shown)
+        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * undecided / images)
 
     def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, float]:
         correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
@@ -94,8 +90,6 @@ class Evaluator:
     def _scored(self, network: Network, batch: Batch, steps: range) -> tuple[Tensor, Tensor]:
         logits = network(batch.images, steps, batch.keys)
         hits = (logits.argmax(-1) == batch.labels) & ~_tied(logits)
-        if is_timed(network):  # two classes at one time are no decision
-            hits &= (logits == logits.amax(-1, keepdim=True)).sum(-1) == 1
         return hits.sum(1), logits[-1:]
 
     def _started(self, network: Network, batch: Batch) -> range:
@@ -132,7 +126,8 @@ def _tied(logits: Float[Tensor, "T B K"]) -> Bool[Tensor, "T B"]:
 
 
 @contextmanager
-def _in_evaluation(network: nn.Module) -> Iterator[None]:
+def in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Within the block, all modules are in evaluation mode."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:

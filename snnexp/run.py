@@ -16,10 +16,11 @@ from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
-from snnexp.network import Network, form_of
+from snnexp.network import Blueprint, Network, form_of
 from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
+from snnexp.timed_evaluate import TimedEvaluator
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.weights import save
@@ -126,7 +127,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         train=train,
         validation=validation,
         test=test,
-        evaluator=_evaluator(config),
+        evaluator=_evaluator(config, blueprint),
         trackers=trackers,
         device=device,
         precision=_precision(config),
@@ -147,12 +148,14 @@ def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches
     return training, validation, test
 
 
-def _evaluator(config: Config) -> Evaluator:
-    settings = config["evaluate"]
+def _evaluator(config: Config, blueprint: Blueprint) -> Evaluator | TimedEvaluator:
+    settings, loss = config["evaluate"], build.component(config["loss"])
+    if blueprint.timing is not None:
+        return TimedEvaluator(settings["timesteps"], loss)
     return Evaluator(
         timesteps=settings["timesteps"],
         chunk=settings["chunk"],
-        loss=build.component(config["loss"]),
+        loss=loss,
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.datasets.batches import Batch, Batches
+from snnexp.distributed import gathered
 from snnexp.network import Network
 from snnexp.record import Layer, Tally, fan_out
 from snnexp.timed.body import timed_layers
@@ -22,15 +25,16 @@ COARSEST = 8
 def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Tally, dict[str, Any]]:
     """One exact pass that counts, and passes in discrete time of `timesteps` and halves of it down to `COARSEST`.
 
+    With several processes each goes through its images, and all come to the figures of all images together.
     The timesteps cover the time within which 99.9 percent of the exact decisions fall; a neuron on a grid has all of its horizon.
     `accuracy_by_timestep` is read at the finest resolution: the class of the earliest spike, before it that of the largest potential.
     """
     exact = _Exact(network)
     for batch in _batches(batches):
         exact.see(batch)
+    exact.gather()
     span = exact.span()
-    resolutions = [steps for steps in _halves(timesteps)]
-    table = [_pass(network, batches, span, steps, curve=steps == timesteps) for steps in resolutions]
+    table = [_pass(network, batches, span, steps, curve=steps == timesteps) for steps in _halves(timesteps)]
     curve = table[-1].pop("curve")
     for row in table:
         row.pop("curve", None)
@@ -49,16 +53,31 @@ def _batches(batches: Batches) -> Iterator[Batch]:
         yield from batches.epoch(0, shuffle=False)
 
 
+def _total(own: tuple) -> Iterator[Any]:
+    """Each number, tensor or list of `own`, those of all processes added up or one behind the other."""
+    return (reduce(add, each) for each in zip(*gathered(own), strict=True))
+
+
 @dataclass
 class _Exact:
     """Counts of the exact pass."""
 
     network: Network
     tally: Tally = field(default_factory=Tally)
-    early: dict[str, int] = field(default_factory=dict)
+    early: dict[str, int] = field(init=False)
     decisions: list[Tensor] = field(default_factory=list)
     among_first: int = 0
     tied: int = 0
+
+    def __post_init__(self) -> None:
+        self.early = dict.fromkeys((name for name, *_ in timed_layers(self.network)), 0)
+
+    def gather(self) -> None:
+        """Takes in what other processes have counted."""
+        own = self.tally.images, self.among_first, self.tied, self.decisions, *self.early.values()
+        self.tally.images, self.among_first, self.tied, self.decisions, *early = _total(own)
+        self.early = dict(zip(self.early, early, strict=True))
+        self.tally.gather()
 
     def see(self, batch: Batch) -> None:
         """Counts a batch."""
@@ -79,7 +98,7 @@ class _Exact:
         layer = self.tally.layers.setdefault(name, Layer(outputs[0].numel()))
         layer.spikes += int((outputs < horizon).sum())
         until = first.clamp(max=horizon).view(-1, *[1] * (outputs.dim() - 1))
-        self.early[name] = self.early.get(name, 0) + int((outputs < until).sum())
+        self.early[name] += int((outputs < until).sum())
         reached = fan_out(connection, inputs[:1]) * terminals(connection)
         self.tally.ac += float(((inputs < horizon).sum(0, dtype=torch.float64) * reached).sum())
         weights = connection.layer.weight.numel() * (outputs[0, 0].numel() if outputs.dim() == 4 else 1)
@@ -133,8 +152,8 @@ def _pass(network: Network, batches: Batches, span: float, steps: int, curve: bo
             tied, undecided = tied + int((made.tied & ~late).sum()), undecided + int(late.sum())
             decisions.append(made.step[~late].cpu())
             images += len(batch.labels)
-    accuracies = (correct * (100.0 / images)).tolist()
-    made = torch.cat(decisions)
+    correct, tied, undecided, images, decisions = _total((correct, tied, undecided, images, decisions))
+    accuracies, made = (correct * (100.0 / images)).tolist(), torch.cat(decisions)
     row = {
         "timesteps": steps,
         "step": step,

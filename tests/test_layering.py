@@ -16,6 +16,7 @@ LAYERS = [
         "stages",
         "evaluate",
         "through_time",
+        "timed_evaluate",
         "record",
         "result",
         "track",

@@ -11,6 +11,7 @@ from snnexp.datasets.batches import Batches
 from snnexp.evaluate import Evaluator
 from snnexp.network import Blueprint, Network
 from snnexp.stages.execution import Execution
+from snnexp.timed_evaluate import TimedEvaluator
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 
@@ -23,7 +24,7 @@ class Session:
     train: Batches
     validation: Batches | None
     test: Batches
-    evaluator: Evaluator
+    evaluator: Evaluator | TimedEvaluator
     trackers: Trackers | Muted | None
     device: torch.device
     precision: torch.dtype

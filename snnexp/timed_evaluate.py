@@ -1,0 +1,48 @@
+"""Evaluation of networks of spike times: exact, and in discrete time where counts are asked for."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snnexp.datasets.batches import Batches
+from snnexp.distributed import summed
+from snnexp.evaluate import Evaluation, in_evaluation
+from snnexp.network import Network
+from snnexp.through_time import through_time
+
+
+@dataclass(frozen=True)
+class TimedEvaluator:
+    """How networks of spike times are evaluated. Two classes at one time are no decision and count as wrong.
+
+    Args:
+        timesteps: of the finest resolution in discrete time.
+        loss: scores `[1, B, K]` and labels to the mean loss.
+    """
+
+    timesteps: int
+    loss: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
+        """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
+        started = time.perf_counter()
+        with in_evaluation(network), torch.no_grad():
+            correct, loss, images, undecided = self._pass(network, batches)
+            tally, shown = through_time(network, batches, self.timesteps) if count else (None, {})
+        seconds = time.perf_counter() - started
+        share = 100.0 / images
+        return Evaluation([correct * share], loss / images, int(images), seconds, tally, undecided=100.0 * undecided / images, shown=shown)
+
+    def _pass(self, network: Network, batches: Batches) -> tuple[int | float, ...]:
+        correct, loss, images, undecided = 0, 0.0, 0, 0
+        for batch in batches.epoch(0, shuffle=False):
+            scores = network(batch.images, range(1), batch.keys)
+            first = scores == scores.amax(-1, keepdim=True)
+            correct += int(((scores.argmax(-1) == batch.labels) & (first.sum(-1) == 1)).sum())
+            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
+            images += len(batch.labels)
+            undecided += int(first.all(-1).sum())
+        return summed(correct, loss, images, undecided, device=batches.split.labels.device)
