@@ -278,7 +278,9 @@ def test_an_image_costs_one_window(code):
 def batches() -> Batches:
     pixels = torch.randint(0, 256, (COUNT, 1, 8, 8), generator=seeded(3), dtype=torch.uint8)
     whole = Split(pixels, torch.arange(COUNT), torch.arange(COUNT))
-    return Batches(whole, COUNT, [0.0], [1.0], augmentation=Augmentation(crop_padding=0, flip=False, cutout=0), device="cpu", seed=3)
+    return Batches(
+        whole, COUNT, [0.0], [1.0], augmentation=Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=0), device="cpu", seed=3
+    )
 
 
 def evaluator(timesteps: int) -> Evaluator:
