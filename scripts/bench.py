@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnexp.atomic import write_json
+from snnexp.cli.allocator import keep_freed_memory
 from snnexp.result import git_commit, versions
 
 SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1", "KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
@@ -67,6 +68,7 @@ def main() -> None:
 
 def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, with where and how it was measured."""
+    keep_freed_memory()  # as the command line does
     torch.set_num_threads(arguments.threads)
     clock, repeats = clock_of(arguments.clock), arguments.repeats
     networks = [arguments.overrides] if arguments.overrides else STANDARD

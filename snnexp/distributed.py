@@ -88,6 +88,6 @@ def gathered(value: Any) -> list[Any]:
 
 
 def align(network: nn.Module) -> None:
-    """Sets the buffers of `network` to those of process 0, which is whose weights are saved: what a module keeps of its own share differs."""
+    """Sets the buffers of `network` to those of process 0, whose weights are saved: what modules keep of their own share differs."""
     for buffer in network.buffers() if processes() > 1 else ():
         distributed.broadcast(buffer, src=0)
