@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from snnexp.cli.main import MISSING
-from snnexp.cli.table import experiments, table
+from snnexp.cli.table import experiments, served, table
 from snnexp.survey.measured import measured, status
 from snnexp.survey.rows import TABLES, Row, rows
 
@@ -87,6 +87,15 @@ def test_a_row_is_filled_from_the_project_one_is_in_and_not_from_what_is_broken(
     line = next(line for line in csv.DictReader(io.StringIO(told.out)) if line["id"] == "t1-cifar10-56")
     assert (line["measured"], line["n"], line["spikes_per_neuron"], line["status"]) == ("93.00", "1", "2.00", "reproduced")
     assert "s2.json: cannot be read" in told.err and "Traceback" not in told.err
+
+
+def test_a_run_stands_for_what_its_experiment_serves_today(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row, curve = "t3-cifar10-38-256", [88.0] * 256
+    for name, told in (("cifar10_conversion_resnet20", ""), ("cifar10_rmp_resnet20", "88.00"), ("mine", "88.00"), (None, "88.00")):
+        (tmp_path / "result.json").write_text(json.dumps(_result(row, 88.0, curve, **({"experiment": name} if name else {}))))
+        assert {line["id"]: line["measured"] for line in _printed(capsys, "3", "--runs", ".")}[row] == told
+    assert experiments()[row] == "cifar10_rmp_resnet20" and served()["cifar10_conversion_resnet20"] == []
 
 
 def test_one_run_serves_several_timesteps():

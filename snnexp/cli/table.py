@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
-from snnexp.survey.recorded import read_results
+from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
 from snnexp.survey.table import FORMATS, lines
 
@@ -31,7 +32,7 @@ def table(arguments: list[str]) -> int:
             "\n".join(f"snnexp: {folder}: no such folder. Expected: one with runs or results in it" for folder in missing), file=sys.stderr
         )
         return 3
-    results = read_results([_recorded(), *chosen.runs])
+    results = standing(read_results([_recorded(), *chosen.runs]), served())
     print(FORMATS[chosen.format](chosen.table, lines(rows(chosen.table), results, experiments())), end="")
     return 0
 
@@ -46,8 +47,15 @@ def _recorded() -> Path:
 def experiments() -> dict[str, str]:
     """The experiment that stands for each row; of several, the first by name."""
     found: dict[str, str] = {}
-    for path in sorted((files("snnexp.conf") / "experiment").iterdir(), key=lambda path: path.name):
-        reference = (yaml.safe_load(path.read_text()) or {}).get("reference") if path.name.endswith(".yaml") else None
-        for row in (reference or {}).get("rows", []):
-            found.setdefault(row, path.name.removesuffix(".yaml"))
+    for name, named in served().items():
+        for row in named:
+            found.setdefault(row, name)
     return found
+
+
+@cache
+def served() -> dict[str, list[str]]:
+    """The rows for which each experiment stands, by name."""
+    paths = [path for path in (files("snnexp.conf") / "experiment").iterdir() if path.name.endswith(".yaml")]
+    heads = {path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text()) or {} for path in sorted(paths, key=lambda path: path.name)}
+    return {name: (head.get("reference") or {}).get("rows", []) for name, head in heads.items()}

@@ -29,6 +29,21 @@ def is_result(found: Any) -> bool:
     return bool(blocks) and all(isinstance(each, dict) and "accuracy" in each and each.get("accuracy_by_timestep") for each in blocks)
 
 
+def standing(results: list[Result], served: dict[str, list[str]]) -> list[Result]:
+    """The results with the rows that their experiments serve today; a recorded run may be of a time when its experiment served others.
+
+    Args:
+        results: as they were read.
+        served: rows of each experiment there is; a result of no such experiment keeps its own.
+    """
+    return [_of_today(result, served.get(str(result.get("experiment")))) for result in results]
+
+
+def _of_today(result: Result, served: list[str] | None) -> Result:
+    own = result["reference"].get("rows", [])
+    return result if served is None else {**result, "reference": {**result["reference"], "rows": [row for row in own if row in served]}}
+
+
 def read_results(folders: list[Path]) -> list[Result]:
     """Every result below `folders` that stands for a row, each once; files are named `result.json`, or as one likes in a collection.
 
