@@ -65,6 +65,20 @@ def clips(folder: Path) -> dict[str, float]:
     return {name: value.item() for name, value in load_file(folder / "weights.safetensors").items() if name.endswith("activation.w")}
 
 
+@pytest.mark.parametrize("timesteps, equal", [(1, True), (2, False)])
+def test_one_step_is_the_network_of_one_level_at_any_depth_and_two_are_not(timesteps, equal, double):
+    """Spikes of one step cannot come unevenly; those of two can, which is why accuracy may fall from t = 1 to t = 2."""
+    architecture = ("mlp", {"widths": [40, 40, 40], "bias": True, "initialization": "default", "dropout": 0.0})
+    made = blueprint(architecture=architecture, neuron=("if", {"amplitude": "threshold"}))
+    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": timesteps, "clip": 0.25})))
+    spiking = converted(made, analog)
+    with torch.no_grad():
+        expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
+    with streaming(spiking):
+        found = spiking(images(COUNT).double(), range(timesteps), keys(COUNT))[-1]
+    assert torch.equal(found, expected) == equal
+
+
 def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
     settings = ["strategy=ann", "activation=qcfs", "activation.levels=3", "activation.clip=3.0"]
     result = job(tmp_path, *settings)
