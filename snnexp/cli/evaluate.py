@@ -10,11 +10,11 @@ from yaml import YAMLError
 from snnexp.atomic import write_json
 from snnexp.build import GROUPS
 from snnexp.check import check, faults, refuse
-from snnexp.cli.compose import composed
 from snnexp.cli.exits import exit_code
 from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
+from snnexp.cli.since import completed
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
@@ -24,8 +24,6 @@ from snnexp.weights import load
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
 """What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
-LATER = ("checkpoint", "presimulation", "activation")
-"""Keys that configurations have not had from the beginning."""
 ABSENT = object()
 USAGE = "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate outputs/train/... timesteps=32"
 
@@ -46,7 +44,7 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _evaluate(run_dir: Path, changes: list[str]) -> int:
-    trained = resolved(_completed(stored(run_dir / "config.yaml")))
+    trained = resolved(completed(stored(run_dir / "config.yaml")))
     config, choices = changed(OmegaConf.create(trained), changes)
     check(config)
     session = prepare(config, trackers=None)
@@ -61,16 +59,6 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     write_json(run_dir / "evaluations" / f"{stamp(config['seed'])}.json", result)
     summary(result, run_dir)
     return 0
-
-
-def _completed(config: DictConfig) -> DictConfig:
-    """With the settings that have come since the run was made, which their defaults leave as it was."""
-    since = composed([])
-    for key in (key for key in LATER if key not in config):
-        config[key] = since[key]
-    if isinstance(config.get("evaluate"), DictConfig):
-        config.evaluate = OmegaConf.merge(since.evaluate, config.evaluate)
-    return config
 
 
 def stored(path: Path) -> DictConfig:

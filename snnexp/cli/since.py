@@ -1,0 +1,40 @@
+"""Configurations of runs that were made before a setting existed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from snnexp.cli.compose import composed
+
+KEYS = ("checkpoint", "presimulation", "activation")
+"""Keys at the top that configurations have not had from the beginning."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "snnexp.stages.ann.ANN": {"start": None},
+    "snnexp.stages.single_spike.SingleSpike": {"redraw": 0.0},
+    "snnexp.timed.form.Form": {"delays": []},
+    "snnexp.neurons.if_.IF": {"order": "fire_after"},
+    "snnexp.neurons.lif.LIF": {"order": "fire_after"},
+}
+"""By component, settings that it has not had from the beginning, and what runs did before."""
+AUGMENTATION = {"auto_augment": None}
+
+
+def completed(config: DictConfig) -> DictConfig:
+    """`config` with the settings that have come since the run was made, with values that leave the run as it was."""
+    since = composed([])
+    for key in (key for key in KEYS if key not in config):
+        config[key] = since[key]
+    if isinstance(config.get("evaluate"), DictConfig):
+        config.evaluate = OmegaConf.merge(since.evaluate, config.evaluate)
+    for node, settings in _lacking(config):
+        for key in (key for key in settings if key not in node):
+            node[key] = settings[key]
+    return config
+
+
+def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:
+    if isinstance(node, DictConfig):
+        yield node, AUGMENTATION if name == "augmentation" else SETTINGS.get(str(node.get("_target_")), {})
+        for key, value in node.items():
+            yield from _lacking(value, key)

@@ -1,0 +1,26 @@
+"""Runs that were made before a setting existed are evaluated as they were."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from snnexp.check import faults
+from snnexp.cli.since import KEYS, completed
+from tests.composition import configuration
+
+OLD = {
+    ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold"): ("strategy.stages.pretrain.start", "neuron.order"),
+    ("neuron=lif",): ("neuron.order", "dataset.augmentation.auto_augment", *KEYS),
+    ("+experiment=digits_single_spike",): ("strategy.stages.train.redraw", "strategy.stages.train.form.delays"),
+}
+
+
+@pytest.mark.parametrize("words, later", OLD.items(), ids=str)
+def test_what_an_old_configuration_lacks_is_filled_in(words, later):
+    wanted = configuration(*words)
+    old = OmegaConf.create(wanted)
+    for path in later:
+        owner, _, key = path.rpartition(".")
+        del (OmegaConf.select(old, owner) if owner else old)[key]
+    assert OmegaConf.to_container(old) != wanted
+    found = OmegaConf.to_container(completed(old))
+    assert found == wanted and not faults(found)
