@@ -27,7 +27,7 @@ format: $(STAMP)  ## Rewrite to the house style
 	$(BIN)/ruff format .
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: $(STAMP)  ## Time and memory of a step against the analog twin
 	$(BIN)/python scripts/bench.py

@@ -20,6 +20,7 @@ from snnexp.network import Blueprint, Network, form_of
 from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
+from snnexp.stages.memory import explaining_elsewhere
 from snnexp.timed_evaluate import TimedEvaluator
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
@@ -57,7 +58,8 @@ def run(
     with joined(device):
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
-        blocks, network = _stages(config, choices, session)
+        with explaining_elsewhere(config):
+            blocks, network = _stages(config, choices, session)
         result = _result(blocks, config, session, intended)
         if run_dir is not None:
             save(network, run_dir / "weights.safetensors")

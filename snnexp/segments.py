@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from snnexp.cell import Over, State
+from snnexp.layers.batch_norm import running_statistics_kept
 from snnexp.network import Network
 
 
@@ -29,7 +31,8 @@ def segmented(
         last = start + length >= len(steps)
         # The random state is put back after every segment but the last, so that each draws the same masks.
         with torch.random.fork_rng(devices, enabled=not last):
-            part, states = checkpoint(_segment, network, loops, images, steps[start : start + length], keys, states, use_reentrant=False)
+            given = network, loops, images, steps[start : start + length], keys, states
+            part, states = checkpoint(_segment, *given, use_reentrant=False, context_fn=lambda: _contexts(network))
         logits.append(part)
     return torch.cat(logits)
 
@@ -39,6 +42,11 @@ def number_of_segments(setting: int | str, timesteps: int) -> int:
     if setting == "auto":
         return math.isqrt(timesteps - 1) + 1 if timesteps >= 16 else 1
     return min(int(setting), timesteps)
+
+
+def _contexts(network: Network) -> tuple[AbstractContextManager, AbstractContextManager]:
+    """Of a segment's first pass, and of that in which it is computed again."""
+    return nullcontext(), running_statistics_kept(network)
 
 
 def _segment(

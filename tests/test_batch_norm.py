@@ -96,3 +96,13 @@ def test_shared_statistics_of_low_precision_are_taken_in_float32(monkeypatch):
     found = batch_norm(x, None, None, torch.ones(3), None, True, 0.1, 1e-5)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), expected, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shared_statistics_keep_the_input_alone_for_the_backward_pass(monkeypatch, dtype):
+    monkeypatch.setattr("snnexp.layers.batch_norm.processes", lambda: 2)
+    x, norm = current()[0].to(dtype).requires_grad_(), BatchNorm(3, 1.0, 0.1, 1e-5)
+    sizes = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: sizes.append(tensor) or tensor, lambda tensor: tensor):
+        norm(x)
+    assert [tensor.data_ptr() for tensor in sizes if tensor.numel() >= x.numel()] == [x.data_ptr()]

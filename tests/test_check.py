@@ -443,7 +443,13 @@ def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule,
 
 
 def test_every_rule_is_tested():
-    assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE}
+    assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | {"every_process_has_a_part"}
+
+
+def test_every_process_gets_a_part_of_a_batch(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert checking.faults(configuration("batch_size=2")) == ["batch_size: 3 processes share a batch of 2; set batch_size=3 or more"]
+    assert not checking.faults(configuration("batch_size=3"))
 
 
 def test_several_rules_are_said_together():

@@ -1,5 +1,7 @@
 """Training in time segments: the gradients of the whole sequence from the memory of a part."""
 
+import copy
+
 import pytest
 import torch
 
@@ -24,6 +26,22 @@ def test_segments_give_the_gradients_of_the_whole(segments):
     for grad, wanted in zip(grads, expected, strict=True):
         torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-6)
     assert all(loop.states is None for loop in network.modules() if hasattr(loop, "states"))
+
+
+@pytest.mark.parametrize("norm", ["batch", "tdbn", "batch_per_step"])
+def test_running_statistics_move_once_per_segment(norm):
+    """As if the segments were batches of their own: what is computed again in the backward pass does not count twice."""
+    whole = blueprint(norm, {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+    parts = copy.deepcopy(whole)
+    images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
+    before = [buffer.clone() for buffer in whole.buffers()]
+    segmented(parts, images, range(8), keys, 2)[-1].square().sum().backward()
+    with torch.no_grad():
+        segmented(whole, images, range(8), keys, 2)  # no backward pass, nothing is computed again
+    assert any(not torch.equal(*pair) for pair in zip(before, whole.buffers(), strict=True))
+    for found, wanted in zip(parts.buffers(), whole.buffers(), strict=True):
+        assert torch.equal(found, wanted)
+    assert {module.momentum for module in parts.modules() if hasattr(module, "momentum")} == {0.1}
 
 
 def test_segments_need_a_fraction():

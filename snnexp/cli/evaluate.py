@@ -16,9 +16,11 @@ from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.cli.since import completed
 from snnexp.datasets.base import DataError
+from snnexp.distributed import processes
 from snnexp.errors import ConfigError
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
 from snnexp.run import prepare
+from snnexp.stages.memory import explaining_elsewhere
 from snnexp.track.summary import summary
 from snnexp.weights import load
 
@@ -32,6 +34,9 @@ def evaluate(arguments: list[str]) -> int:
     """Evaluates a run again under the changes given, prints the result and keeps it under RUN_DIR/evaluations."""
     if not arguments or "=" in arguments[0]:
         print(USAGE, file=sys.stderr)
+        return 2
+    if processes() > 1:
+        print("snnexp: several processes (torchrun) train one run; evaluate without torchrun", file=sys.stderr)
         return 2
     try:
         return _evaluate(Path(arguments[0]), arguments[1:])
@@ -53,7 +58,8 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     stage = list(config["strategy"]["stages"])[-1]
     before = OmegaConf.to_container(stored(run_dir / "result.json"))
     choices = {group: before[group] for group in CHOSEN if before.get(group)} | choices
-    evaluation = session.evaluator(network, session.test, count=True)
+    with explaining_elsewhere(config):
+        evaluation = session.evaluator(network, session.test, count=True)
     result = block(stage, network, evaluation, config, choices, {"changes": changes, "ann_accuracy": before.get("ann_accuracy")})
     result |= surroundings(config, session.device) | {"peak_memory_bytes": peak_memory(session.device)}
     write_json(run_dir / "evaluations" / f"{stamp(config['seed'])}.json", result)

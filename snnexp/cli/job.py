@@ -20,7 +20,7 @@ from snnexp.cli.exits import Stopped, exit_code
 from snnexp.cli.folder import finished_before, refuse_another, resolved
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.distributed import rank
-from snnexp.errors import ConfigError
+from snnexp.errors import ConfigError, NumericalError
 from snnexp.run import run
 from snnexp.status import claimed
 from snnexp.track.base import Labels
@@ -29,6 +29,8 @@ from snnexp.track.trackers import Trackers
 
 Config = dict[str, Any]
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
+COMMON = (ConfigError, NumericalError, KeyboardInterrupt, Stopped)
+"""What all processes of a run come to alike, so that one says it for all."""
 
 
 def attempt(
@@ -58,12 +60,15 @@ def attempt(
                 write_json(run_dir / OVERRIDES, overrides)
             return _tracked(plain or _checked(config), choices, run_dir), None, 0
     except ENDINGS as error:
-        if rank() == 0:
-            _conclude(error, config, run_dir)
+        _conclude(error, config, run_dir)
         return None, error, exit_code(error)
 
 
 def _conclude(error: BaseException, config: DictConfig, run_dir: Path) -> None:
+    if rank() > 0:
+        if not isinstance(error, COMMON):
+            print(f"snnexp: process {rank()}: {type(error).__name__}: {error}", file=sys.stderr)
+        return
     if isinstance(error, ConfigError):
         _withdraw(run_dir, config)
     _say(error, run_dir)

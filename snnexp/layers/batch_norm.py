@@ -1,5 +1,7 @@
 """Batch normalisation with one set of statistics, whoever computes the batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -72,9 +74,21 @@ def batch_norm(
     if running_mean is not None:
         running_mean.lerp_(mean.to(running_mean.dtype), momentum)
         running_var.lerp_((variance * (count / (count - 1).clamp(min=1))).to(running_var.dtype), momentum)
-    normal = _Normal.apply(x, mean, torch.rsqrt(variance + epsilon), count)
-    scaled = normal * _along(weight, normal)
-    return (scaled if bias is None else scaled + _along(bias, normal)).to(x.dtype)
+    beta = torch.zeros_like(weight) if bias is None else bias
+    return _Normal.apply(x, weight, beta, mean, torch.rsqrt(variance + epsilon), count)
+
+
+@contextmanager
+def running_statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Within the block norms in training leave their running statistics alone: for what is computed a second time."""
+    norms = {module: module.momentum for module in network.modules() if hasattr(module, "momentum")}
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in norms.items():
+            norm.momentum = momentum
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,25 +108,30 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Normal(torch.autograd.Function):
-    """(x - mean) / deviation where mean and deviation are functions of the x of all processes.
+    """y = gamma n + beta with n = (x - mean) / deviation, where mean and deviation are functions of the x of all processes.
 
-    dL/dx = (g - mean(g) - y mean(g y)) / deviation,   means over all processes
+        dL/dx = gamma (g - mean(g) - n mean(g n)) / deviation,   means over all processes
+        dL/dgamma = sum(g n),   dL/dbeta = sum(g),               sums over this one's
+
+    Of the size of x it keeps x alone.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, inverse: Tensor, count: Tensor) -> Tensor:
-        ctx.save_for_backward(x, mean, inverse, count)
-        return _normal(x, mean, inverse)
+    def forward(ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, inverse: Tensor, count: Tensor) -> Tensor:
+        ctx.save_for_backward(x, gamma, mean, inverse, count)
+        normal = _normal(x, mean, inverse)
+        return (normal.mul_(_along(gamma, normal)).add_(_along(beta, normal))).to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, mean, inverse, count = ctx.saved_tensors
-        y = _normal(x, mean, inverse)
+        x, gamma, mean, inverse, count = ctx.saved_tensors
+        normal, gradient = _normal(x, mean, inverse), _exact(gradient)
         others = [dimension for dimension in range(x.dim()) if dimension != 1]
-        sums = total(torch.stack([gradient.sum(others), (gradient * y).sum(others)]).double())
-        shift, slope = (_along(each / count, y) for each in sums)
-        return ((gradient - shift - y * slope) * _along(inverse, y)).to(x.dtype), None, None, None
+        own = torch.stack([gradient.sum(others), (gradient * normal).sum(others)]).double()
+        shift, slope = (_along(each / count, normal) for each in total(own.clone()))
+        dx = (gradient - shift - normal.mul_(slope)).mul_(_along(inverse * gamma, normal))
+        return dx.to(x.dtype), own[1].to(gamma.dtype), own[0].to(gamma.dtype), None, None, None
 
 
 def _normal(x: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:

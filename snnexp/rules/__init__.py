@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from snnexp.build import blueprint, component, stages
+from snnexp.distributed import processes
 from snnexp.rules.conversion import (
     conversion_fits_the_network,
     conversion_has_an_ann,
@@ -40,6 +41,12 @@ def device_exists(config: Config) -> Iterator[str]:
     except Exception as error:  # each backend has its own way to say that it is absent
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         yield f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or device=cpu"
+
+
+def every_process_has_a_part(config: Config) -> Iterator[str]:
+    """Processes share every batch, and wait for each other after it."""
+    if config["batch_size"] < processes():
+        yield f"batch_size: {processes()} processes share a batch of {config['batch_size']}; set batch_size={processes()} or more"
 
 
 def encoder_takes_pixels(config: Config) -> Iterator[str]:
@@ -123,6 +130,7 @@ def per_step_norm_has_steps(config: Config) -> Iterator[str]:
 
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     device_exists,
+    every_process_has_a_part,
     encoder_takes_pixels,
     encoder_lasts,
     selection_has_a_split,

@@ -4,6 +4,8 @@ import copy
 import logging
 import os
 import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -115,6 +117,18 @@ def explained(timesteps: int, needed: int, batch: int, error: BaseException) -> 
     return OutOfMemory(
         f"out of memory with T = {timesteps} and batches of {batch}; a training step needs about {in_gigabytes(needed)}. {REMEDY}"
     )
+
+
+@contextmanager
+def explaining_elsewhere(config: Mapping[str, Any]) -> Iterator[None]:
+    """If memory runs out in the block, in an evaluation or conversion and not in a training step, the error says what needs less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        own = ", ".join(f"evaluate.{key} = {config['evaluate'][key]}" for key in ("timesteps", "batch_size", "chunk"))
+        raise OutOfMemory(f"out of memory outside a training step, with {own}; smaller ones of the latter two need less") from error
 
 
 def ran_out(error: BaseException) -> bool:
