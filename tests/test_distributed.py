@@ -117,7 +117,7 @@ def test_so_they_do_with_convolutions_in_lean_segments(tmp_path):
     job(tmp_path / "one", *words)
     (found, *_), (wanted, *_) = metrics(tmp_path / "two"), metrics(tmp_path / "one")
     assert found["train/loss"] == pytest.approx(wanted["train/loss"], rel=1e-4)
-    assert found["test/loss"] == pytest.approx(wanted["test/loss"], rel=1e-4)
+    assert found["test/loss"] == pytest.approx(wanted["test/loss"], rel=1e-3)
 
 
 def test_every_image_is_counted_once(two, one):
