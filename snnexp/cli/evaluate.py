@@ -10,6 +10,7 @@ from yaml import YAMLError
 from snnexp.atomic import write_json
 from snnexp.build import GROUPS
 from snnexp.check import check, faults, refuse
+from snnexp.cli.compose import composed
 from snnexp.cli.exits import exit_code
 from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
