@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +23,7 @@ def segmented(
 
     Gradients are those of the whole sequence. What a layer takes over all timestep at once it takes over a segment instead: batch
     statistics are per segment, and running statistics move once per segment. Dropout masks are the same in all segments.
+    The backward pass begins with the last segment, of which everything is kept.
     Source: Chen 2016, training deep nets with sublinear memory cost, along time.
     """
     loops = [module for module in network.modules() if isinstance(module, Over)]
@@ -32,7 +35,7 @@ def segmented(
         # The random state is put back after every segment but the last, so that each draws the same masks.
         with torch.random.fork_rng(devices, enabled=not last):
             given = network, loops, images, steps[start : start + length], keys, states
-            part, states = checkpoint(_segment, *given, use_reentrant=False, context_fn=lambda: _contexts(network))
+            part, states = _segment(*given) if last else _recomputed(*given)
         logits.append(part)
     return torch.cat(logits)
 
@@ -44,8 +47,13 @@ def number_of_segments(setting: int | str, timesteps: int) -> int:
     return min(int(setting), timesteps)
 
 
-def _contexts(network: Network) -> tuple[AbstractContextManager, AbstractContextManager]:
-    """Of a segment's first pass, and of that in which it is computed again."""
+def _recomputed(network: Network, *given: Any) -> tuple[Tensor, list[list[State]]]:
+    passes = partial(_passes, network)
+    return checkpoint(_segment, network, *given, use_reentrant=False, context_fn=passes)
+
+
+def _passes(network: Network) -> tuple[AbstractContextManager, AbstractContextManager]:
+    """Around a segment's first pass, and around that in which it is computed again."""
     return nullcontext(), running_statistics_kept(network)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from snnexp.datasets.batches import Batch
 from snnexp.segments import number_of_segments, segmented
-from snnexp.stages.execution import Forward
+from snnexp.stages.execution import Execution, Forward
 from snnexp.stages.memory import needed_bytes
 from tests.test_lean import blueprint
 
@@ -56,3 +56,13 @@ def test_segments_need_a_fraction():
 def test_auto_is_the_square_root_from_sixteen_on():
     assert [number_of_segments("auto", timesteps) for timesteps in (1, 4, 15, 16, 17, 36, 100)] == [1, 1, 1, 4, 5, 6, 10]
     assert number_of_segments(7, 4) == 4
+
+
+def test_lean_memory_does_not_keep_what_segments_compute_again():
+    batch = Batch(torch.rand(2, 2, 12, 12), torch.zeros(2, dtype=torch.int64), torch.arange(2))
+
+    def needed(memory: str) -> int:
+        network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+        return needed_bytes(Execution(memory, "auto", False).forward(network, range(100)), batch, torch.float32)
+
+    assert needed("lean") == needed("default")

@@ -32,11 +32,15 @@ class Execution:
 
     def forward(self, network: Network, steps: range, form: Form | None = None) -> nn.Module:
         """A module from (images, keys) to logits `[T, B, K]` that trains `network` on `steps`, through time unless `form` says how."""
-        set_lean(network, self.memory == "lean")
+        set_lean(network, self.is_lean(steps))
         forward = Forward(network, steps, self.segments(steps)) if form is None else form(network, steps)
         if self.compile:
             forward.compile(dynamic=False)
         return forward if distributed.processes() == 1 else DistributedDataParallel(forward)
+
+    def is_lean(self, steps: range) -> bool:
+        """Whether units keep little. Of segments that are computed again nothing is kept, and what a unit keeps would be in the way."""
+        return self.memory == "lean" and self.segments(steps) == 1
 
     def segments(self, steps: range) -> int:
         """Into how many parts these timesteps are divided."""

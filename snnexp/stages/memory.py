@@ -31,7 +31,7 @@ def estimate(
 ) -> int:
     """Bytes that a training step needs, for this process's part of a batch, beside the network: measured on few samples, on a copy."""
     copied = copy.deepcopy(network).train()
-    set_lean(copied, execution.memory == "lean")
+    set_lean(copied, execution.is_lean(steps))
     forward = Forward(copied, steps, execution.segments(steps)) if form is None else form(copied, steps)
     return _grown(forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision)
 
