@@ -15,7 +15,8 @@ from snnexp.distributed import summed, total
 from snnexp.network import Network, code_window, is_spiking
 from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
-from snnexp.record import Tally, recording
+from snnexp.record import recording
+from snnexp.tally import Tally
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import gathered
+from snnexp.fan_out import fan_out
 from snnexp.network import Network
-from snnexp.record import Layer, Tally, fan_out
+from snnexp.tally import Layer, Tally
 from snnexp.timed.body import timed_layers
 from snnexp.timed.delays import terminals
 from snnexp.timed.discrete import clocked, output_of

@@ -12,11 +12,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp import record
+from snnexp import tally as counts
 from snnexp.cli import job as cli_job
 from snnexp.cli.job import attempt
 from snnexp.errors import NumericalError
-from snnexp.record import Layer, Tally
+from snnexp.tally import Layer, Tally
 from tests.jobs import job
 from tests.shell import environment
 
@@ -181,7 +181,7 @@ def test_counts_of_a_process_that_saw_nothing(monkeypatch):
         return Tally({"a": Layer(4, torch.tensor(3)), "b": Layer(2, torch.tensor(5))}, 2, 10, torch.tensor(7.0), 20)
 
     others = [(10, 7.0, 20, {"a": (4, 3), "b": (2, 5)}), (0, 0.0, 0, {})]
-    monkeypatch.setattr(record, "gathered", lambda own: [own, *others])
+    monkeypatch.setattr(counts, "gathered", lambda own: [own, *others])
     for tally, factor in ((counted(), 2), (Tally(images=2), 1)):
         tally.gather()
         assert (tally.mac, tally.ac, tally.mac_ann) == (10 * factor, 7.0 * factor, 20 * factor)

@@ -18,6 +18,8 @@ LAYERS = [
         "through_time",
         "timed_evaluate",
         "record",
+        "tally",
+        "fan_out",
         "result",
         "track",
         "weights",

@@ -14,7 +14,8 @@ from snnexp.encoders.base import Encoder
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
 from snnexp.network import Network, connections, set_lean
-from snnexp.record import AC_JOULE, MAC_JOULE, Tally, recording
+from snnexp.record import recording
+from snnexp.tally import AC_JOULE, MAC_JOULE, Tally
 from tests.networks import Spikes, blueprint, chunks, dyadic, images, keys
 
 STEPS = 5

@@ -14,8 +14,8 @@ from snnexp.layers.low_pass import LowPass, Trace
 from snnexp.network import Network, spiking_units, transfer
 from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
-from snnexp.record import INTEGER_JOULE, energy
 from snnexp.stages.low_pass import _Penalised, _start
+from snnexp.tally import INTEGER_JOULE, energy
 from tests.jobs import job, records
 from tests.networks import blueprint, chunks, dyadic, images, keys, seeded
 from tests.options import build_option, settings

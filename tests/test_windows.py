@@ -13,9 +13,10 @@ from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.errors import ConfigError
 from snnexp.evaluate import Evaluator
+from snnexp.fan_out import fan_out
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network import Network, analog_units, code_window, connections, depth, spiking_units, transfer
-from snnexp.record import fan_out, recording
+from snnexp.record import recording
 from snnexp.stages.convertible import hidden_units
 from tests.composition import changed, configuration
 from tests.networks import blueprint, chunks, keys, seeded

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp import record, through_time, timed_evaluate
+from snnexp import tally, through_time, timed_evaluate
 from snnexp.datasets import batches as sharing
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
@@ -82,7 +82,7 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     threads = Threads(3)
     monkeypatch.setattr(sharing, "share", threads.share)
     monkeypatch.setattr(timed_evaluate, "summed", threads.summed)
-    for module in (through_time, record):
+    for module in (through_time, tally):
         monkeypatch.setattr(module, "gathered", threads.gathered)
     for found in threads.run(lambda: evaluated(copy.deepcopy(network), images)):
         assert (found.images, found.accuracy, found.undecided) == (images, one.accuracy, one.undecided)
