@@ -46,6 +46,14 @@ def test_only_output_neurons_learn_from_a_negative_current(output, expected):
     assert z.grad.item() == expected
 
 
+@pytest.mark.parametrize("saturation, gradient, expected", [("pass", -3.0, -3.0), ("lower", -3.0, 0.0), ("lower", 3.0, 3.0)])
+def test_a_neuron_at_its_limit_may_be_asked_for_fewer_spikes_only(saturation, gradient, expected):
+    z = torch.tensor([[[1.5, 0.5]]], requires_grad=True)  # the one fires at every timestep, the other at every second
+    rule = SpikeCount(integrate_and_fire().cells[0], False, saturation)
+    rule(z, torch.tensor([[[1.0, 0.5]]])).backward(torch.full((1, 1, 2), gradient))
+    assert z.grad.flatten().tolist() == [expected, gradient]
+
+
 # Whole numbers (SpikeGrad)
 
 CASES, EVENTS = 3000, 40

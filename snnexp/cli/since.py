@@ -12,6 +12,7 @@ KEYS = ("checkpoint", "presimulation", "activation")
 SETTINGS: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"start": None},
     "snnexp.stages.single_spike.SingleSpike": {"redraw": 0.0},
+    "snnexp.stages.count.SpikeCounts": {"saturation": "pass"},
     "snnexp.timed.form.Form": {"delays": []},
     "snnexp.neurons.if_.IF": {"order": "fire_after"},
     "snnexp.neurons.lif.LIF": {"order": "fire_after"},

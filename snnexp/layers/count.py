@@ -1,6 +1,6 @@
 """The count form of a unit: what its neurons have sent over all timesteps as one activation, with one gradient."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -74,31 +74,45 @@ class SpikeCount(nn.Module):
     Args:
         neuron: integrate-and-fire neurons with soft reset, those of the spiking form.
         output: whether they are the output of the network.
+        saturation: what reaches a neuron that fired at every timestep, whose count no current can raise: "pass", every gradient, as the
+            equations have it; "lower", those alone that would have it fire less. Without a norm, gradients that pass can drive a layer
+            to its limit for good.
     """
 
-    def __init__(self, neuron: Cell, output: bool):
+    def __init__(self, neuron: Cell, output: bool, saturation: Literal["pass", "lower"] = "pass"):
         super().__init__()
         self.firing = neuron.firing
         self.output = output
+        self.saturation = saturation
 
     def forward(self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"] | None) -> Float[Tensor, "1 B *m"]:
         slope = 1.0 if self.firing.amplitude == "threshold" else 1.0 / float(self.firing.threshold)
-        return slope * (z if self.output else z.relu()) if measured is None else _StraightThrough.apply(z, measured, slope, self.output)
+        if measured is None:
+            return slope * (z if self.output else z.relu())
+        limit = self._amplitude() if self.saturation == "lower" and not self.output else None
+        return _StraightThrough.apply(z, measured, slope, self.output, limit)
+
+    def _amplitude(self) -> float:
+        return float(self.firing.threshold) if self.firing.amplitude == "threshold" else 1.0
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, measured: Tensor, slope: float, output: bool) -> Tensor:
-        passing: Bool[Tensor, "1 B *m"] | None = None if output else z > 0  # all that is kept: one byte per neuron
-        ctx.save_for_backward(passing)
+    def forward(ctx: Any, z: Tensor, measured: Tensor, slope: float, output: bool, limit: float | None) -> Tensor:
+        # All that is kept: a byte per neuron for each.
+        passing: Bool[Tensor, "1 B *m"] | None = None if output else z > 0
+        full: Bool[Tensor, "1 B *m"] | None = None if limit is None else (measured >= limit * (1 - 1e-6)).view_as(z)
+        ctx.save_for_backward(passing, full)
         ctx.slope = slope
         return measured.to(z.dtype).view_as(z)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        (passing,) = ctx.saved_tensors
-        return ctx.slope * (grad if passing is None else grad * passing), None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        passing, full = ctx.saved_tensors
+        grad = grad if passing is None else grad * passing
+        grad = grad if full is None else torch.where(full, grad.clamp(min=0), grad)
+        return ctx.slope * grad, None, None, None, None
 
 
 def valued(analog: Float[Tensor, "*n"], measured: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

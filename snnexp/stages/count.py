@@ -1,6 +1,7 @@
 """Training of the spiking form on its spike counts."""
 
 from functools import partial
+from typing import Literal
 
 import torch
 
@@ -28,6 +29,7 @@ class SpikeCounts(Stage):
         chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does not change.
         warm_up: training batches that pass first without learning, as analog activations and then as counts, from which norms get the
             running statistics to start with; 0 for networks without norms.
+        saturation: what reaches a neuron that fires at every timestep: pass, every gradient; lower, those that would have it fire less.
         optimizer: torch optimizer.
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
@@ -40,6 +42,7 @@ class SpikeCounts(Stage):
         timesteps: Count,
         chunk: Count,
         warm_up: Natural,
+        saturation: Literal["pass", "lower"],
         optimizer: Factory,
         scheduler: Factory,
         loss: Factory,
@@ -48,6 +51,7 @@ class SpikeCounts(Stage):
         self.steps = range(timesteps)
         self.chunk = chunk
         self.warm_up = warm_up
+        self.rule = partial(SpikeCount, saturation=saturation)
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
@@ -57,7 +61,7 @@ class SpikeCounts(Stage):
 
     def form(self, blueprint: Blueprint) -> Form:
         """The training pass of a network of `blueprint`."""
-        return partial(Counted, blueprint=blueprint, rule=SpikeCount, signal=Mean, chunk=self.chunk)
+        return partial(Counted, blueprint=blueprint, rule=self.rule, signal=Mean, chunk=self.chunk)
 
     @torch.no_grad()
     def _warm(self, counted: Counted, session: Session) -> None:
