@@ -55,12 +55,13 @@ def run(
     """
     device = _device(config["device"])
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
+    short = shortfall(config, intended)  # before the training: the run that a network starts from may be gone afterwards
     with joined(device):
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         with explaining_elsewhere(config):
             blocks, network = _stages(config, choices, session)
-        result = _result(blocks, config, session, intended)
+        result = _result(blocks, config, session, short)
         if run_dir is not None:
             save(network, run_dir / "weights.safetensors")
             write_json(run_dir / "result.json", result)
@@ -104,11 +105,11 @@ def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: N
     return {"ann_accuracy": known[-1]} if known else {}
 
 
-def _result(blocks: dict[str, dict], config: Config, session: Session, intended: Config | None) -> dict[str, Any]:
+def _result(blocks: dict[str, dict], config: Config, session: Session, short: dict[str, Any]) -> dict[str, Any]:
     around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
     last = list(blocks.values())[-1]
     global_batch = {"batch_size": config["batch_size"], "processes": processes()}
-    return {**last, **around, **global_batch, **shortfall(config, intended), "stages": blocks}
+    return {**last, **around, **global_batch, **short, "stages": blocks}
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:

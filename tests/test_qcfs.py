@@ -45,16 +45,21 @@ def converted(made: Any, analog: Network) -> Network:
     return component(settings)("convert", analog, session).network
 
 
-@pytest.mark.parametrize("levels", range(1, 17))
-def test_a_converted_network_with_one_hidden_layer_is_the_quantised_one(levels, double):
-    architecture = ("mlp", {"widths": [40], "bias": True, "initialization": "default", "dropout": 0.0})
+def both_forms(widths: list[int], levels: int, clip: float) -> tuple[Network, torch.Tensor, torch.Tensor]:
+    """A network converted, its scores at T = 1 to `levels`, and those of the quantised network it came from."""
+    architecture = ("mlp", {"widths": widths, "bias": True, "initialization": "default", "dropout": 0.0})
     made = blueprint(architecture=architecture, neuron=("if", {"amplitude": "threshold"}))
-    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": levels, "clip": 2.0})))
+    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": levels, "clip": clip})))
     spiking = converted(made, analog)
     with torch.no_grad():
         expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
     with streaming(spiking):
-        scores = spiking(images(COUNT).double(), range(levels), keys(COUNT))
+        return spiking, spiking(images(COUNT).double(), range(levels), keys(COUNT)), expected
+
+
+@pytest.mark.parametrize("levels", range(1, 17))
+def test_a_converted_network_with_one_hidden_layer_is_the_quantised_one(levels, double):
+    spiking, scores, expected = both_forms([40], levels, 2.0)
     exact = levels & (levels - 1) == 0  # else a mean over T is rounded
     torch.testing.assert_close(scores[-1], expected, rtol=0, atol=0 if exact else 1e-13)
     assert levels == 1 or not torch.allclose(scores[-2], expected)
@@ -68,15 +73,8 @@ def clips(folder: Path) -> dict[str, float]:
 @pytest.mark.parametrize("timesteps, equal", [(1, True), (2, False)])
 def test_one_step_is_the_network_of_one_level_at_any_depth_and_two_are_not(timesteps, equal, double):
     """Spikes of one step cannot come unevenly; those of two can, which is why accuracy may fall from t = 1 to t = 2."""
-    architecture = ("mlp", {"widths": [40, 40, 40], "bias": True, "initialization": "default", "dropout": 0.0})
-    made = blueprint(architecture=architecture, neuron=("if", {"amplitude": "threshold"}))
-    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": timesteps, "clip": 0.25})))
-    spiking = converted(made, analog)
-    with torch.no_grad():
-        expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
-    with streaming(spiking):
-        found = spiking(images(COUNT).double(), range(timesteps), keys(COUNT))[-1]
-    assert torch.equal(found, expected) == equal
+    _, scores, expected = both_forms([40, 40, 40], timesteps, 0.25)
+    assert torch.equal(scores[-1], expected) == equal
 
 
 def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
