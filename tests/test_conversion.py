@@ -426,7 +426,7 @@ def test_no_layer_behind_the_measured_one_is_run(rule):
     for name, connection in [*connections(measured.spiking).items(), ("output", measured.spiking.output)]:
         connection.register_forward_hook(lambda _, __, ___, name=name: calls.append(name))
     changes = {"timesteps": 3} if rule == "snn_max" else {}
-    measured.read(build_option("threshold", rule, changes), sample(COUNT), {})
+    measured.read(build_option("threshold", rule, changes), sample(COUNT), list(measured.units))
     names = list(connections(measured.spiking))
     expected = [name for last in range(1, len(names)) for name in names[:last]] if rule == "snn_max" else []
     assert calls == expected and len(names) == 4  # all timesteps in one call
@@ -437,7 +437,7 @@ def test_a_current_that_does_not_change_is_read_once():
     rule = Mock(
         spec=build_option("threshold", "snn_max"), spikes=True, timesteps=5, side_effect=lambda values, about: seen.append(1) or 1.0
     )
-    measured.read(rule, sample(COUNT), {})
+    measured.read(rule, sample(COUNT), list(measured.units))
     assert len(seen) == 1 + 5 + 5  # direct input makes the first current the same at every timestep
 
 
@@ -524,6 +524,25 @@ def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architect
     assert float((gain * scores - expected).abs().max()) < 0.03 * float(expected.std())
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+@pytest.mark.parametrize("rule", ["snn_max", "ann_percentile"])
+def test_blocks_take_the_threshold_of_the_stem(rule, scale):
+    made = plan(PAD)
+    analog = trained(made.analog())
+    told = thresholds(converted(made, analog, rule, block_threshold="stem", scale=scale, samples=20))
+    own = thresholds(converted(made, analog, rule, scale=scale, samples=20))
+    assert set(told.values()) == {own["body.stem"]} and len(set(own.values())) == 5
+
+
+def test_a_factor_acts_before_the_layers_behind_are_measured():
+    made = plan(CNN)
+    analog = trained(made.analog())
+    whole, half = (thresholds(converted(made, analog, "snn_max", factor=factor)) for factor in (1.0, 0.5))
+    first, second, *_ = whole
+    assert half[first] == 0.5 * whole[first]
+    assert half[second] < 0.5 * whole[second]  # spikes carry half as much by then
+
+
 # What cannot be converted
 
 
@@ -536,6 +555,8 @@ REFUSED: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     ({"neuron": "if", "architecture": PAD}, {}, {"weights": "normalised"}, "shortcut has no weights"),
     ({}, {}, {"weights": "normalised"}, "convert.weights=kept"),
     ({}, {}, {"block_threshold": 1.0}, "no residual blocks"),
+    ({}, {}, {"block_threshold": "stem"}, "no residual blocks"),
+    ({"neuron": "if", "architecture": (PAD[0], {**PAD[1], "bias": False})}, {"rule": "snn_max"}, {"block_threshold": "stem"}, "set .*1.0"),
     ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]})}, {}, {}, "takes maxima.*AP2"),
     ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]}), "neuron": "switch"}, {}, {}, "takes maxima.*neuron=few_spikes"),
     ({"architecture": GATES}, {}, {}, "sigmoid of one timestep.*neuron=fitted_few_spikes"),

@@ -46,7 +46,8 @@ def test_thresholds_are_measured_without_gradients(rule):
     for each in [*connections(analog).values(), *connections(spiking).values()]:
         each.register_forward_hook(lambda _, __, current: seen.append(current.requires_grad))
     changes = {"timesteps": 3} if rule == "snn_max" else {}
-    Balance(spiking, analog, 0.5, "kept").read(build_option("threshold", rule, changes), calibration(), {})
+    measured = Balance(spiking, analog, 0.5, "kept")
+    measured.read(build_option("threshold", rule, changes), calibration(), list(measured.units))
     assert len(seen) >= 4 and not any(seen) and torch.is_grad_enabled()
 
 
@@ -72,7 +73,8 @@ def test_the_output_layer_gets_no_threshold_and_keeps_its_weights():
     made = blueprint(neuron=("if", {"amplitude": "threshold"}))
     analog, spiking = dyadic(made.analog()), made.spiking().eval()
     transfer(analog, spiking)
-    Balance(spiking, analog, 0.5, "kept").read(build_option("threshold", "ann_percentile"), calibration(), {})
+    measured = Balance(spiking, analog, 0.5, "kept")
+    measured.read(build_option("threshold", "ann_percentile"), calibration(), list(measured.units))
     name, output = list(connections(spiking).items())[-1]
     assert name == "body.output" and torch.equal(output.layer.weight, connections(analog)[name].layer.weight)
     assert not any(name.startswith(("body.output", "output")) for name in spiking_units(spiking)) and len(spiking_units(spiking)) == 3

@@ -5,7 +5,6 @@ B  spikes of threshold, weights kept   threshold in units of the activation, whi
 C  unit spikes, weights normalised     W_l threshold_(l-1) / threshold_l, b_l / threshold_l, then every threshold is 1; the spikes of B
 """
 
-from collections.abc import Mapping
 from itertools import accumulate
 from operator import mul
 
@@ -47,20 +46,22 @@ class Balance:
                 self.following[name].layer.weight.mul_(threshold / self.thresholds.get(name, 1.0))
         self.thresholds[name] = threshold
 
-    def read(self, rule: Rule, batch: Batch, fixed: Mapping[str, float]) -> None:
-        """Measures and sets the threshold of every layer that has none in `fixed`.
+    def fix(self, names: list[str], threshold: float) -> None:
+        """Sets the thresholds of these layers to one that was not measured."""
+        for name in names:
+            self.set(name, threshold)
+
+    def read(self, rule: Rule, batch: Batch, names: list[str]) -> None:
+        """Measures and sets the thresholds of these layers.
 
         Raises:
             ValueError: a layer is silent on the images.
         """
-        for name, threshold in fixed.items():
-            self.set(name, threshold)
-        measured = [name for name in self.units if name not in fixed]
         if rule.spikes:
-            for name in measured:
+            for name in names:
                 self.set(name, self._from_currents(rule, batch, name))
         else:
-            for name, threshold in self._from_activations(rule, batch, measured).items():
+            for name, threshold in self._from_activations(rule, batch, names).items():
                 self.set(name, threshold)
 
     def _from_activations(self, rule: Rule, batch: Batch, names: list[str]) -> dict[str, float]:
@@ -93,9 +94,9 @@ class Balance:
             raise ValueError(f"layer {name} is silent on the calibration images, no threshold can be read; train the ANN longer")
         return threshold
 
-    def scale(self, factor: float, fixed: Mapping[str, float]) -> None:
-        """Multiplies every threshold that is not in `fixed`, now that all have been read."""
-        for name in (name for name in self.units if name not in fixed):
+    def scale(self, factor: float, names: list[str]) -> None:
+        """Multiplies the thresholds of these layers, now that all of them have been read."""
+        for name in names:
             self.set(name, factor * self.thresholds[name])
 
     def spans(self) -> dict[str, float]:

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterator
 
 from snnexp.calibrations.base import Converted
+from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Fraction, Positive
 from snnexp.network import Network, fold_norms, is_spiking, transfer
 from snnexp.stages.balancing import Balance
 from snnexp.stages.base import Factory, Outcome, Session, Stage
-from snnexp.stages.convertible import Weights, in_blocks
+from snnexp.stages.convertible import BlockThreshold, Weights, parts
 from snnexp.stages.fidelity import Report, fidelity
 from snnexp.stages.obstacles import conventional, structural, temporal
 
@@ -38,7 +39,8 @@ class Conversion(Stage):
         scale: factor on every threshold once all have been read, > 0.
         initial_potential: potential before the first step as a fraction of the threshold, in [0, 1]; not neuron.initial_potential.
         block_threshold: threshold of the neurons in residual blocks in place of a measured one, > 0, not scaled; null measures them too.
-            In convention A the same for all is what gives both branches spikes of one scale ([36], [66]: 1; [70]: 0.4).
+            In convention A the same for all is what gives both branches spikes of one scale ([36], [66]: 1; [70]: 0.4). "stem" is the
+            threshold of the last layer before the blocks, scaled: in B what 1 is in A.
         weights: kept, or normalised so that every threshold is 1.
         samples: number of training images, without augmentation.
         timesteps: T of the comparison.
@@ -50,7 +52,7 @@ class Conversion(Stage):
         calibration: Factory,
         scale: Positive,
         initial_potential: Fraction,
-        block_threshold: Positive | None,
+        block_threshold: BlockThreshold,
         weights: Weights,
         samples: Count,
         timesteps: Count,
@@ -80,12 +82,24 @@ class Conversion(Stage):
 
     def _balanced(self, analog: Network, spiking: Network, session: Session) -> Converted:
         balance = Balance(spiking, analog, self.initial_potential, self.weights)
-        fixed = {} if self.block_threshold is None else {name: self.block_threshold for name in balance.units if name in in_blocks(spiking)}
-        balance.read(self.threshold, session.train.sample(self.samples), fixed)
-        balance.scale(self.scale, fixed)
+        batch = session.train.sample(self.samples)
+        before, blocks, behind = parts(spiking)
+        if self.block_threshold is None:
+            self._read(balance, batch, list(balance.units))
+        elif self.block_threshold == "stem":
+            self._read(balance, batch, before)
+            balance.fix(blocks, balance.thresholds[before[-1]])
+            self._read(balance, batch, behind)
+        else:
+            balance.fix(blocks, self.block_threshold)
+            self._read(balance, batch, before + behind)
         spans = balance.spans()
         balance.normalise()
         return Converted(analog, spiking, balance.thresholds, spans)
+
+    def _read(self, balance: Balance, batch: Batch, names: list[str]) -> None:
+        balance.read(self.threshold, batch, names)
+        balance.scale(self.scale, names)
 
     def obstacles(self, spiking: Network, path: str) -> Iterator[str]:
         """Why the network cannot be converted so, each with a remedy; `path` is where the stage stands in the configuration."""

@@ -12,12 +12,14 @@ from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
+from snnexp.limits import Positive
 from snnexp.network import Network, connections, spiking_units
 from snnexp.neurons.first_spike import FirstSpike
 from snnexp.neurons.windowed import Windowed
 
 JOINTS = (Sum, Concatenation, Elementwise, SqueezeExcitation)
 Weights = Literal["kept", "normalised"]
+BlockThreshold = Positive | Literal["stem"] | None
 OUTPUT = "output"
 """The unit of neurons that a readout of spikes has; it stands for no activation."""
 
@@ -47,6 +49,13 @@ def in_blocks(network: Network) -> set[str]:
     units = hidden_units(network)
     inside = {name for name in units for joint in joints if name.startswith(f"{joint}.")}
     return inside | {name for name, unit in units.items() if isinstance(unit.connection, Sum)}
+
+
+def parts(network: Network) -> tuple[list[str], list[str], list[str]]:
+    """Names of the units before all residual blocks, of those of the blocks, and of the others."""
+    units, inside = list(hidden_units(network)), in_blocks(network)
+    first = min((place for place, name in enumerate(units) if name in inside), default=len(units))
+    return units[:first], [name for name in units if name in inside], [name for name in units[first:] if name not in inside]
 
 
 def is_chain(network: Network) -> bool:

@@ -12,7 +12,7 @@ from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network import Network, connections, spiking_units
 from snnexp.neurons.first_spike import FirstSpike
 from snnexp.neurons.windowed import Windowed
-from snnexp.stages.convertible import OUTPUT, Weights, amplitude, hidden_units, in_blocks, is_chain
+from snnexp.stages.convertible import OUTPUT, BlockThreshold, Weights, amplitude, hidden_units, in_blocks, is_chain, parts
 from snnexp.thresholds.base import Rule
 
 
@@ -57,7 +57,7 @@ def _gates(network: Network) -> Iterator[str]:
             return
 
 
-def conventional(spiking: Network, rule: Rule, weights: Weights, block_threshold: float | None, path: str) -> Iterator[str]:
+def conventional(spiking: Network, rule: Rule, weights: Weights, block_threshold: BlockThreshold, path: str) -> Iterator[str]:
     """What does not fit what a spike carries; `path` is where the stage stands in the configuration."""
     unit = any(amplitude(each.neuron) == "unit" for each in hidden_units(spiking).values())
     if weights == "normalised":
@@ -71,6 +71,8 @@ def conventional(spiking: Network, rule: Rule, weights: Weights, block_threshold
         yield from _against_unit(spiking, block_threshold, path)
     if block_threshold is not None and not in_blocks(spiking):
         yield f"{path}.block_threshold: the network has no residual blocks; set {path}.block_threshold=null"
+    elif block_threshold == "stem" and not parts(spiking)[0]:
+        yield f"{path}.block_threshold: no layer stands before the blocks; set {path}.block_threshold=1.0"
 
 
 def _against_normalised(spiking: Network, unit: bool, path: str) -> Iterator[str]:
@@ -83,14 +85,14 @@ def _against_normalised(spiking: Network, unit: bool, path: str) -> Iterator[str
         )
 
 
-def _against_unit(spiking: Network, block_threshold: float | None, path: str) -> Iterator[str]:
+def _against_unit(spiking: Network, block_threshold: BlockThreshold, path: str) -> Iterator[str]:
     layers = connections(spiking).values()
     if any(layer.layer.bias is not None or not isinstance(layer.norm, nn.Identity) for layer in layers):
         yield (
             "architecture.bias: spikes of amplitude 'unit' scale values by every threshold passed, but not biases and folded norms; "
             "set neuron.amplitude=threshold, or norm=none architecture.bias=false"
         )
-    if not is_chain(spiking) and block_threshold is None:
+    if not is_chain(spiking) and block_threshold in (None, "stem"):
         yield (
             "architecture: branches whose thresholds differ meet with spikes of different scales where the amplitude is 'unit'; "
             f"set neuron.amplitude=threshold, or one threshold for all: {path}.block_threshold=1.0"
