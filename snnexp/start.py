@@ -45,9 +45,12 @@ def settings(run: Path) -> Mapping[str, Any]:
     """The configuration of a run. Raises `DataError` where there is none."""
     path = run / "config.yaml"
     try:
-        return OmegaConf.to_container(OmegaConf.load(path))
+        said = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the folder of a finished run") from error
+    if not isinstance(said, Mapping) or not {"dataset", "strategy"} <= said.keys():
+        raise DataError(f"{path}: is not the configuration of a run. Expected: the folder of a finished run")
+    return said
 
 
 def epochs(stage: Mapping[str, Any]) -> int:
