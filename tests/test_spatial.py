@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.activations.rounded import Rounded
+from snnexp.build import component
 from snnexp.cell import Over, streaming
 from snnexp.layers.count import SpikeCount
 from snnexp.layers.low_pass import LowPass, Trace
@@ -16,6 +17,7 @@ from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
 from snnexp.stages.low_pass import _Penalised, _start
 from snnexp.tally import INTEGER_JOULE, energy
+from tests.composition import node
 from tests.jobs import job, records
 from tests.networks import blueprint, chunks, dyadic, images, keys, seeded
 from tests.options import build_option, settings
@@ -208,8 +210,16 @@ def test_the_size_of_the_error_depends_neither_on_thresholds_nor_on_how_many_fir
     for threshold, active in ((1.0, 10), (0.01, 10), (1.0, 3)):
         neuron, z = lateral(threshold=threshold), torch.ones(1, 1, 10, requires_grad=True)
         LowPass(neuron, output=False, normalise=True, pull=0.0)(z, (torch.arange(10.0) < active).float().view(1, 1, 10)).sum().backward()
-        sizes.append(float((z.grad * threshold).norm()))
+        sizes.append(float(z.grad.norm()))
     assert sizes == pytest.approx([math.sqrt(10)] * 3)
+
+
+def test_a_low_threshold_makes_the_error_of_its_neuron_larger_by_as_much():
+    neuron, z = lateral(), torch.ones(1, 1, 2, requires_grad=True)
+    neuron.spread(2, 1.0)
+    neuron.threshold.data = torch.tensor([0.5, 1.0])
+    LowPass(neuron, output=False, normalise=True, pull=0.0)(z, torch.ones(1, 1, 2)).sum().backward()
+    assert z.grad.flatten().tolist() == pytest.approx([2 / math.sqrt(2.5), 1 / math.sqrt(2.5)])  # g_i / rms(g), g = (2, 1)
 
 
 def test_thresholds_are_shared_out():
@@ -259,6 +269,25 @@ def test_the_penalty_is_that_of_the_paper():
     silent = (4 + 11 + 10) * math.exp(-10)
     assert none(*nothing).item() == 0
     assert some(*nothing).item() == pytest.approx(0.01 * (math.exp(10 * (1.28 - 1)) + silent), rel=1e-5)
+
+
+def test_weights_that_have_grown_far_too_large_are_still_drawn_back():
+    network = low_pass_network()
+    layer = network.body.linear1.connection.layer
+    layer.weight.data[0] = 1.0
+    _Penalised(Nothing(), network, 0.02, 10.0)(torch.zeros(1, 1, 10), torch.zeros(1, dtype=torch.int64)).backward()
+    assert layer.weight.grad[0].tolist() == pytest.approx([0.01 * math.exp(5) * 10 * 2 * 1.0] * 64)
+
+
+def test_thresholds_learn_more_slowly():
+    network = low_pass_network()
+    stage = component(node("stage", "low_pass"))
+    optimizer = stage._optimizer(network, list(network.parameters()))
+    rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
+    thresholds = {id(unit.neuron.threshold) for unit in spiking_units(network).values()}
+    assert len(rates) == len(list(network.parameters())) and len(thresholds) == 3
+    (fast,), (slow,) = ({rates[each] for each in rates if (each in thresholds) == chosen} for chosen in (False, True))
+    assert slow == pytest.approx(0.1 * fast)
 
 
 # What they are for

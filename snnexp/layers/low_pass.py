@@ -42,11 +42,11 @@ class LowPass(nn.Module):
         a_i = z_i / threshold_i - inhibition sum_(j != i) a_j     the potential itself counted as noise
         dL/dz_i = (e_i - q sum_j e_j) / (threshold_i (1 - inhibition)),  q = inhibition / (1 + inhibition (n - 1))
         dL/dthreshold_i = -(e_i / threshold_i) (a_i + inhibition sum_(j != i) a_j)
-        e_i = dL/da_i g_i / rms(g) sqrt(N / n),  g_i = 1 / threshold_i
+        e_i = dL/da_i sqrt(N / n) / rms(g),  g_i = 1 / threshold_i
 
-    Sums run over the n of N neurons that fired (a > 0); those that did not get no error. With e the error is normalised: neither how the
-    thresholds differ nor how few fired changes its size. A layer is what inhibits one another. Output neurons get their error whether
-    they fired or not.
+    Sums run over the n of N neurons that fired (a > 0); those that did not get no error. A layer is what inhibits one another. With e the
+    error is normalised: what reaches z_i has the factor g_i / rms(g) in place of g_i, so that neither the size of thresholds nor how few
+    fired changes its size. Output neurons get their error whether they fired or not.
 
     Source: Lee 2016 (survey [44]).
 
@@ -93,8 +93,7 @@ class _LowPass(torch.autograd.Function):
         active = fired.sum(2, keepdim=True).clamp(min=1)  # of the neurons that inhibit one another
         e = grad * fired
         if ctx.normalise:
-            gain = 1 / threshold
-            e = e * (gain / gain.square().mean().sqrt()) * (a.shape[2] / active).sqrt()
+            e = e * (a.shape[2] / active).sqrt() / threshold.reciprocal().square().mean().sqrt()
         spread = ctx.inhibition / (1 + ctx.inhibition * (active - 1)) * e.sum(2, keepdim=True) * fired
         z_grad = (e - spread) / (threshold * (1 - ctx.inhibition))
         pressed = a + ctx.inhibition * (a.sum(2, keepdim=True) - a)

@@ -5,6 +5,7 @@ from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from snnexp.layers.low_pass import LowPass, Trace
 from snnexp.limits import Count, Natural, NonNegative, Positive
@@ -28,9 +29,11 @@ class LowPassSignals(Stage):
         chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does not change.
         threshold_scale: initial threshold in units of the largest initial weight, > 0.
         normalise_error: whether errors are made independent of thresholds and of how many neurons fired.
-        weight_penalty: factor lambda of sum_i exp(beta (sum_j w_ij^2 - 1)) / 2 over all neurons, >= 0.
+        weight_penalty: factor lambda of sum_i exp(beta (sum_j w_ij^2 - 1)) / 2 over all neurons, >= 0; beyond an exponent of 5 straight
+            on, so that weights that have grown too large are still drawn back.
         weight_penalty_rate: its rate beta, > 0.
         threshold_pull: step rho by which thresholds of neurons of linear layers that fired rise and all fall by as much together, >= 0.
+        threshold_rate: learning rate of thresholds in units of that of the weights, > 0.
         optimizer: torch optimizer.
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
@@ -47,6 +50,7 @@ class LowPassSignals(Stage):
         weight_penalty: NonNegative,
         weight_penalty_rate: Positive,
         threshold_pull: NonNegative,
+        threshold_rate: Positive,
         optimizer: Factory,
         scheduler: Factory,
         loss: Factory,
@@ -55,7 +59,8 @@ class LowPassSignals(Stage):
         self.steps, self.chunk, self.threshold_scale = range(timesteps), chunk, threshold_scale
         self.rule = partial(LowPass, normalise=normalise_error, pull=threshold_pull)
         self.penalty = weight_penalty, weight_penalty_rate
-        self.schedule = partial(Schedule, epochs, optimizer, scheduler, gradient_clip=gradient_clip)
+        self.schedule = partial(Schedule, epochs, scheduler=scheduler, gradient_clip=gradient_clip)
+        self.optimizer, self.threshold_rate = optimizer, threshold_rate
         self.loss = loss()
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
@@ -64,8 +69,15 @@ class LowPassSignals(Stage):
             _start(spiking, self.threshold_scale)
         leak = next(iter(spiking_units(spiking).values())).neuron.leak
         form = partial(Counted, blueprint=session.blueprint, rule=self.rule, signal=partial(Trace, leak), chunk=self.chunk)
-        schedule = self.schedule(loss=_Penalised(self.loss, spiking, *self.penalty))
+        schedule = self.schedule(optimizer=partial(self._optimizer, spiking), loss=_Penalised(self.loss, spiking, *self.penalty))
         return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
+
+    def _optimizer(self, network: Network, parameters: list[Tensor]) -> Optimizer:
+        thresholds = {id(unit.neuron.threshold) for unit in spiking_units(network).values()}
+        made = self.optimizer([each for each in parameters if id(each) not in thresholds])
+        slow = [each for each in parameters if id(each) in thresholds]
+        made.add_param_group({"params": slow, "lr": self.threshold_rate * made.param_groups[0]["lr"]})
+        return made
 
 
 def _start(network: Network, scale: float) -> None:
@@ -77,7 +89,7 @@ def _start(network: Network, scale: float) -> None:
 
 
 class _Penalised(nn.Module):
-    """A loss and the exponential penalty on the weights of every neuron, whose exponent stops at 5."""
+    """A loss and the penalty on the weights of every neuron: exponential up to an exponent of 5, then along its tangent."""
 
     def __init__(self, loss: nn.Module, network: Network, factor: float, rate: float):
         super().__init__()
@@ -89,4 +101,4 @@ class _Penalised(nn.Module):
         if not self.factor:
             return value
         excess = [self.rate * (layer.weight.flatten(1).square().sum(1) - 1) for layer in self.layers]
-        return value + self.factor / 2 * sum(each.clamp(max=5).exp().sum() for each in excess)
+        return value + self.factor / 2 * sum((each.clamp(max=5).exp() * (1 + (each - 5).clamp(min=0))).sum() for each in excess)
