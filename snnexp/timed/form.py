@@ -22,7 +22,7 @@ class Form:
 
     Args:
         pool: whether a max pool takes the first or the last spike of its window.
-        solver: auto, events (C), scan (torch) or grid (a product per distinct time); all exact.
+        solver: auto, events (C, on CUDA Triton), scan (torch) or grid (a product per distinct time); all exact.
         clock: whether spikes wait for the next multiple of neuron.step, in training too.
         slope_limit: largest slope of a spike time by the potential in the backward pass, > 0; null for the exact one.
         normalize_gradient: whether the gradient of each layer's times has norm 1 for each sample.

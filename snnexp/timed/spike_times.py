@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snnexp.timed import events, grid, scan
+from snnexp.timed import events, fused, grid, scan
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.synapses import Synapses
 
@@ -34,7 +34,8 @@ def spike_times(
         times: of the inputs; infinity for never.
         synapses: weights.
         neuron: the equations.
-        solver: events goes through sorted inputs in C, scan in torch, grid does a convolution per distinct time; auto chooses.
+        solver: events goes through sorted inputs in C or on CUDA in Triton, scan in torch, grid does a convolution per distinct time;
+            auto chooses.
         slope_limit: largest |dt_out/du| in the backward pass; None for the exact slope.
         normalize: whether the gradient that arrives is brought to norm 1 / B for each sample, where it is not zero.
     """
@@ -44,13 +45,14 @@ def spike_times(
 
 
 def _chosen(solver: Solver, times: Tensor, neuron: TimedNeuron) -> ModuleType:
-    if solver == "auto":
-        if _few(times, neuron):
-            return grid
-        return events if events.available(times, neuron) else scan
-    if solver == "events" and not events.available(times, neuron):
-        raise ValueError("solver=events needs the compiled kernel, float32 and a CPU; use solver=auto or scan")
-    return {"events": events, "scan": scan, "grid": grid}[solver]
+    if solver == "auto" and _few(times, neuron):
+        return grid
+    if solver in ("scan", "grid"):
+        return {"scan": scan, "grid": grid}[solver]
+    compiled = next((each for each in (events, fused) if each.available(times, neuron)), None)
+    if compiled is None and solver == "events":
+        raise ValueError("solver=events needs float32, and the compiled kernel on a CPU or Triton on CUDA; use solver=auto or scan")
+    return scan if compiled is None else compiled
 
 
 def _few(times: Tensor, neuron: TimedNeuron) -> bool:
