@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from snnexp.datasets.base import DataError
 from snnexp.network import Network
@@ -46,9 +47,9 @@ def settings(run: Path) -> Mapping[str, Any]:
     path = run / "config.yaml"
     try:
         said = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, YAMLError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the folder of a finished run") from error
-    if not isinstance(said, Mapping) or not {"dataset", "strategy"} <= said.keys():
+    if not isinstance(said, Mapping) or "dataset" not in said or "stages" not in (said.get("strategy") or {}):
         raise DataError(f"{path}: is not the configuration of a run. Expected: the folder of a finished run")
     return said
 

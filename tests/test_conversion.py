@@ -1,6 +1,7 @@
 """Conversion against what it stands on: folding, thresholds, amplitudes, and rates that stand for activations. All in float64."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -23,6 +24,7 @@ from snnexp.stages.balancing import Balance
 from snnexp.stages.base import Outcome, Session
 from snnexp.stages.conversion import Conversion
 from snnexp.stages.convertible import driving, in_blocks, is_chain
+from snnexp.stages.obstacles import conventional
 from snnexp.thresholds.base import Layer
 from snnexp.thresholds.nearest_rank import nearest_rank as percentile
 from snnexp.track.trackers import evaluation_record
@@ -534,6 +536,13 @@ def test_blocks_take_the_threshold_of_the_stem(rule, scale):
     assert set(told.values()) == {own["body.stem"]} and len(set(own.values())) == 5
 
 
+def test_without_a_stem_blocks_have_none_to_follow():
+    net = plan(PAD).spiking()
+    net.body.stem = nn.Identity()
+    said = list(conventional(net, build_option("threshold", "ann_percentile"), "kept", "stem", "here"))
+    assert len(said) == 1 and re.search("no layer stands before the blocks; set here.block_threshold=1.0", said[0])
+
+
 def test_a_factor_acts_before_the_layers_behind_are_measured():
     made = plan(CNN)
     analog = trained(made.analog())
@@ -556,7 +565,12 @@ REFUSED: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     ({}, {}, {"weights": "normalised"}, "convert.weights=kept"),
     ({}, {}, {"block_threshold": 1.0}, "no residual blocks"),
     ({}, {}, {"block_threshold": "stem"}, "no residual blocks"),
-    ({"neuron": "if", "architecture": (PAD[0], {**PAD[1], "bias": False})}, {"rule": "snn_max"}, {"block_threshold": "stem"}, "set .*1.0"),
+    (
+        {"neuron": "if", "architecture": (PAD[0], {**PAD[1], "bias": False})},
+        {"rule": "snn_max"},
+        {"block_threshold": "stem"},
+        "spikes of different scales",
+    ),
     ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]})}, {}, {}, "takes maxima.*AP2"),
     ({"architecture": ("cnn", {"layers": ["6C3", "MP2", "FC8"]}), "neuron": "switch"}, {}, {}, "takes maxima.*neuron=few_spikes"),
     ({"architecture": GATES}, {}, {}, "sigmoid of one timestep.*neuron=fitted_few_spikes"),

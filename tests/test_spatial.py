@@ -279,13 +279,15 @@ def test_weights_that_have_grown_far_too_large_are_still_drawn_back():
     assert layer.weight.grad[0].tolist() == pytest.approx([0.01 * math.exp(5) * 10 * 2 * 1.0] * 64)
 
 
-def test_thresholds_learn_more_slowly():
+@pytest.mark.parametrize("grouped", [False, True])
+def test_thresholds_learn_more_slowly(grouped):
     network = low_pass_network()
-    stage = component(node("stage", "low_pass"))
-    optimizer = stage._optimizer(network, list(network.parameters()))
+    parameters = list(network.parameters())
+    groups = [{"params": parameters[:2]}, {"params": parameters[2:], "weight_decay": 0.0}] if grouped else parameters
+    optimizer = component(node("stage", "low_pass"))._optimizer(network, groups)
     rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
     thresholds = {id(unit.neuron.threshold) for unit in spiking_units(network).values()}
-    assert len(rates) == len(list(network.parameters())) and len(thresholds) == 3
+    assert len(rates) == len(parameters) and len(thresholds) == 3
     (fast,), (slow,) = ({rates[each] for each in rates if (each in thresholds) == chosen} for chosen in (False, True))
     assert slow == pytest.approx(0.1 * fast)
 

@@ -87,9 +87,9 @@ def test_only_the_first_stage_starts(ann, tmp_path):
     assert isinstance(error, ConfigError) and "start from a run in the first" in str(error)
 
 
-@pytest.mark.parametrize("text", ["", "- 1\n", "epochs: 3\n"])
+@pytest.mark.parametrize("text", ["", "- 1\n", "epochs: 3\n", "dataset: {}\nstrategy: null\n", "a: [1\n"])
 def test_what_is_no_configuration_of_a_run_is_named(text, ann, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text(text)
     _, error, code = converted(tmp_path / "mine", tmp_path / "run")
-    assert code == 2 and "is not the configuration of a run" in str(error)
+    assert code == 2 and "Expected: the folder of a finished run" in str(error)

@@ -214,8 +214,8 @@ def _by_input(
     two: tl.constexpr, height: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """Sums p W and q W over the neurons that `height` inputs at each of `block` pixels reach before these fire."""
-    i = tl.program_id(0) * height + tl.arange(0, height)
-    pixel = tl.program_id(1) * block + tl.arange(0, block)
+    i = tl.program_id(1) * height + tl.arange(0, height)
+    pixel = tl.program_id(0) * block + tl.arange(0, block)  # on the axis that may have millions of programs
     inside = (i < inputs)[:, None] & (pixel < pixels)[None, :]
     here = (i.to(tl.int64) * pixels)[:, None] + pixel[None, :]
     t = tl.load(times + here, mask=inside, other=float("inf"))
@@ -372,7 +372,7 @@ def by_input(
     (pixels, taps), block = reached.shape, min(PIXELS, triton.next_power_of_2(len(reached)))
     height = min(INPUTS, triton.next_power_of_2(inputs))
     with torch.cuda.device_of(start):
-        _by_input[(triton.cdiv(inputs, height), triton.cdiv(pixels, block))](
+        _by_input[(triton.cdiv(pixels, block), triton.cdiv(inputs, height))](
             *(times, reached, weights, start, p, q, by_first, by_second, pixels, taps, inputs, outputs, positions),
             two=two,
             height=height,

@@ -46,11 +46,6 @@ class Balance:
                 self.following[name].layer.weight.mul_(threshold / self.thresholds.get(name, 1.0))
         self.thresholds[name] = threshold
 
-    def fix(self, names: list[str], threshold: float) -> None:
-        """Sets the thresholds of these layers to one that was not measured."""
-        for name in names:
-            self.set(name, threshold)
-
     def read(self, rule: Rule, batch: Batch, names: list[str]) -> None:
         """Measures and sets the thresholds of these layers.
 

@@ -40,7 +40,7 @@ class Conversion(Stage):
         initial_potential: potential before the first step as a fraction of the threshold, in [0, 1]; not neuron.initial_potential.
         block_threshold: threshold of the neurons in residual blocks in place of a measured one, > 0, not scaled; null measures them too.
             In convention A the same for all is what gives both branches spikes of one scale ([36], [66]: 1; [70]: 0.4). "stem" is the
-            threshold of the last layer before the blocks, scaled: in B what 1 is in A.
+            threshold of the last layer before the blocks, scaled as that is: in B what 1 is in A.
         weights: kept, or normalised so that every threshold is 1.
         samples: number of training images, without augmentation.
         timesteps: T of the comparison.
@@ -82,24 +82,22 @@ class Conversion(Stage):
 
     def _balanced(self, analog: Network, spiking: Network, session: Session) -> Converted:
         balance = Balance(spiking, analog, self.initial_potential, self.weights)
-        batch = session.train.sample(self.samples)
-        before, blocks, behind = parts(spiking)
-        if self.block_threshold is None:
-            self._read(balance, batch, list(balance.units))
-        elif self.block_threshold == "stem":
-            self._read(balance, batch, before)
-            balance.fix(blocks, balance.thresholds[before[-1]])
-            self._read(balance, batch, behind)
-        else:
-            balance.fix(blocks, self.block_threshold)
-            self._read(balance, batch, before + behind)
+        self._choose(balance, session.train.sample(self.samples), spiking)
         spans = balance.spans()
         balance.normalise()
         return Converted(analog, spiking, balance.thresholds, spans)
 
-    def _read(self, balance: Balance, batch: Batch, names: list[str]) -> None:
-        balance.read(self.threshold, batch, names)
-        balance.scale(self.scale, names)
+    def _choose(self, balance: Balance, batch: Batch, spiking: Network) -> None:
+        measured, blocks, behind = parts(spiking) if self.block_threshold is not None else (list(balance.units), [], [])
+        balance.read(self.threshold, batch, measured)
+        self._fix(balance, blocks, measured)
+        balance.read(self.threshold, batch, behind)
+        balance.scale(self.scale, measured + behind)
+        self._fix(balance, blocks, measured)  # with the stem, if they follow it
+
+    def _fix(self, balance: Balance, blocks: list[str], stem: list[str]) -> None:
+        for name in blocks:
+            balance.set(name, balance.thresholds[stem[-1]] if self.block_threshold == "stem" else self.block_threshold)
 
     def obstacles(self, spiking: Network, path: str) -> Iterator[str]:
         """Why the network cannot be converted so, each with a remedy; `path` is where the stage stands in the configuration."""

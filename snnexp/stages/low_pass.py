@@ -72,11 +72,13 @@ class LowPassSignals(Stage):
         schedule = self.schedule(optimizer=partial(self._optimizer, spiking), loss=_Penalised(self.loss, spiking, *self.penalty))
         return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
 
-    def _optimizer(self, network: Network, parameters: list[Tensor]) -> Optimizer:
-        thresholds = {id(unit.neuron.threshold) for unit in spiking_units(network).values()}
-        made = self.optimizer([each for each in parameters if id(each) not in thresholds])
-        slow = [each for each in parameters if id(each) in thresholds]
-        made.add_param_group({"params": slow, "lr": self.threshold_rate * made.param_groups[0]["lr"]})
+    def _optimizer(self, network: Network, parameters: list[Tensor] | list[dict]) -> Optimizer:
+        """The optimizer of the groups that `parameter_groups` gives, with the thresholds in one of their own."""
+        thresholds = [unit.neuron.threshold for unit in spiking_units(network).values()]
+        known = {id(each) for each in thresholds}
+        groups = parameters if isinstance(parameters[0], dict) else [{"params": parameters}]
+        made = self.optimizer([{**group, "params": [each for each in group["params"] if id(each) not in known]} for group in groups])
+        made.add_param_group({"params": thresholds, "lr": self.threshold_rate * made.defaults["lr"]})
         return made
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -135,9 +135,6 @@ def _epoch_seed(session: Session, epoch: int) -> int:
     return (session.train.seed * 1_000_003 + session.epochs_before + epoch) % 2**63
 
 
-Step = tuple[Tensor, Tensor, int]
-"""Loss, summed over the images of a batch, hits and images."""
-
 Explain = Callable[[int, BaseException], BaseException]
 """From the size of a batch and what went wrong with it to the error to raise."""
 
@@ -156,24 +153,23 @@ class _Training:
         """Trains on every batch once; mean loss and accuracy along the way, of all processes together."""
         self.forward.train()
         loss, correct, seen = 0.0, 0, 0
-        batches = enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True))
-        steps = (self._step(batch, self.session.train.size_of(number)) for number, batch in batches)
-        for number, (total, right, count) in enumerate(_one_behind(steps)):
+        for number, batch in enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True)):
+            sums = self._step(batch, self.session.train.size_of(number))
             # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
-            value, hits, images = summed(float(total), int(right), count, device=self.session.device)
+            value, hits, images = summed(*sums, device=self.session.device)
             _guard(value, f"epoch {epoch}, batch {number + 1}")
             loss, correct, seen = loss + value, correct + hits, seen + images
             self.session.trackers.advance(number + 1, len(self.session.train))
         align(self.forward)
         return {"train/loss": loss / seen, "train/accuracy": 100.0 * correct / seen}
 
-    def _step(self, batch: Batch, whole: int) -> Step:
+    def _step(self, batch: Batch, whole: int) -> tuple[float, int, int]:
         try:
             return self._descend(batch, whole)
         except (MemoryError, RuntimeError) as error:
             raise self.explain(whole, error) from error
 
-    def _descend(self, batch: Batch, whole: int) -> Step:
+    def _descend(self, batch: Batch, whole: int) -> tuple[float, int, int]:
         with autocast(self.session.device, self.session.precision):
             logits = self.forward(batch.images, batch.keys)
         loss = self.schedule.loss(logits, batch.labels)
@@ -184,21 +180,11 @@ class _Training:
             nn.utils.clip_grad_norm_(self.forward.parameters(), self.schedule.gradient_clip)
         self.optimizer.step()
         bound(self.forward)
-        return loss.detach().double() * len(batch.labels), _hits(logits, batch.labels), len(batch.labels)
+        return float(loss.detach()) * len(batch.labels), _hits(logits, batch.labels), len(batch.labels)
 
 
-def _hits(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits[-1].argmax(-1) == labels).sum()
-
-
-def _one_behind(steps: Iterator[Step]) -> Iterator[Step]:
-    """Each step when the next has been begun: a device works on that while the host reads what this one has found."""
-    begun = next(steps, None)
-    for after in steps:
-        yield begun
-        begun = after
-    if begun is not None:
-        yield begun
+def _hits(logits: Tensor, labels: Tensor) -> int:
+    return int((logits[-1].argmax(-1) == labels).sum())
 
 
 def _guard(loss: float, place: str) -> None:
