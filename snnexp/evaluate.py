@@ -80,18 +80,24 @@ class Evaluator:
         loss, images, undecided = 0.0, 0, 0.0
         for batch in batches.epoch(0, shuffle=False):
             with streaming(network), autocast(batch.images.device, self.precision):
-                scores = [self._scored(network, batch, steps) for steps in self._chunks(self._started(network, batch))]
-            correct += torch.cat([hits for hits, _ in scores])
-            loss += float(self.loss(scores[-1][1], batch.labels)) * len(batch.labels)
+                scores = self._read(network, batch, correct)
+            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-            undecided += int(_tied(scores[-1][1]).sum())
+            undecided += int(_tied(scores).sum())
         loss, images, undecided = summed(loss, images, undecided, device=correct.device)
         return total(correct).cpu(), loss, int(images), undecided
 
-    def _scored(self, network: Network, batch: Batch, steps: range) -> tuple[Tensor, Tensor]:
-        logits = network(batch.images, steps, batch.keys)
-        hits = (logits.argmax(-1) == batch.labels) & ~_tied(logits)
-        return hits.sum(1), logits[-1:]
+    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Float[Tensor, "1 B K"]:
+        """The scores of `batch` at T; adds to `correct` how many are right at each timestep.
+
+        Nothing is kept from chunk to chunk: small blocks between large ones would keep the heap from joining what is free again.
+        """
+        steps = self._started(network, batch)
+        for part in self._chunks(steps):
+            logits = network(batch.images, part, batch.keys)
+            right = (logits.argmax(-1) == batch.labels) & ~_tied(logits)
+            correct[part.start - steps.start : part.stop - steps.start] += right.sum(1)
+        return logits[-1:]
 
     def _started(self, network: Network, batch: Batch) -> range:
         """The timesteps at which `network` is read, once the hidden ones before them are spent."""

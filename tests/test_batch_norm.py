@@ -106,3 +106,11 @@ def test_shared_statistics_keep_the_input_alone_for_the_backward_pass(monkeypatc
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: sizes.append(tensor) or tensor, lambda tensor: tensor):
         norm(x)
     assert [tensor.data_ptr() for tensor in sizes if tensor.numel() >= x.numel()] == [x.data_ptr()]
+
+
+def test_scales_start_at_one_or_spread_about_zero():
+    many = SHARE | {"features": 10_000}
+    assert Batch(**many).normalise[0].weight.unique().tolist() == [1.0]
+    torch.manual_seed(0)
+    scales = Batch(**many, scale_spread=2.0).normalise[0].weight.detach()
+    assert abs(float(scales.mean())) < 0.06 and 1.95 < float(scales.std()) < 2.05

@@ -13,7 +13,7 @@ import yaml
 from snnexp.cli.compare import compare
 from snnexp.survey import curves
 from snnexp.survey.comparison import differing, labels, read_run
-from snnexp.survey.outcomes import outcomes
+from snnexp.survey.outcomes import outcomes, readings
 from tests.runs import BLOCK
 
 CONFIG = {
@@ -77,6 +77,19 @@ def test_each_stage_and_the_time_of_all(tmp_path):
     assert lines["accuracy after pretrain"] == (90.0, None) and lines["training time"] == (90.0, 90.0)
 
 
+def test_accuracy_is_shown_at_powers_of_two_and_at_the_end_of_each_run(capsys, tmp_path):
+    curve = [0.0, 20.0, 30.0, 40.0, 50.0, 60.0]
+    paths = [run(tmp_path / "a", accuracy_by_timestep=curve), run(tmp_path / "b", accuracy_by_timestep=[0.0, None, 70.0])]
+    lines = {line.name: line.values for line in readings([read_run(path) for path in paths])}
+    assert lines == {"t = 1": (0.0, 0.0), "t = 2": (20.0, None), "t = 3": (30.0, 70.0), "t = 4": (40.0, None), "t = 6": (60.0, None)}
+    rows = [row for row in printed(capsys, *paths) if row["part"] == "accuracy by timestep"]
+    assert rows[-1] == {"part": "accuracy by timestep", "name": "accuracy_by_timestep.6", str(paths[0]): "60.0", str(paths[1]): ""}
+
+
+def test_a_network_read_once_has_no_accuracy_against_timesteps(tmp_path):
+    assert readings([read_run(run(tmp_path / "a", accuracy_by_timestep=[90.0]))]) == []
+
+
 @pytest.mark.parametrize("form", ["rich", "markdown"])
 def test_other_forms(form, capsys, tmp_path):
     assert compare([str(run(tmp_path / "a")), str(run(tmp_path / "b", other(), neuron="plif")), "--format", form]) == 0
@@ -92,7 +105,7 @@ def test_many_runs_with_long_names_have_numbers_and_nothing_is_cut(capsys, tmp_p
     out = capsys.readouterr().out
     assert f"(4)  {folders[3]}" in out and "configuration: nothing differs" in out and "…" not in out
     assert all(f"{10 + number}.00 %" in out for number in range(4))
-    device = out.partition("device")[2].partition("commit")[0]
+    device = out.partition("device")[2].partition("accuracy by timestep")[0]
     assert device.count("y") == 4 * 18  # folded, not cropped
 
 

@@ -1,5 +1,6 @@
 """Evaluation says of every image the same, whatever batch, order and chunk it comes in."""
 
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +81,18 @@ def test_accuracy_and_loss_are_those_of_the_scores():
     found = evaluator()(net, batches())
     assert found.accuracy_by_timestep == pytest.approx(hits.tolist())
     assert found.loss == pytest.approx(float(nn.functional.cross_entropy(logits[-1], pictures.labels)), rel=1e-6)
+
+
+def test_nothing_is_kept_from_chunk_to_chunk():
+    net, given, alive = network(), [], []
+
+    def count(_module: nn.Module, _inputs: Any, logits: torch.Tensor) -> None:
+        alive.append(sum(each() is not None for each in given))
+        given.append(weakref.ref(logits.untyped_storage()))
+
+    net.register_forward_hook(count)
+    evaluator(timesteps=12, chunk=1)(net, batches())
+    assert len(alive) == 12 and max(alive) <= 1
 
 
 def test_analog_networks_are_read_once():

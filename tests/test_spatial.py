@@ -11,7 +11,7 @@ from snnexp.activations.rounded import Rounded
 from snnexp.build import component
 from snnexp.cell import Over, streaming
 from snnexp.layers.count import SpikeCount
-from snnexp.layers.low_pass import LowPass, Trace
+from snnexp.layers.low_pass import LowPass, Trace, full_trace
 from snnexp.network import Network, spiking_units, transfer
 from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
@@ -185,7 +185,7 @@ def test_low_pass_gradients_are_those_of_the_equation(inhibition):
 
     a = solved(z, neuron.threshold)
     expected = torch.autograd.grad(a, z, error)[0]
-    rule = LowPass(neuron, output=False, normalise=False, pull=0.0)
+    rule = LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.0)
     (found,) = torch.autograd.grad(rule(z, a.detach().abs() + 0.1), z, error)
     torch.testing.assert_close(found, expected)
 
@@ -194,22 +194,32 @@ def test_thresholds_learn_by_the_equation():
     neuron = lateral(inhibition=0.2)
     neuron.spread(2, 2.0)
     z, a = torch.ones(1, 1, 2, requires_grad=True), torch.tensor([[[3.0, 1.0]]])
-    LowPass(neuron, output=False, normalise=False, pull=0.0)(z, a).backward(torch.tensor([[[1.0, 5.0]]]))
+    LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.0)(z, a).backward(torch.tensor([[[1.0, 5.0]]]))
     assert neuron.threshold.grad.tolist() == pytest.approx([-(1 / 2) * (3 + 0.2 * 1), -(5 / 2) * (1 + 0.2 * 3)])
 
 
 @pytest.mark.parametrize("output, expected", [(False, [1, 0]), (True, [1, 1])])
 def test_silent_neurons_get_no_error(output, expected):
     z = torch.ones(1, 1, 2, requires_grad=True)
-    LowPass(lateral(), output, normalise=False, pull=0.0)(z, torch.tensor([[[2.0, 0.0]]])).sum().backward()
+    LowPass(lateral(), output, normalise=False, limit=100.0, pull=0.0)(z, torch.tensor([[[2.0, 0.0]]])).sum().backward()
     assert z.grad.flatten().tolist() == expected
+
+
+def test_a_neuron_that_fired_at_every_timestep_gets_only_errors_that_would_have_it_fire_less():
+    limit = full_trace(decay=0.5, timesteps=3)
+    assert limit == 1 + 0.5 + 0.25
+    z = torch.ones(1, 1, 4, requires_grad=True)
+    rule = LowPass(lateral(), output=False, normalise=False, limit=limit, pull=0.0)
+    rule(z, torch.tensor([[[limit, limit, 1.5, 1.5]]])).backward(torch.tensor([[[-1.0, 2.0, -3.0, 4.0]]]))
+    assert z.grad.flatten().tolist() == [0, 2, -3, 4]
 
 
 def test_the_size_of_the_error_depends_neither_on_thresholds_nor_on_how_many_fired():
     sizes = []
     for threshold, active in ((1.0, 10), (0.01, 10), (1.0, 3)):
         neuron, z = lateral(threshold=threshold), torch.ones(1, 1, 10, requires_grad=True)
-        LowPass(neuron, output=False, normalise=True, pull=0.0)(z, (torch.arange(10.0) < active).float().view(1, 1, 10)).sum().backward()
+        rule = LowPass(neuron, output=False, normalise=True, limit=100.0, pull=0.0)
+        rule(z, (torch.arange(10.0) < active).float().view(1, 1, 10)).sum().backward()
         sizes.append(float(z.grad.norm()))
     assert sizes == pytest.approx([math.sqrt(10)] * 3)
 
@@ -218,14 +228,14 @@ def test_a_low_threshold_makes_the_error_of_its_neuron_larger_by_as_much():
     neuron, z = lateral(), torch.ones(1, 1, 2, requires_grad=True)
     neuron.spread(2, 1.0)
     neuron.threshold.data = torch.tensor([0.5, 1.0])
-    LowPass(neuron, output=False, normalise=True, pull=0.0)(z, torch.ones(1, 1, 2)).sum().backward()
+    LowPass(neuron, output=False, normalise=True, limit=100.0, pull=0.0)(z, torch.ones(1, 1, 2)).sum().backward()
     assert z.grad.flatten().tolist() == pytest.approx([2 / math.sqrt(2.5), 1 / math.sqrt(2.5)])  # g_i / rms(g), g = (2, 1)
 
 
 def test_thresholds_are_shared_out():
     neuron = lateral()
     neuron.spread(3, 1.0)
-    rule = LowPass(neuron, output=False, normalise=False, pull=0.1)
+    rule = LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.1)
     rule(torch.ones(1, 2, 3), torch.tensor([[[1.0, 0, 0], [1.0, 0, 1.0]]]))
     assert neuron.threshold.tolist() == pytest.approx([1 + 0.1 * (3 - 1.5), 1 - 0.1 * 1.5, 1.0])
     assert neuron.threshold.sum().item() == pytest.approx(3)

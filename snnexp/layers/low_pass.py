@@ -35,6 +35,11 @@ class Trace:
         return self.trace[None]
 
 
+def full_trace(decay: float, timesteps: int) -> float:
+    """The trace that a neuron has left which fired at every timestep."""
+    return sum(decay**since for since in range(timesteps))
+
+
 class LowPass(nn.Module):
     """The membrane potential without its discontinuities: spikes in and out both low-pass filtered.
 
@@ -46,7 +51,8 @@ class LowPass(nn.Module):
 
     Sums run over the n of N neurons that fired (a > 0); those that did not get no error. A layer is what inhibits one another. With e the
     error is normalised: what reaches z_i has the factor g_i / rms(g) in place of g_i, so that neither the size of thresholds nor how few
-    fired changes its size. Output neurons get their error whether they fired or not.
+    fired changes its size. Output neurons get their error whether they fired or not. A neuron that fired at every timestep gets no error
+    that would have it fire more, which it cannot: such errors drive a layer to its limit for good.
 
     Source: Lee 2016 (survey [44]).
 
@@ -54,17 +60,19 @@ class LowPass(nn.Module):
         neuron: leaky neurons with lateral inhibition, those of the spiking form.
         output: whether they are the output of the network.
         normalise: whether errors are normalised; if not, e = dL/da.
+        limit: trace of a neuron that fires at every timestep, > 0.
         pull: step rho with which thresholds of the neurons of a linear layer that fired rise and all fall by as much together, >= 0.
     """
 
-    def __init__(self, neuron: LateralLIF, output: bool, normalise: bool, pull: float):
+    def __init__(self, neuron: LateralLIF, output: bool, normalise: bool, limit: float, pull: float):
         super().__init__()
-        self.neuron, self.output, self.normalise, self.pull = neuron, output, normalise, pull
+        self.neuron, self.output, self.normalise, self.limit, self.pull = neuron, output, normalise, limit, pull
 
     def forward(self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"]) -> Float[Tensor, "1 B *m"]:
         threshold = self.neuron.threshold_of(z[0])
         reached = torch.ones_like(measured) if self.output else measured > 0
-        activation = _LowPass.apply(z, threshold, measured.to(z.dtype), reached, self.neuron.inhibition, self.normalise)
+        full = measured >= self.limit * (1 - 1e-6)
+        activation = _LowPass.apply(z, threshold, measured.to(z.dtype), reached, full, self.neuron.inhibition, self.normalise)
         if self.training and self.pull and z.dim() == 3:
             self._share_out(measured[0] > 0)
         return activation
@@ -80,22 +88,22 @@ class LowPass(nn.Module):
 
 class _LowPass(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, threshold: Tensor, measured: Tensor, reached: Tensor, inhibition: float, normalise: bool) -> Tensor:
-        ctx.save_for_backward(threshold, measured, reached)
-        ctx.inhibition, ctx.normalise = inhibition, normalise
+    def forward(ctx: Any, z: Tensor, threshold: Tensor, measured: Tensor, reached: Tensor, full: Tensor, *rule: Any) -> Tensor:
+        ctx.save_for_backward(threshold, measured, reached, full)
+        ctx.inhibition, ctx.normalise = rule
         return measured.view_as(z)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        threshold, a, reached = ctx.saved_tensors
+        threshold, a, reached, full = ctx.saved_tensors
         fired = reached.to(grad.dtype)
         active = fired.sum(2, keepdim=True).clamp(min=1)  # of the neurons that inhibit one another
-        e = grad * fired
+        e = torch.where(full, grad.clamp(min=0), grad) * fired
         if ctx.normalise:
             e = e * (a.shape[2] / active).sqrt() / threshold.reciprocal().square().mean().sqrt()
         spread = ctx.inhibition / (1 + ctx.inhibition * (active - 1)) * e.sum(2, keepdim=True) * fired
         z_grad = (e - spread) / (threshold * (1 - ctx.inhibition))
         pressed = a + ctx.inhibition * (a.sum(2, keepdim=True) - a)
         threshold_grad = -(e / threshold * pressed).sum_to_size(threshold.shape)
-        return z_grad, threshold_grad, None, None, None, None
+        return z_grad, threshold_grad, None, None, None, None, None

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from snnexp.layers.batch_norm import BatchNorm
 from snnexp.layers.per_step import PerStep
-from snnexp.limits import Fraction, Positive
+from snnexp.limits import Fraction, NonNegative, Positive
 
 
 class Batch(nn.Module):
@@ -19,14 +19,19 @@ class Batch(nn.Module):
     Args:
         momentum: weight of the new batch in the running statistics, in [0, 1].
         epsilon: added to the variance, > 0.
+        scale_spread: standard deviation of the normal distribution about 0 that gamma starts from, >= 0; 0 for a gamma of 1.
         features: channels or features of the current.
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`.
         branches: branches that meet in one neuron; changes nothing here.
     """
 
-    def __init__(self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
+    def __init__(
+        self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int, scale_spread: NonNegative = 0.0
+    ):
         super().__init__()
         self.normalise = PerStep(BatchNorm(features, 1.0, momentum, epsilon))
+        if scale_spread:
+            nn.init.normal_(self.normalise[0].weight, 0.0, scale_spread)
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)

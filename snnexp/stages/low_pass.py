@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from snnexp.layers.low_pass import LowPass, Trace
+from snnexp.layers.low_pass import LowPass, Trace, full_trace
 from snnexp.limits import Count, Natural, NonNegative, Positive
 from snnexp.network import Network, connections, spiking_units
 from snnexp.stages.base import Factory, Outcome, Session, Stage
@@ -68,7 +68,8 @@ class LowPassSignals(Stage):
         if network is None:
             _start(spiking, self.threshold_scale)
         leak = next(iter(spiking_units(spiking).values())).neuron.leak
-        form = partial(Counted, blueprint=session.blueprint, rule=self.rule, signal=partial(Trace, leak), chunk=self.chunk)
+        rule = partial(self.rule, limit=full_trace(leak, len(self.steps)))
+        form = partial(Counted, blueprint=session.blueprint, rule=rule, signal=partial(Trace, leak), chunk=self.chunk)
         schedule = self.schedule(optimizer=partial(self._optimizer, spiking), loss=_Penalised(self.loss, spiking, *self.penalty))
         return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
 

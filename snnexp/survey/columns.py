@@ -9,7 +9,7 @@ from rich.text import Text
 
 from snnexp.survey import forms
 from snnexp.survey.comparison import Line, Run, differing, labels
-from snnexp.survey.outcomes import outcomes
+from snnexp.survey.outcomes import outcomes, readings
 
 Parts = dict[str, list[Line]]
 ABSENT = "-"
@@ -18,7 +18,8 @@ WIDTH_OF_NAMES = 24
 
 def compared(runs: list[Run]) -> Parts:
     """The lines of a comparison by what they are about."""
-    return {"configuration": differing(runs), "result": outcomes(runs)}
+    read = readings(runs)
+    return {"configuration": differing(runs), "result": outcomes(runs)} | ({"accuracy by timestep": read} if read else {})
 
 
 def as_csv(runs: list[Run], parts: Parts) -> str:
@@ -34,7 +35,7 @@ def as_csv(runs: list[Run], parts: Parts) -> str:
 
 
 def as_markdown(runs: list[Run], parts: Parts) -> str:
-    """One table for the configuration, one for the result."""
+    """One table for the configuration, one for the result, one for the accuracy against timesteps."""
     columns = labels(runs)
     tables = (
         forms.as_markdown(part, [part, *columns], [{part: line.name} | dict(zip(columns, _words(line), strict=True)) for line in lines])

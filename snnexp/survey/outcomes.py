@@ -86,6 +86,20 @@ def outcomes(runs: list[Run]) -> list[Line]:
     return [line for line in found if any(value not in (None, []) for value in line.values)]
 
 
+def readings(runs: list[Run]) -> list[Line]:
+    """The accuracy of the runs read at t = 1, 2, 4, 8, ... and at the last timestep of each; None where a run gives none."""
+    curves = [run.result["accuracy_by_timestep"] for run in runs]
+    lengths = [len(curve) for curve in curves]
+    if max(lengths) == 1:
+        return []
+    values = {step: tuple(curve[step - 1] if step <= len(curve) else None for curve in curves) for step in _steps(lengths)}
+    return [Line(f"t = {step}", read, _percent, f"accuracy_by_timestep.{step}") for step, read in values.items() if set(read) != {None}]
+
+
+def _steps(lengths: list[int]) -> list[int]:
+    return sorted({2**power for power in range(max(lengths).bit_length())} | set(lengths))
+
+
 def _whole(result: dict[str, Any]) -> dict[str, Any]:
     """The result by dotted names; training time is that of all stages, since the top level repeats the last."""
     seconds = [block.get("train_seconds") or 0.0 for block in result["stages"].values()]
