@@ -29,6 +29,7 @@ def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Ta
     With several processes each goes through its images, and all come to the figures of all images together.
     The timesteps cover the time within which 99.9 percent of the exact decisions fall; a neuron on a grid has all of its horizon.
     `accuracy_by_timestep` is read at the finest resolution: the class of the earliest spike, before it that of the largest potential.
+    Of several earliest spikes that of the largest potential counts, where the exact `accuracy` takes two classes at one time as wrong.
     """
     exact = _Exact(network)
     for batch in _batches(batches):
@@ -141,7 +142,7 @@ class _Exact:
 
 def _pass(network: Network, batches: Batches, span: float, steps: int, curve: bool) -> dict[str, Any]:
     """One pass in discrete time: what it shows at its end, and with `curve` after each timestep."""
-    step, correct, tied, undecided, images = span / steps, torch.zeros(steps), 0, 0, 0
+    step, correct, tied, undecided, images = span / steps, torch.zeros(steps, dtype=torch.float64), 0, 0, 0
     decisions: list[Tensor] = []
     with clocked(network.body, step, steps):
         for batch in _batches(batches):

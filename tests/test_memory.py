@@ -158,6 +158,12 @@ def test_other_errors_are_passed_on():
     assert memory.explained(8, 3, 64, error) is error
 
 
+def test_files_in_memory_are_free(monkeypatch):
+    told = "MemTotal: 100 kB\nMemFree:  3 kB\nMemAvailable:   40 kB\nCached: 37 kB\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: told)
+    assert memory.available(torch.device("cpu")) == 40 * 1024
+
+
 @pytest.mark.parametrize(("free", "warned"), [(5, True), (50, False), (None, False)])
 def test_a_shortage_is_foreseen(monkeypatch, caplog, free, warned):
     monkeypatch.setattr(memory, "available", lambda device: free)

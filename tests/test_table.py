@@ -108,6 +108,15 @@ def test_one_run_serves_several_timesteps():
     assert (status(_row(names[0]), found := measured(_row(names[0]), [short])), found.budget) == ("partial", "timesteps 256 of 2048")
 
 
+def test_a_run_that_answers_by_the_timesteps_of_the_row_comes_before_one_that_answers_later():
+    name, late = "t3-cifar10-40-16", [None] * 20 + [92.0]
+    runs = [_result(name, 92.0, late, config_hash="late"), _result(name, 89.0, [50.0] * 15 + [87.0, 89.0], config_hash="early")]
+    found = measured(_row(name), [runs[0]])
+    assert (found.mean, found.timesteps, found.budget) == (92.0, 21, "timesteps 21 in place of 16")
+    found = measured(_row(name), runs)
+    assert (found.mean, found.timesteps, found.budget) == (87.0, 16, "")
+
+
 def test_the_stages_of_one_run_serve_rows_of_their_kind():
     names = ["t3-cifar10-66-conversion", "t3-cifar10-66-hybrid", "t3-cifar10-70-ann"]
     result = _converted(names, [*[10.0] * 249, 80.0])

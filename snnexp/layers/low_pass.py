@@ -51,8 +51,8 @@ class LowPass(nn.Module):
 
     Sums run over the n of N neurons that fired (a > 0); those that did not get no error. A layer is what inhibits one another. With e the
     error is normalised: what reaches z_i has the factor g_i / rms(g) in place of g_i, so that neither the size of thresholds nor how few
-    fired changes its size. Output neurons get their error whether they fired or not. A neuron that fired at every timestep gets no error
-    that would have it fire more, which it cannot: such errors drive a layer to its limit for good.
+    fired changes its size. Output neurons get their error whether they fired or not. What would have a neuron
+    that fired at every timestep fire more, which it cannot, is no error (e = 0): it would drive a layer to its limit for good.
 
     Source: Lee 2016 (survey [44]).
 

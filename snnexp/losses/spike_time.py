@@ -9,12 +9,15 @@ from torch.nn import functional
 
 from snnexp.limits import NonNegative, Positive
 
+_LATEST = 80.0
+"""Exponent at which e^t is still far from the end of float32."""
+
 
 class SpikeTimeCrossEntropy(nn.Module):
     """Cross-entropy of the softmax of minus the spike times; the earliest output is the class. Scores are minus the times.
 
         time          L = mean_s -ln softmax(-t_s / scale)_label
-        exponential   L = mean_s -ln softmax(-exp(t_s / scale))_label
+        exponential   L = mean_s -ln softmax(-exp(t_s / scale))_label,  beyond 80 scales flat: the exponential would overflow
         L <- L + early_weight mean_s (exp(t_label / early_scale) - 1)
         L <- L + spread_weight mean_s sum_c (t_sc - spread_time)^2
         samples whose cross-entropy is below `margin` give no gradient
@@ -50,7 +53,8 @@ class SpikeTimeCrossEntropy(nn.Module):
     def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         times = -logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
         scaled = times / self.scale
-        entropy = functional.cross_entropy(-scaled if self.domain == "time" else -torch.exp(scaled), labels, reduction="none")
+        values = scaled if self.domain == "time" else torch.exp(scaled.clamp(max=_LATEST))
+        entropy = functional.cross_entropy(-values, labels, reduction="none")
         entropy = torch.where(entropy < self.margin, entropy.detach(), entropy)
         early = torch.expm1(times.gather(1, labels[:, None])[:, 0] / self.early_scale) if self.early_weight else 0
         spread = (times - self.spread_time).square().sum(1) if self.spread_weight else 0

@@ -26,7 +26,7 @@ class Batch(nn.Module):
     """
 
     def __init__(
-        self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int, scale_spread: NonNegative = 0.0
+        self, momentum: Fraction, epsilon: Positive, scale_spread: NonNegative, features: int, dimensions: int, branches: int
     ):
         super().__init__()
         self.normalise = PerStep(BatchNorm(features, 1.0, momentum, epsilon))

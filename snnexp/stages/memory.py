@@ -3,9 +3,11 @@
 import copy
 import logging
 import os
+import re
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -98,9 +100,18 @@ def warn_if_short(needed: int, device: torch.device) -> None:
 
 
 def available(device: torch.device) -> int | None:
-    """Free bytes of the device, where it can be asked."""
+    """Free bytes of the device, where it can be asked. Files that the kernel keeps in memory are in nobody's way."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    try:
+        told = re.search(r"^MemAvailable: *(\d+) kB$", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        return int(told[1]) * 1024 if told else _unused()
+    except OSError:
+        return _unused()
+
+
+def _unused() -> int | None:
+    """Bytes that nothing is in, where the system says it."""
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):

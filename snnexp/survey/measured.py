@@ -44,13 +44,15 @@ class Measured:
 
 
 def measured(row: Row, results: list[Result]) -> Measured | None:
-    """The runs that stand for `row`: of one configuration, a full one before reduced ones, then the one run most often, then the best.
+    """The runs that stand for `row`: of one configuration, a full one before reduced ones, then one that answers by the row's T, then the
+    one run most often, then the best.
 
     None where there are none.
     """
     standing = sorted((result for result in results if _block(row, result)), key=_configuration)
     groups = [_together(row, [*group]) for _, group in groupby(standing, _configuration)]
-    return max(groups, key=lambda group: (not group.budget, len(group.accuracies), group.mean), default=None)
+    in_time = {id(group): not row.timesteps.isdigit() or group.timesteps <= int(row.timesteps) for group in groups}
+    return max(groups, key=lambda group: (not group.budget, in_time[id(group)], len(group.accuracies), group.mean), default=None)
 
 
 def status(row: Row, found: Measured | None) -> str:
@@ -115,9 +117,11 @@ def reduced(row: Row, block: Block, result: Result) -> str:
 
 
 def _short_of_row(row: Row, block: Block) -> Iterator[str]:
-    length = len(block["accuracy_by_timestep"])
-    if row.timesteps.isdigit() and length < int(row.timesteps) and block.get("form") != "analog":
-        yield f"timesteps {length} of {row.timesteps}"
+    if block.get("form") == "analog" or not row.timesteps.isdigit():
+        return
+    read, wanted = _timesteps(row, block), int(row.timesteps)
+    if read != wanted:
+        yield f"timesteps {read} {'of' if read < wanted else 'in place of'} {wanted}"
 
 
 def _short_of_experiment(row: Row, block: Block, result: Result) -> Iterator[str]:

@@ -40,7 +40,8 @@ def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
 def _published(reference: dict[str, Any] | None, gap: float | None) -> list[tuple[str, str]]:
     if not reference or reference.get("accuracy") is None:
         return []
-    rows = [("published accuracy", f"{reference['accuracy']:.2f} % at T = {reference.get('timesteps')}")]
+    timesteps = reference.get("timesteps")
+    rows = [("published accuracy", f"{reference['accuracy']:.2f} %" + ("" if timesteps is None else f" at T = {timesteps}"))]
     return rows if gap is None else [*rows, ("gap to the published", f"{gap:+.2f}")]
 
 

@@ -289,6 +289,20 @@ def test_counts_and_curves_of_a_network():
 # Training
 
 
+@pytest.mark.parametrize("loss", [("spike_time", {"domain": each}) for each in ("exponential", "time")] + ["relative_time", "time_error"])
+@pytest.mark.parametrize("kernel", [*KERNELS, "if_delta"])
+def test_outputs_that_never_fire_give_finite_loss_and_gradients(loss, kernel):
+    network = timed(neuron=kernel)
+    last = [*connections(network).values()][-1].layer
+    torch.nn.init.constant_(last.weight, -0.1)
+    silent = network.body(network.encoder(networks.images(5), range(1), networks.keys(5)))
+    assert (silent >= network.body.last[0].neuron.horizon).all()
+    name, options = (loss, {}) if isinstance(loss, str) else loss
+    value = build_option("loss", name, **options)(scores(network), torch.arange(5))
+    value.backward()
+    assert value.isfinite() and all(each.grad is None or each.grad.isfinite().all() for each in network.parameters())
+
+
 def test_the_guard_names_the_layer_that_has_fallen_silent():
     network = timed(changes={"drive": [0.1, 4.0], "deviation": [0.0]}).train()
     loss = Objective(build_option("loss", "spike_time"), network, 0.0, 1.0, "mean", 0.0)
