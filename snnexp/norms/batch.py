@@ -25,9 +25,7 @@ class Batch(nn.Module):
         branches: branches that meet in one neuron; changes nothing here.
     """
 
-    def __init__(
-        self, momentum: Fraction, epsilon: Positive, scale_spread: NonNegative, features: int, dimensions: int, branches: int
-    ):
+    def __init__(self, momentum: Fraction, epsilon: Positive, scale_spread: NonNegative, features: int, dimensions: int, branches: int):
         super().__init__()
         self.normalise = PerStep(BatchNorm(features, 1.0, momentum, epsilon))
         if scale_spread:
