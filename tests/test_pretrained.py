@@ -12,11 +12,14 @@ from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
 from snnexp.network import connections
 from snnexp.rules.pretrained import published_weights_fit
+from snnexp.run import run
 from snnexp.stages import torchvision_weights
 from snnexp.stages.base import Session
 from snnexp.stages.pretrained import Pretrained
+from snnexp.track.muted import Muted
 from tests.composition import configuration
 from tests.networks import blueprint as small
+from tests.photographs import write_class_folders
 
 STAGE = "strategy.stages.train"
 FITTING = ["dataset=imagenet", "strategy=ann", f"stage@{STAGE}=pretrained"]
@@ -163,3 +166,15 @@ def test_every_layer_of_the_network_gets_published_numbers(cache):
     projection = ours["body.stage2_block1.connection.branches.1"]
     assert torch.equal(projection.layer.weight, theirs["layer2.0.downsample.0.weight"])
     assert torch.equal(projection.norm.normalise[0].running_var, theirs["layer2.0.downsample.1.running_var"])
+
+
+def test_published_weights_are_converted(cache, tmp_path):
+    published("resnet50")
+    write_class_folders(tmp_path / "imagenet", 1000, 4, 2)
+    small = ["dataset.size=32", "dataset.workers=0", "evaluate.batch_size=2", "evaluate.chunk=25", "strategy.stages.convert.samples=2"]
+    config = configuration("+experiment=imagenet_few_spikes_resnet50", *small, "device=cpu", f"dataset.data_dir={tmp_path}")
+    check(config)
+    blocks = run(config, {}, None, Muted())["stages"]
+    assert list(blocks) == ["pretrain", "convert"] and blocks["pretrain"]["form"] == "analog"
+    assert blocks["convert"]["test_images"] == 2 and blocks["convert"]["spikes_per_inference"] > 0
+    assert blocks["convert"]["test_loss"] == pytest.approx(blocks["pretrain"]["test_loss"], rel=0.1)  # activations of two images bound it
