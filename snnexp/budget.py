@@ -23,7 +23,8 @@ def shortfall(config: Config, intended: Config | None) -> dict[str, Any]:
         config: the configuration that was run.
         intended: that of the experiment by itself; None for a run without one.
     """
-    reduced = [] if intended is None else [*_epochs(config, intended), *_timesteps(config, intended), *_images(config, intended)]
+    shares = (_epochs, _timesteps, _images, _calibration)
+    reduced = [] if intended is None else [share for measure in shares for share in measure(config, intended)]
     return {
         "reduced": [share.name for share in reduced],
         "given_budget": {share.name: share.given for share in reduced},
@@ -60,3 +61,13 @@ def _images(config: Config, intended: Config) -> Iterator[Share]:
     given, full = (each["evaluate"]["images"] for each in (config, intended))
     if given is not None and (full is None or given < full):
         yield Share("evaluate.images", given, full)
+
+
+def _calibration(config: Config, intended: Config) -> Iterator[Share]:
+    """What thresholds are found from."""
+    given, full = (each.get("threshold", {}).get("timesteps", 0) for each in (config, intended))
+    if 0 < given < full:  # 0: another rule
+        yield Share("threshold.timesteps", given, full)
+    for name, taken, asked in _stages(config, intended, lambda stage: stage.get("samples", 0)):
+        if 0 < taken < asked:
+            yield Share(f"{name}.samples", taken, asked)

@@ -30,6 +30,9 @@ HYBRID = ("strategy=hybrid", "neuron=if")
         (("evaluate.images=9",), ("evaluate.images=5",), {"evaluate.images": (5, 9)}),
         (("evaluate.images=9",), ("evaluate.images=null",), {}),
         (HYBRID, (f"{TUNE}.epochs=1",), {"finetune.epochs": (1, 5)}),
+        (HYBRID, ("strategy.stages.convert.samples=9",), {"convert.samples": (9, 1000)}),
+        ((*HYBRID, "threshold=snn_max", "threshold.timesteps=99"), ("threshold.timesteps=9",), {"threshold.timesteps": (9, 99)}),
+        ((*HYBRID, "threshold=snn_max"), ("threshold=ann_max",), {}),
         (HYBRID, ("strategy=ann",), {"pretrain.epochs": (0, 20), "finetune.epochs": (0, 5), "finetune.timesteps": (0, 4)}),
     ],
 )
