@@ -1,5 +1,6 @@
 """What recorded runs say about a published row."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,8 +52,8 @@ def measured(row: Row, results: list[Result]) -> Measured | None:
     """
     standing = sorted((result for result in results if _block(row, result)), key=_configuration)
     groups = [_together(row, [*group]) for _, group in groupby(standing, _configuration)]
-    in_time = {id(group): not row.timesteps.isdigit() or group.timesteps <= int(row.timesteps) for group in groups}
-    return max(groups, key=lambda group: (not group.budget, in_time[id(group)], len(group.accuracies), group.mean), default=None)
+    longest = int(row.timesteps) if row.timesteps.isdigit() else math.inf
+    return max(groups, key=lambda group: (not group.budget, group.timesteps <= longest, len(group.accuracies), group.mean), default=None)
 
 
 def status(row: Row, found: Measured | None) -> str:
