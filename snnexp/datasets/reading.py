@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import active_children
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.
                 raise pixels
             yield pixels.to(device, non_blocking=True)
     except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows itself in each of these
+        wait([process.sentinel for process in processes], timeout=1.0)  # its connection may end before it does
         if not any(process.exitcode for process in processes):
             raise
         # Without its traceback, whose frames would keep the other workers alive for as long as the error is.
