@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from snnexp.layers.connection import Connection
 from snnexp.timed.averages import arriving
+from snnexp.timed.centring import centralized
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import Solver, spike_times
@@ -24,6 +25,7 @@ class Solving:
         solver: see `spike_times`.
         slope_limit: see `spike_times`.
         normalize: see `spike_times`.
+        centralize: see `centralized`.
         clock: whether spikes wait for the next multiple of the neuron's timestep; their gradient does not.
         bits: of the weights, None for all.
         variation: relative standard deviation of weights and thresholds, drawn anew for every training batch.
@@ -32,6 +34,7 @@ class Solving:
     solver: Solver
     slope_limit: float | None
     normalize: bool
+    centralize: bool
     clock: bool
     bits: Literal[2, 4, 8] | None
     variation: float
@@ -74,6 +77,8 @@ class Timed(nn.Module):
         weight = layer.weight if solving.bits is None else quantised(layer.weight, solving.bits)
         if self.training and solving.variation:
             weight = varied(weight, solving.variation)
+        if solving.centralize:
+            weight = centralized(weight)
         return Synapses.of(layer, weight)
 
     def _solved(self, times: Tensor, synapses: Synapses) -> Tensor:
