@@ -382,6 +382,16 @@ def test_rules_by_hand(rule, changes, about, expected):
     assert build_option("threshold", rule, changes)(VALUES, layer(**about)) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("combination", "expected"), [("largest", [3.0, 3.0, 3.0, 3.0]), ("last_exceeding", [3.0, 2.0, 1.0, 1.0])])
+def test_timesteps_count_by_the_largest_percentile_or_by_the_last_that_exceeds(combination, expected):
+    rule = build_option("threshold", "snn_percentile", {"percentile": 50.0, "combination": combination})
+    threshold, found = 0.0, []
+    for half, most in [(3.0, 10.0), (2.0, 5.0), (1.0, 2.5), (0.5, 0.9)]:
+        threshold = rule.after(threshold, torch.tensor([[half, most]]), layer())
+        found.append(threshold)
+    assert found == expected
+
+
 @pytest.mark.parametrize("start", [0.0, 0.5])
 def test_the_mse_rule_finds_the_best_share(start):
     values = torch.rand(300, generator=seeded(3)).pow(4)[None]  # few are large
@@ -436,9 +446,8 @@ def test_no_layer_behind_the_measured_one_is_run(rule):
 
 def test_a_current_that_does_not_change_is_read_once():
     measured, seen = balance(plan(CNN)), []
-    rule = Mock(
-        spec=build_option("threshold", "snn_max"), spikes=True, timesteps=5, side_effect=lambda values, about: seen.append(1) or 1.0
-    )
+    rule = Mock(spec=build_option("threshold", "snn_max"), spikes=True, timesteps=5)
+    rule.after.side_effect = lambda threshold, values, about: seen.append(1) or 1.0
     measured.read(rule, sample(COUNT), list(measured.units))
     assert len(seen) == 1 + 5 + 5  # direct input makes the first current the same at every timestep
 

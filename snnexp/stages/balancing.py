@@ -70,14 +70,16 @@ class Balance:
 
     def _from_currents(self, rule: Rule, batch: Batch, name: str) -> float:
         """Runs the layers before and the current of this one, no further."""
-        found, layer = [], self._layer(name)
+        found, layer = 0.0, self._layer(name)
 
         def see(current: Tensor) -> None:
-            found.extend(rule(each, layer) for each in (current[:1] if is_static(current) else current))
+            nonlocal found
+            for each in current[:1] if is_static(current) else current:
+                found = rule.after(found, each, layer)
 
         connection = self.units[name].connection
         probe.run(self.spiking, batch, rule.timesteps, {connection: see}, last=connection)
-        return self._valid(name, max(found))
+        return self._valid(name, found)
 
     def _layer(self, name: str) -> Layer:
         weights = tuple(connection.layer.weight.detach() for connection in driving(self.units[name]))

@@ -31,8 +31,8 @@ class Rule(abc.ABC):
     """Chooses the threshold of a layer from values that have been measured on training images.
 
     The values are either the activations of the analog form, or, where `spikes`, the input current of one timestep of the spiking form
-    with every layer before balanced already; then the largest of the thresholds of `timesteps` timesteps counts. Currents are what
-    arrives in one timestep, never potentials.
+    with every layer before balanced already; then `timesteps` timesteps are read, which by default give the largest of their thresholds.
+    Currents are what arrives in one timestep, never potentials.
     """
 
     spikes: ClassVar[bool]
@@ -41,3 +41,7 @@ class Rule(abc.ABC):
     @abc.abstractmethod
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
         """The threshold, > 0; 0 or less for a layer whose values give none."""
+
+    def after(self, threshold: float, values: Float[Tensor, "B *m"], layer: Layer) -> float:
+        """The threshold after one more timestep, where the timesteps before have given `threshold`, 0 before the first."""
+        return max(threshold, self(values, layer))
