@@ -7,10 +7,14 @@ from snnexp.check import faults
 from snnexp.cli.since import KEYS, completed
 from tests.composition import configuration
 
+FORM = ("delays", "centralize_gradient", "gain")
 OLD = {
     ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold"): ("strategy.stages.pretrain.start", "neuron.order"),
     ("neuron=lif",): ("neuron.order", "dataset.augmentation.auto_augment", *KEYS),
-    ("+experiment=digits_single_spike",): ("strategy.stages.train.redraw", "strategy.stages.train.form.delays"),
+    ("+experiment=digits_single_spike",): ("strategy.stages.train.redraw", *(f"strategy.stages.train.form.{each}" for each in FORM)),
+    ("strategy=hybrid", "threshold=snn_percentile", "neuron=if", "neuron.amplitude=threshold"): (
+        "strategy.stages.convert.threshold.combination",
+    ),
 }
 
 

@@ -13,7 +13,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"start": None},
     "snnexp.stages.single_spike.SingleSpike": {"redraw": 0.0},
     "snnexp.stages.count.SpikeCounts": {"saturation": "pass"},
-    "snnexp.timed.form.Form": {"delays": []},
+    "snnexp.timed.form.Form": {"delays": [], "centralize_gradient": False, "gain": None},
+    "snnexp.thresholds.snn_percentile.SnnPercentile": {"combination": "largest"},
     "snnexp.neurons.if_.IF": {"order": "fire_after"},
     "snnexp.neurons.lif.LIF": {"order": "fire_after"},
 }

@@ -88,7 +88,8 @@ class Balance:
 
     def _valid(self, name: str, threshold: float) -> float:
         if threshold <= 0:
-            raise ValueError(f"layer {name} is silent on the calibration images, no threshold can be read; train the ANN longer")
+            said = f"layer {name} is silent on the calibration images, or the percentile read there is not above 0"
+            raise ValueError(f"{said}: it gets no threshold; train the ANN longer or raise threshold.percentile")
         return threshold
 
     def scale(self, factor: float, names: list[str]) -> None:

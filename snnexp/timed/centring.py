@@ -1,4 +1,4 @@
-"""Weights that a neuron shares out without having more or fewer of them in all."""
+"""Gradients of weights less their mean over the inputs of a neuron."""
 
 from typing import Any
 
@@ -7,19 +7,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def centred(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "O *n"]:
-    """The weights less their mean over each neuron's inputs."""
-    return weight - weight.mean(tuple(range(1, weight.dim())), keepdim=True)
-
-
 def centralized(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "O *n"]:
     """The weights as they are, with the gradient g_ji - mean_i g_ji: plain gradient descent leaves the sum of a neuron's weights alone.
 
     A spike that comes too early asks less of every input that made it, so that the plain gradient points along the sum first of all. An
-    optimizer that brings each weight's step to the same length, such as Adam, then changes the sum by lr N for N inputs, and layers
-    with many of them fall silent or fire as one.
+    optimizer that brings each weight's step to the same length, such as Adam, then changes the sum by lr N for N inputs, and layers with
+    many of them fall silent or fire as one. With centred gradients its steps hardly agree in sign, and the sum changes by a part of that.
 
-    Source: gradient centralization, Yong et al. 2020.
+    Source: gradient centralization, Yong et al. 2020, beyond the survey.
     """
     return _Centralized.apply(weight)
 
@@ -31,4 +26,4 @@ class _Centralized(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return centred(grad)
+        return grad - grad.mean(tuple(range(1, grad.dim())), keepdim=True)

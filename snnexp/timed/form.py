@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from snnexp.layers.connection import Connection
 from snnexp.limits import Natural, NonNegative, Positive
 from snnexp.timed.body import NO_SUMS, TimedBody, connections
-from snnexp.timed.centring import centred
 from snnexp.timed.delays import delay
 from snnexp.timed.layer import Pulses, Solving, Timed, TimedUnit
 from snnexp.timed.neuron import TimedNeuron
@@ -19,12 +18,15 @@ class Form:
     """The timed form: how layers are solved, pooled and driven at first.
 
     Weights start as N or U of mean drive / N and standard deviation deviation / N times the threshold, N the fan-in: `drive` is then the
-    sum of a neuron's weights in thresholds, which has to exceed 1 for a neuron to fire at all; biases start at 0. With a `gain`
+    sum of a neuron's weights in thresholds, which for if_exp has to exceed 1 for a neuron to fire at all; biases start at 0.
+    With a `gain` in place of a deviation
 
-        w_ji = theta drive (1 / N + gain (e_ji - mean_i e_ji) / sqrt(N)),   e of mean 0 and variance 1:
+        w_ji = theta drive (1 / N + gain (e_ji - e_j) / sqrt(N)),   e_ji of mean 0 and variance 1,
 
-    every neuron's weights then add up to the drive. Where the times t_i at a neuron differ by little it fires at a weighted mean of them,
-    sum_i w_ji t_i / (theta drive) up to a common delay, so that their differences keep their size from layer to layer for gain = 1.
+    e_j their mean over the inputs, in a convolution for each place of the kernel. Every neuron's weights then add up to the drive, at the
+    border of a map to the share of the kernel that lies within. Inputs that all arrive before the neuron fires, at times t_i that differ by
+    little, make it fire at sum_i w_ji t_i / (theta drive) and a delay that all neurons share: with gain = 1 differences between spike times
+    keep their size from layer to layer. Of if_delta, which fires at one of the t_i, that is not so; dropout, pulses and delays change it.
 
     Args:
         pool: whether a max pool takes the first or the last spike of its window.
@@ -32,7 +34,7 @@ class Form:
         clock: whether spikes wait for the next multiple of neuron.step, in training too.
         slope_limit: largest slope of a spike time by the potential in the backward pass, > 0; null for the exact one.
         normalize_gradient: whether the gradient of each layer's times has norm 1 for each sample.
-        centralize_gradient: whether gradients of weights sum to 0 for each neuron: see `centralized`.
+        centralize_gradient: whether the gradients that weights get from spike times sum to 0 for each neuron: see `centralized`.
         bits: 8, 4 or 2 bits per weight; null for all.
         variation: relative standard deviation of weights and thresholds in training, drawn anew for every batch, >= 0.
         pulses: spikes at learned times beside the inputs of each linear layer, 0 for none.
@@ -42,8 +44,11 @@ class Form:
         delays: of the terminals of every synapse, each with a weight of its own; none for one terminal without delay.
         distribution: of the initial weights.
         drive: per layer, the last for all further ones.
-        deviation: per layer, the last for all further ones.
-        gain: of differences between spike times at first, >= 0, in place of a deviation; null for that.
+        deviation: per layer, the last for all further ones; null for a gain.
+        gain: of differences between spike times at first, >= 0; null for a deviation.
+
+    Raises:
+        ValueError: no drive, or not one of deviation and gain.
     """
 
     def __init__(
@@ -63,11 +68,13 @@ class Form:
         delays: list[NonNegative],
         distribution: Literal["uniform", "normal"],
         drive: list[float],
-        deviation: list[NonNegative],
+        deviation: list[NonNegative] | None,
         gain: NonNegative | None,
     ):
-        if not drive or not deviation:
+        if not drive or deviation == []:
             raise ValueError("drive and deviation need a number at least; set strategy.stages.train.form.drive=[4.0]")
+        if (deviation is None) == (gain is None):
+            raise ValueError("first weights have a deviation or a gain, the other is null; set strategy.stages.train.form.deviation=null")
         self.pool = pool
         self.solving = Solving(solver, slope_limit, normalize_gradient, centralize_gradient, clock, bits, variation)
         self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = pulses, pulse_span, pulse_gain, pulse_drive
@@ -96,12 +103,11 @@ class Form:
         self, layer: nn.Conv2d | nn.Linear, threshold: float, place: int, generator: torch.Generator | None = None
     ) -> Float[Tensor, "O *n"]:
         """First weights for a layer, the one at `place` in the order of the forward pass."""
-        size = layer.weight[0].numel()
-        drive, deviation = (values[min(place, len(values) - 1)] for values in (self.drive, self.deviation))
+        size, drive = layer.weight[0].numel(), _at(self.drive, place)
         noise = self._drawn(layer.weight.shape, generator)
-        if self.gain is not None:
-            noise, deviation = centred(noise), self.gain * drive * size**0.5
-        return (drive + deviation * noise) * (threshold / size)
+        if self.gain is None:
+            return (drive + _at(self.deviation, place) * noise) * (threshold / size)
+        return (1 + self.gain * size**0.5 * (noise - noise.mean(1, keepdim=True))) * (drive * threshold / size)
 
     def _drawn(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """Noise of mean 0 and variance 1."""
@@ -121,6 +127,10 @@ class Form:
         connection.layer.weight.copy_(self.weights(connection.layer, threshold, place))
         if connection.layer.bias is not None:
             connection.layer.bias.zero_()
+
+
+def _at(values: list[float], place: int) -> float:
+    return values[min(place, len(values) - 1)]
 
 
 class Times(nn.Module):

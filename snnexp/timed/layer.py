@@ -74,11 +74,10 @@ class Timed(nn.Module):
     def _synapses(self, connection: Connection) -> Synapses:
         """The weights as they act: quantised, and varied where that is asked for in training."""
         layer, solving = connection.layer, self.solving
-        weight = layer.weight if solving.bits is None else quantised(layer.weight, solving.bits)
+        weight = centralized(layer.weight) if solving.centralize else layer.weight
+        weight = weight if solving.bits is None else quantised(weight, solving.bits)
         if self.training and solving.variation:
             weight = varied(weight, solving.variation)
-        if solving.centralize:
-            weight = centralized(weight)
         return Synapses.of(layer, weight)
 
     def _solved(self, times: Tensor, synapses: Synapses) -> Tensor:
