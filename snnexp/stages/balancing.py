@@ -50,7 +50,7 @@ class Balance:
         """Measures and sets the thresholds of these layers.
 
         Raises:
-            ValueError: a layer is silent on the images.
+            ValueError: the images give a layer no threshold above 0.
         """
         if rule.spikes:
             for name in names:
@@ -88,8 +88,8 @@ class Balance:
 
     def _valid(self, name: str, threshold: float) -> float:
         if threshold <= 0:
-            said = f"layer {name} is silent on the calibration images, or the percentile read there is not above 0"
-            raise ValueError(f"{said}: it gets no threshold; train the ANN longer or raise threshold.percentile")
+            said = f"layer {name} is silent on the calibration images, or the rule reads no threshold above 0 there"
+            raise ValueError(f"{said}; train the ANN longer, or raise threshold.percentile where the rule has one")
         return threshold
 
     def scale(self, factor: float, names: list[str]) -> None:

@@ -48,7 +48,7 @@ class Form:
         gain: of differences between spike times at first, >= 0; null for a deviation.
 
     Raises:
-        ValueError: no drive, or not one of deviation and gain.
+        ValueError: no drive; neither a deviation nor a gain, or both.
     """
 
     def __init__(
@@ -73,8 +73,10 @@ class Form:
     ):
         if not drive or deviation == []:
             raise ValueError("drive and deviation need a number at least; set strategy.stages.train.form.drive=[4.0]")
-        if (deviation is None) == (gain is None):
-            raise ValueError("first weights have a deviation or a gain, the other is null; set strategy.stages.train.form.deviation=null")
+        if deviation is None and gain is None:
+            raise ValueError("first weights need a deviation or a gain; set strategy.stages.train.form.gain=1.0")
+        if deviation is not None and gain is not None:
+            raise ValueError("a gain takes the place of the deviation; set strategy.stages.train.form.deviation=null")
         self.pool = pool
         self.solving = Solving(solver, slope_limit, normalize_gradient, centralize_gradient, clock, bits, variation)
         self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = pulses, pulse_span, pulse_gain, pulse_drive

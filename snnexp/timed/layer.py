@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from snnexp.layers.connection import Connection
 from snnexp.timed.averages import arriving
-from snnexp.timed.centring import centralized
+from snnexp.timed.centralization import centralized
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import Solver, spike_times
@@ -72,7 +72,7 @@ class Timed(nn.Module):
         return arriving(connection, x[0], self._synapses(connection))
 
     def _synapses(self, connection: Connection) -> Synapses:
-        """The weights as they act: quantised, and varied where that is asked for in training."""
+        """The weights as they act: with centralized gradients, quantised, and in training varied, where that is asked for."""
         layer, solving = connection.layer, self.solving
         weight = centralized(layer.weight) if solving.centralize else layer.weight
         weight = weight if solving.bits is None else quantised(weight, solving.bits)

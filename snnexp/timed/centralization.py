@@ -1,8 +1,5 @@
 """Gradients of weights less their mean over the inputs of a neuron."""
 
-from typing import Any
-
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,14 +13,5 @@ def centralized(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "O *n"]:
 
     Source: gradient centralization, Yong et al. 2020, beyond the survey.
     """
-    return _Centralized.apply(weight)
-
-
-class _Centralized(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor) -> Tensor:
-        return weight.view_as(weight)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad - grad.mean(tuple(range(1, grad.dim())), keepdim=True)
+    mean = weight.mean(tuple(range(1, weight.dim())), keepdim=True)
+    return weight - (mean - mean.detach())

@@ -1,11 +1,11 @@
-"""First weights of balanced sums, and gradients that leave the sums alone."""
+"""First weights that add up to the drive, and gradients that leave their sums alone."""
 
 import pytest
 import torch
 from torch import nn
 
 from snnexp.timed.body import connections
-from snnexp.timed.centring import centralized
+from snnexp.timed.centralization import centralized
 from snnexp.timed.layer import Timed
 from tests.timed.test_form import KERNELS, form, scores, timed
 
@@ -62,7 +62,7 @@ def test_a_centralized_weight_is_the_weight():
     torch.testing.assert_close(weight.grad, pull - pull.mean((1, 2, 3), keepdim=True))
 
 
-@pytest.mark.parametrize("changes", [{"gain": 1.0}, {"deviation": None}])
-def test_first_weights_have_a_deviation_or_a_gain(changes):
-    with pytest.raises(ValueError, match="deviation=null"):
+@pytest.mark.parametrize(("changes", "remedy"), [({"gain": 1.0}, "deviation=null"), ({"deviation": None}, "gain=1.0")])
+def test_first_weights_have_a_deviation_or_a_gain(changes, remedy):
+    with pytest.raises(ValueError, match=f"set strategy.*{remedy}"):
         form(**changes)
