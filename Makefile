@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test bench run clean
+.PHONY: help setup lint format test test-faults bench run clean
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## Create .venv and install the pinned set and this package
 
@@ -27,7 +27,10 @@ format: $(STAMP)  ## Rewrite to the house style
 	$(BIN)/ruff format .
 
 test: $(STAMP)  ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not soak"
+
+test-faults: $(STAMP)  ## Make everything go wrong that can, and list what came of it
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist load tests/faults
 
 bench: $(STAMP)  ## Time and memory of a step against the analog twin
 	$(BIN)/python scripts/bench.py
