@@ -12,7 +12,7 @@ help:  ## Show what can be made
 
 setup: $(STAMP)  ## Create .venv and install the pinned set and this package
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard snnexp/kernels/*.c)
+$(STAMP): pyproject.toml constraints.txt $(wildcard snnexp/kernels/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'

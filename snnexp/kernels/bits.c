@@ -1,16 +1,9 @@
 /* Spikes as bits: n values that are 0 or one common number, eight to a byte. No Python or PyTorch interface. */
-#include <stdint.h>
-#include <string.h>
-
-#if defined(__GNUC__) && defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
-#define MANY __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define MANY
-#endif
+#include "loops.h"
 
 /* The bit patterns of float32 and bfloat16; +0 and -0 both count as no spike. */
 #define PACK(NAME, TYPE, SIGNLESS)                                                                        \
-    MANY static int64_t NAME(const TYPE *x, uint8_t *bits, int64_t first, int64_t last, int64_t n, TYPE value) { \
+    EVERY_PROCESSOR static int64_t NAME(const TYPE *x, uint8_t *bits, int64_t first, int64_t last, int64_t n, TYPE value) { \
         int64_t odd = 0;                                                                                  \
         for (int64_t b = first; b < last; b++) {                                                          \
             const int64_t start = 8 * b, count = n - start < 8 ? n - start : 8;                           \
@@ -27,7 +20,7 @@
     }
 
 #define UNPACK(NAME, TYPE)                                                                                \
-    MANY static void NAME(TYPE *x, const uint8_t *bits, int64_t first, int64_t last, int64_t n, TYPE value) { \
+    EVERY_PROCESSOR static void NAME(TYPE *x, const uint8_t *bits, int64_t first, int64_t last, int64_t n, TYPE value) { \
         for (int64_t b = first; b < last; b++) {                                                          \
             const int64_t start = 8 * b, count = n - start < 8 ? n - start : 8;                           \
             for (int64_t i = 0; i < count; i++)                                                           \

@@ -5,20 +5,9 @@
  * convolution whose map and kernel have one position each. Neurons lie as [position][channel], weights as [input channel][tap][channel].
  * Every neuron belongs to one image and images are spread over threads, so results do not depend on their number; sums over images do. */
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__)
-#define EVERY_PROCESSOR __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define EVERY_PROCESSOR
-#endif
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
+#include "loops.h"
 
 enum { IF_EXP, IF_LINEAR, ALPHA, LIF2, IF_DELTA };
 

@@ -4,20 +4,9 @@
  * Work goes by blocks of columns, so that a block's rows of scratch stay in the first- and second-level cache.
  * Must be compiled without contraction of a * b + c: spikes have to equal those of the per-step cell to the last bit. */
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__)
-#define EVERY_PROCESSOR __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define EVERY_PROCESSOR
-#endif
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
+#include "loops.h"
 
 enum { WIDEST = 4096, NARROWEST = 64, SCRATCH = 64 * 1024 /* floats of a block's potentials: 256 KiB */ };
 enum { RECTANGLE, TRIANGLE, SIGMOID, ARCTAN, GAUSSIAN, EXPONENTIAL, FAST_SIGMOID };
@@ -44,40 +33,6 @@ typedef struct {
 typedef struct {
     _Alignas(64) float in[WIDEST], gradient[WIDEST], slope[WIDEST], charge[WIDEST], carry[2][WIDEST], total[WIDEST], v[WIDEST];
 } Rows;
-
-/* ---- bfloat16 */
-INLINE float widened(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-INLINE uint16_t halved(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return value != value ? 0x7fc0 : (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-INLINE const float *load(const void *base, int64_t offset, int64_t n, int half, float *row) {
-    if (!half) return (const float *)base + offset;
-    const uint16_t *from = (const uint16_t *)base + offset;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) row[i] = widened(from[i]);
-    return row;
-}
-
-INLINE void store(void *base, int64_t offset, int64_t n, int half, const float *row, float factor) {
-    float *wide = (float *)base + offset;
-    uint16_t *narrow = (uint16_t *)base + offset;
-    if (half) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) narrow[i] = halved(factor * row[i]);
-    } else {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) wide[i] = factor * row[i];
-    }
-}
 
 /* ---- forward */
 INLINE void fire(const Neuron *p, const float *x, const float *v, float *y, float *next, int64_t n) {
@@ -240,7 +195,7 @@ EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64
 }
 
 /* ---- entries */
-int32_t scan_interface(void) { return 3; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
+int32_t scan_interface(void) { return 4; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
 
 int64_t scan_block(int64_t steps) {
     int64_t fitting = SCRATCH / (steps < 1 ? 1 : steps) / NARROWEST * NARROWEST;
