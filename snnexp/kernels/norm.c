@@ -13,12 +13,13 @@ enum { COLUMNS = 512, BLOCKS = 64, ROWS = 64, SPREAD = 1 << 18 /* columns of all
 
 typedef struct {
     const void *x, *y_grad;
-    void *y;                       /* of the backward pass: gradient of x */
-    const double *mean, *variance; /* per channel; biased */
-    const float *gamma, *beta;
-    double *sums; /* [2][channels]; moments: mean, sum of squares about it; reduction: of g, of g n; read by the backward pass: their means */
+    void *y;                           /* of the backward pass: gradient of x */
+    double *moments;                   /* [2][channels]: mean and biased variance of the batch */
+    double *sums;                      /* [2][channels]: of g and of g z, over the batch; the first call of the backward pass finds them */
+    const float *gamma, *beta;         /* beta null: zero */
+    float *running_mean, *running_var; /* null: not kept */
     int64_t outer, channels, inner;
-    double epsilon;
+    double count, momentum, epsilon; /* count: values per channel in the whole batch, of which others may have a share */
     int32_t half, threads;
 } Norm;
 
@@ -58,8 +59,8 @@ static Channels channels_of(const Norm *c) {
     if (!memory) return (Channels){0};
     Channels of = {memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n};
     for (int64_t i = 0; i < n; i++) {
-        of.near[i] = (float)c->mean[i];
-        of.rest[i] = (float)(c->mean[i] - (double)of.near[i]);
+        of.near[i] = (float)c->moments[i];
+        of.rest[i] = (float)(c->moments[i] - (double)of.near[i]);
     }
     return of;
 }
@@ -171,22 +172,33 @@ static void everywhere(Pass pass, const Norm *c, const Plan *p, const Channels *
     for (int64_t i = 0; i < pieces; i++) pass(c, p, of, i / p->tiles, i % p->tiles, sums);
 }
 
-/* Sums per channel of what `pass` adds up per column; 1: no memory. */
-static int summed(Pass pass, const Norm *c, const Channels *of) {
+/* Sums per channel, [2][channels], of what `pass` adds up per column; 1: no memory. */
+static int summed(Pass pass, const Norm *c, const Channels *of, double *totals) {
     const Plan p = planned(c);
     double *sums = calloc((size_t)(2 * p.blocks * p.width), sizeof(double));
     if (!sums) return 1;
     everywhere(pass, c, &p, of, sums);
     for (int64_t b = 1; b < p.blocks; b++)
         for (int64_t i = 0; i < 2 * p.width; i++) sums[i] += sums[2 * b * p.width + i];
-    memset(c->sums, 0, (size_t)(2 * c->channels) * sizeof(double));
+    memset(totals, 0, (size_t)(2 * c->channels) * sizeof(double));
     for (int64_t i = 0; i < p.width; i++) {
         const int64_t channel = i / c->inner % c->channels;
-        c->sums[channel] += sums[i];
-        c->sums[c->channels + channel] += sums[p.width + i];
+        totals[channel] += sums[i];
+        totals[c->channels + channel] += sums[p.width + i];
     }
     free(sums);
     return 0;
+}
+
+static double inverse(const Norm *c, int64_t channel) { return 1 / sqrt(c->moments[c->channels + channel] + c->epsilon); }
+
+static void keep_running(const Norm *c) {
+    const double unbiased = c->count > 1 ? c->count / (c->count - 1) : c->count;
+    for (int64_t i = 0; i < c->channels; i++) {
+        float *mean = c->running_mean + i, *variance = c->running_var + i;
+        *mean = (float)(*mean + c->momentum * (c->moments[i] - *mean));
+        *variance = (float)(*variance + c->momentum * (unbiased * c->moments[c->channels + i] - *variance));
+    }
 }
 
 /* ---- entries; 1: no memory */
@@ -196,11 +208,11 @@ int norm_moments(const Norm *c) {
     Channels of = {malloc((size_t)c->channels * sizeof(float)), NULL, NULL, NULL, NULL};
     if (!of.near) return 1;
     for (int64_t i = 0; i < c->channels; i++) of.near[i] = *load(c->x, i * c->inner, 1, c->half, row); /* any value of the channel */
-    int failed = summed(moments, c, &of);
+    int failed = summed(moments, c, &of, c->moments);
     for (int64_t i = 0; i < c->channels && !failed; i++) {
-        double *sum = c->sums + i, *square = sum + c->channels, spread = *square - *sum * (*sum / count);
-        *square = spread > 0 || spread != spread ? spread : 0;
-        *sum = of.near[i] + *sum / count;
+        double *mean = c->moments + i, *variance = mean + c->channels, about = *mean / count, spread = *variance / count - about * about;
+        *mean = of.near[i] + about;
+        *variance = spread < 0 ? 0 : spread;
     }
     free(of.near);
     return failed;
@@ -211,11 +223,12 @@ int norm_forward(const Norm *c) {
     Channels of = channels_of(c);
     if (!of.near) return 1;
     for (int64_t i = 0; i < c->channels; i++) {
-        of.scale[i] = (float)(c->gamma[i] / sqrt(c->variance[i] + c->epsilon));
+        of.scale[i] = (float)(c->gamma[i] * inverse(c, i));
         of.shift[i] = c->beta ? c->beta[i] : 0;
         of.slope[i] = 0;
     }
     everywhere(forward, c, &p, &of, NULL);
+    if (c->running_mean) keep_running(c);
     free(of.near);
     return 0;
 }
@@ -223,8 +236,8 @@ int norm_forward(const Norm *c) {
 int norm_products(const Norm *c) {
     Channels of = channels_of(c);
     if (!of.near) return 1;
-    int failed = summed(products, c, &of);
-    for (int64_t i = 0; i < c->channels && !failed; i++) c->sums[c->channels + i] /= sqrt(c->variance[i] + c->epsilon);
+    int failed = summed(products, c, &of, c->sums);
+    for (int64_t i = 0; i < c->channels && !failed; i++) c->sums[c->channels + i] *= inverse(c, i);
     free(of.near);
     return failed;
 }
@@ -234,10 +247,9 @@ int norm_backward(const Norm *c) {
     Channels of = channels_of(c);
     if (!of.near) return 1;
     for (int64_t i = 0; i < c->channels; i++) {
-        const double inverse = 1 / sqrt(c->variance[i] + c->epsilon);
-        of.scale[i] = (float)(c->gamma[i] * inverse);
-        of.shift[i] = (float)c->sums[i];
-        of.slope[i] = (float)(inverse * c->sums[c->channels + i]);
+        of.scale[i] = (float)(c->gamma[i] * inverse(c, i));
+        of.shift[i] = (float)(c->sums[i] / c->count);
+        of.slope[i] = (float)(inverse(c, i) * c->sums[c->channels + i] / c->count);
     }
     everywhere(backward, c, &p, &of, NULL);
     free(of.near);

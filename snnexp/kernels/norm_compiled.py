@@ -2,7 +2,6 @@
 
 import ctypes
 from functools import cache
-from math import prod
 from typing import Any
 
 import torch
@@ -10,8 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.kernels import compiled, layout
+from snnexp.kernels.norm_parameters import Batch, Running
 
-POINTERS = ("x", "y_grad", "y", "mean", "variance", "gamma", "beta", "sums")
+POINTERS = ("x", "y_grad", "y", "moments", "sums", "gamma", "beta", "running_mean", "running_var")
+SIZES = ("outer", "channels", "inner")
+NUMBERS = ("count", "momentum", "epsilon")
 
 
 class Norm(ctypes.Structure):
@@ -19,67 +21,56 @@ class Norm(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_void_p) for name in POINTERS),
-        *((name, ctypes.c_int64) for name in ("outer", "channels", "inner")),
-        ("epsilon", ctypes.c_double),
+        *((name, ctypes.c_int64) for name in SIZES),
+        *((name, ctypes.c_double) for name in NUMBERS),
         ("half", ctypes.c_int32),
         ("threads", ctypes.c_int32),
     ]
 
 
-def moments(x: Float[Tensor, "B m *s"]) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """Mean and sum of squares about it per channel, in float64."""
-    sums = torch.empty(2, x.shape[1], dtype=torch.float64)
-    _run("moments", _arranged(x), sums=sums)
-    return sums[0], sums[1]
+def moments(x: Float[Tensor, "B m *s"]) -> Float[Tensor, "2 m"]:
+    """Mean and biased variance per channel, in float64."""
+    found = torch.empty(2, x.shape[1], dtype=torch.float64)
+    _run("moments", _arranged(x), moments=found)
+    return found
 
 
 def forward(
-    x: Float[Tensor, "B m *s"],
-    mean: Float[Tensor, " m"],
-    variance: Float[Tensor, " m"],
-    epsilon: float,
-    gamma: Float[Tensor, " m"],
-    beta: Float[Tensor, " m"] | None,
+    x: Float[Tensor, "B m *s"], batch: Batch, running: Running, gamma: Float[Tensor, " m"], beta: Float[Tensor, " m"] | None
 ) -> Float[Tensor, "B m *s"]:
     """y, of the dtype of x."""
     x = _arranged(x)
     y = torch.empty_like(x)
-    _run("forward", x, epsilon, y=y, mean=mean, variance=variance, gamma=_single(gamma), beta=_single(beta))
+    call = {"moments": batch.moments, "gamma": gamma, "beta": beta, "running_mean": running.mean, "running_var": running.variance}
+    _run("forward", x, y=y, **call, count=batch.count, momentum=running.momentum, epsilon=batch.epsilon)
     return y
 
 
-def products(
-    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], mean: Float[Tensor, " m"], variance: Float[Tensor, " m"], epsilon: float
-) -> Float[Tensor, "2 m"]:
+def products(x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch) -> Float[Tensor, "2 m"]:
     """sum(g) and sum(g z) per channel, in float64."""
-    x, sums = _arranged(x), torch.empty(2, x.shape[1], dtype=torch.float64)
-    _run("products", x, epsilon, y_grad=_like(g, x), mean=mean, variance=variance, sums=sums)
+    x, sums = _arranged(x), torch.empty_like(batch.moments)
+    _run("products", x, y_grad=_like(g, x), moments=batch.moments, sums=sums, epsilon=batch.epsilon)
     return sums
 
 
 def backward(
-    x: Float[Tensor, "B m *s"],
-    g: Float[Tensor, "B m *s"],
-    mean: Float[Tensor, " m"],
-    variance: Float[Tensor, " m"],
-    epsilon: float,
-    gamma: Float[Tensor, " m"],
-    means: Float[Tensor, "2 m"],
+    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch, gamma: Float[Tensor, " m"], sums: Float[Tensor, "2 m"]
 ) -> Float[Tensor, "B m *s"]:
-    """dx, of the dtype of x, from the means of g and of g z over the batch."""
+    """dx, of the dtype of x, from the sums over the whole batch."""
     x = _arranged(x)
     dx = torch.empty_like(x)
-    pieces = {"y_grad": _like(g, x), "y": dx, "mean": mean, "variance": variance, "gamma": _single(gamma), "sums": means.contiguous()}
-    _run("backward", x, epsilon, **pieces)
+    call = {"moments": batch.moments, "sums": sums, "gamma": gamma, "count": batch.count, "epsilon": batch.epsilon}
+    _run("backward", x, y_grad=_like(g, x), y=dx, **call)
     return dx
 
 
-def _run(name: str, x: Tensor, epsilon: float = 0.0, **tensors: Tensor | None) -> None:
-    pointers = {key: tensor.data_ptr() for key, tensor in {"x": x, **tensors}.items() if tensor is not None}
-    outer, inner = _slices(x)
-    half, threads = x.dtype == torch.bfloat16, torch.get_num_threads()
-    call = Norm(**pointers, outer=outer, channels=x.shape[1], inner=inner, epsilon=epsilon, half=half, threads=threads)
-    if _entry(name)(ctypes.byref(call)):
+def _run(name: str, x: Tensor, **values: Tensor | float | None) -> None:
+    """Calls an entry of the kernel; tensors are dense, those per channel of float32, or float64 where norm.c says double."""
+    call = {key: value.data_ptr() if isinstance(value, Tensor) else value for key, value in values.items()}
+    inner = 1 if _channels_last(x) else x[0, 0].numel()
+    sizes = {"outer": x.numel() // (x.shape[1] * inner), "channels": x.shape[1], "inner": inner}
+    norm = Norm(x=x.data_ptr(), **call, **sizes, half=x.dtype == torch.bfloat16, threads=torch.get_num_threads())
+    if _entry(name)(ctypes.byref(norm)):
         raise MemoryError(f"no memory for the sums of {x.shape[1]} channels; take fewer channels")
 
 
@@ -94,18 +85,10 @@ def _arranged(x: Tensor) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> bool:
-    moved = x.movedim(1, -1)
-    return moved.is_contiguous()
-
-
-def _slices(x: Tensor) -> tuple[int, int]:
-    """How many runs of all channels there are, and how many values of a channel follow each other in one."""
-    return (x.numel() // x.shape[1], 1) if _channels_last(x) else (x.shape[0], prod(x.shape[2:]))
+    if x.dim() == 4:
+        return x.is_contiguous(memory_format=torch.channels_last)
+    return x.is_contiguous() if x.dim() == 2 else x.movedim(1, -1).is_contiguous()
 
 
 def _like(g: Tensor, x: Tensor) -> Tensor:
-    return layout.arranged(g.to(x.dtype), x.stride())
-
-
-def _single(values: Tensor | None) -> Tensor | None:
-    return None if values is None else values.detach().to(torch.float32).contiguous()
+    return g if g.stride() == x.stride() and g.dtype == x.dtype else layout.arranged(g.to(x.dtype), x.stride())

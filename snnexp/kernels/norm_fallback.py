@@ -4,59 +4,51 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from snnexp.kernels.norm_parameters import Batch, Running
 
-def moments(x: Float[Tensor, "B m *s"]) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """Mean and sum of squares about it per channel, in float64; of no values zero."""
+
+def moments(x: Float[Tensor, "B m *s"]) -> Float[Tensor, "2 m"]:
+    """Mean and biased variance per channel, in float64; of no values zero."""
     rows = wide(x.transpose(0, 1).flatten(1))
     if rows.shape[1] == 0:
-        return torch.zeros(2, len(rows), dtype=torch.float64, device=x.device).unbind(0)
-    mean = rows.mean(1, dtype=torch.float64)
-    near = rows - mean.to(rows.dtype)[:, None]
+        return torch.zeros(2, len(rows), dtype=torch.float64, device=x.device)
+    mean = rows.mean(1, dtype=torch.float64).to(rows.dtype)
+    near = rows - mean[:, None]
     rest = near.mean(1, dtype=torch.float64)  # what the mean lacks in the dtype of the rows
-    return mean.to(rows.dtype).double() + rest, near.square().sum(1, dtype=torch.float64) - rows.shape[1] * rest.square()
+    return torch.stack([mean.double() + rest, near.square().mean(1, dtype=torch.float64) - rest.square()])
 
 
 def forward(
-    x: Float[Tensor, "B m *s"],
-    mean: Float[Tensor, " m"],
-    variance: Float[Tensor, " m"],
-    epsilon: float,
-    gamma: Float[Tensor, " m"],
-    beta: Float[Tensor, " m"] | None,
+    x: Float[Tensor, "B m *s"], batch: Batch, running: Running, gamma: Float[Tensor, " m"], beta: Float[Tensor, " m"] | None
 ) -> Float[Tensor, "B m *s"]:
     """y, of the dtype of x."""
-    scaled = distance(x, mean).mul_(along(gamma * inverse(variance, epsilon), x))
+    if running.mean is not None:
+        mean, unbiased = batch.moments[0], batch.moments[1] * (batch.count / max(batch.count - 1, 1))
+        running.mean.lerp_(mean.to(running.mean.dtype), running.momentum)
+        running.variance.lerp_(unbiased.to(running.variance.dtype), running.momentum)
+    scaled = distance(x, batch.moments[0]).mul_(along(gamma * inverse(batch), x))
     return (scaled if beta is None else scaled.add_(along(beta, x))).to(x.dtype)
 
 
-def products(
-    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], mean: Float[Tensor, " m"], variance: Float[Tensor, " m"], epsilon: float
-) -> Float[Tensor, "2 m"]:
+def products(x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch) -> Float[Tensor, "2 m"]:
     """sum(g) and sum(g z) per channel, in float64."""
     others = [dimension for dimension in range(x.dim()) if dimension != 1]
-    g = wide(g)
-    sums = [g.sum(others, dtype=torch.float64), (g * distance(x, mean)).sum(others, dtype=torch.float64) * inverse(variance, epsilon)]
-    return torch.stack(sums)
+    products = wide(g) * distance(x, batch.moments[0])
+    return torch.stack([g.sum(others, dtype=torch.float64), products.sum(others, dtype=torch.float64) * inverse(batch)])
 
 
 def backward(
-    x: Float[Tensor, "B m *s"],
-    g: Float[Tensor, "B m *s"],
-    mean: Float[Tensor, " m"],
-    variance: Float[Tensor, " m"],
-    epsilon: float,
-    gamma: Float[Tensor, " m"],
-    means: Float[Tensor, "2 m"],
+    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch, gamma: Float[Tensor, " m"], sums: Float[Tensor, "2 m"]
 ) -> Float[Tensor, "B m *s"]:
-    """dx, of the dtype of x, from the means of g and of g z over the batch."""
-    slope = along(means[1] * inverse(variance, epsilon), x)
-    dx = (wide(g) - along(means[0], x)).sub_(distance(x, mean).mul_(slope))
-    return dx.mul_(along(gamma * inverse(variance, epsilon), x)).to(x.dtype)
+    """dx, of the dtype of x, from the sums over the whole batch."""
+    shift, slope = sums[0] / batch.count, sums[1] / batch.count * inverse(batch)
+    dx = (wide(g) - along(shift, x)).sub_(distance(x, batch.moments[0]).mul_(along(slope, x)))
+    return dx.mul_(along(gamma * inverse(batch), x)).to(x.dtype)
 
 
-def inverse(variance: Float[Tensor, " m"], epsilon: float) -> Float[Tensor, " m"]:
+def inverse(batch: Batch) -> Float[Tensor, " m"]:
     """1 / sqrt(variance + epsilon)."""
-    return torch.rsqrt(variance + epsilon)
+    return torch.rsqrt(batch.moments[1] + batch.epsilon)
 
 
 def distance(x: Float[Tensor, "B m *s"], mean: Float[Tensor, " m"]) -> Float[Tensor, "B m *s"]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from snnexp.distributed import processes, stacked, total
 from snnexp.kernels.norm import kernel
+from snnexp.kernels.norm_parameters import Batch, Running
 
 
 class BatchNorm(nn.Module):
@@ -73,18 +74,15 @@ def batch_norm(
     PyTorch's own sums on the CPU are those of float32, one value after the other where channels are the innermost: at a million values
     per channel a normalised current is off by up to 0.1 of its deviation, and differently with every number of threads.
     """
-    if not training or _is_exact(x):
+    alone = processes() == 1
+    if not training or (alone and _is_exact(x)):
         return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, epsilon)
-    mean, squares, count = _moments(x.detach())
-    if running_mean is not None:
-        running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-        running_var.lerp_((squares / max(count - 1, 1)).to(running_var.dtype), momentum)
-    return _Normal.apply(x, weight, bias, mean, squares / count, count, epsilon)
+    return _Normal.apply(x, weight, bias, Running(running_mean, running_var, momentum), epsilon, alone)
 
 
 def _is_exact(x: Tensor) -> bool:
-    """Where PyTorch sums in parts, as on CUDA and in what it compiles, or nothing is computed; several processes it does not know."""
-    return processes() == 1 and (x.device.type != "cpu" or torch.compiler.is_compiling())
+    """Where PyTorch sums in parts, as on CUDA and in what it compiles, or where nothing is computed."""
+    return x.device.type != "cpu" or torch.compiler.is_compiling()
 
 
 @contextmanager
@@ -100,21 +98,18 @@ def running_statistics_kept(network: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def _moments(x: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Mean and sum of squares about it per channel over all processes, in float64, and the number of values per channel.
+def _together(own: Float[Tensor, "2 m"], count: float, epsilon: float) -> Batch:
+    """The batch of which this process has `count` values per channel with the moments `own`, and the others the rest.
 
-        mean = sum_p n_p mean_p / n,   squares = sum_p (squares_p + n_p (mean_p - mean)^2)
+        mean = sum_p n_p mean_p / n,   variance = sum_p n_p (variance_p + (mean_p - mean)^2) / n
 
-    with squares_p about the mean of process p (Chan 1979), so that nothing cancels. A process may have no image.
+    so that nothing cancels (Chan 1979). A process may have no image.
     """
-    mean, squares = kernel(x).moments(x)
-    own = x.numel() / x.shape[1]
-    if processes() == 1:
-        return mean, squares, own
-    counts, means, each = stacked(torch.stack([torch.full_like(mean, own), mean, squares])).unbind(1)
+    counts, means, variances = stacked(torch.stack([torch.full_like(own[0], count), *own])).unbind(1)
     n = counts.sum(0)
     mean = (counts * means).sum(0) / n
-    return mean, (each + counts * (means - mean).square()).sum(0), float(n[0])
+    variance = (counts * (variances + (means - mean).square())).sum(0) / n
+    return Batch(torch.stack([mean, variance]), float(n[0]), epsilon)
 
 
 class _Normal(torch.autograd.Function):
@@ -128,18 +123,21 @@ class _Normal(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor | None, mean: Tensor, variance: Tensor, count: float, epsilon: float
-    ) -> Tensor:
-        ctx.save_for_backward(x, gamma, mean, variance)
-        ctx.count, ctx.epsilon, ctx.shifted = count, epsilon, beta is not None
-        return kernel(x).forward(x, mean, variance, epsilon, gamma, beta)
+        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor | None, running: Running, epsilon: float, alone: bool
+    ) -> Float[Tensor, "B m *s"]:
+        passes, own = kernel(x, gamma), x.numel() / x.shape[1]
+        moments = passes.moments(x)
+        batch = Batch(moments, own, epsilon) if alone else _together(moments, own, epsilon)
+        ctx.save_for_backward(x, gamma, batch.moments)
+        ctx.count, ctx.epsilon, ctx.alone, ctx.shifted = batch.count, epsilon, alone, beta is not None
+        return passes.forward(x, batch, running, gamma, beta)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        x, gamma, mean, variance = ctx.saved_tensors
-        passes = kernel(x)
-        own = passes.products(x, g, mean, variance, ctx.epsilon)
-        means = total(own.clone()) / ctx.count
-        dx = passes.backward(x, g, mean, variance, ctx.epsilon, gamma, means) if ctx.needs_input_grad[0] else None
-        return dx, own[1].to(gamma.dtype), own[0].to(gamma.dtype) if ctx.shifted else None, None, None, None, None
+        x, gamma, moments = ctx.saved_tensors
+        passes, batch = kernel(x, gamma), Batch(moments, ctx.count, ctx.epsilon)
+        own = passes.products(x, g, batch)
+        dx = passes.backward(x, g, batch, gamma, own if ctx.alone else total(own.clone())) if ctx.needs_input_grad[0] else None
+        dbeta, dgamma = own.to(gamma.dtype)
+        return dx, dgamma, dbeta if ctx.shifted else None, None, None, None
