@@ -25,6 +25,7 @@ from snnexp.track.wandb import flat
 from snnexp.track.wandb_mirror import Mirror, answered
 from tests.options import build_option, options
 from tests.runs import BLOCK, EPOCH, RESULT, trackers, whole_run
+from tests.wandb_records import eventually, exit_codes, kept
 
 
 class Failing(Tracker):
@@ -261,6 +262,7 @@ THREE_RUNS = """
 import sys
 from pathlib import Path
 from snnexp.track.wandb import WandbTracker
+from tests.wandb_records import eventually, exit_codes, kept
 from tests.runs import LABELS, trackers, whole_run
 
 root = Path(sys.argv[1])
@@ -287,33 +289,19 @@ def three_runs(tmp_path_factory) -> Path:
     command = [sys.executable, "-c", THREE_RUNS, str(root), f"--key={SECRET}"]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "warning" not in done.stderr.lower(), done.stderr
+    assert eventually(lambda: "exit" in kept(root / "abandoned"))  # its process closes it when it sees that the run is gone
     return root
 
 
-def _inspection(run_dir: Path) -> subprocess.Popen:
-    (file,) = run_dir.glob("wandb/offline-run-*/*.wandb")
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=run_dir)
-
-
-def _records(inspection: subprocess.Popen) -> dict[str, list]:
-    kinds: dict[str, list] = {}
-    for record in map(json.loads, inspection.communicate()[0].splitlines()):
-        kinds.setdefault(record["type"], []).append(record[record["type"]])
-    return kinds
-
-
 def test_runs_of_one_process_stay_separate(three_runs):
-    inspections = [_inspection(three_runs / name) for name in ("raised", "good")]
-    raised, good = map(_records, inspections)
-    assert raised["exit"][0]["exit_code"] == 1 and "history" not in raised
-    assert not good["exit"][0].get("exit_code") and len(good["history"]) == 6
+    raised, good, abandoned = (kept(three_runs / name) for name in ("raised", "good", "abandoned"))
+    assert exit_codes(raised) == [1] and "history" not in raised
+    assert exit_codes(good) == [0] and len(good["history"]) == 6
     run = good["run"][0]
     assert run["run_id"] != raised["run"][0]["run_id"] and not run.get("host")
     assert (run["run_group"], run["job_type"], run["tags"]) == ("digits_lif", "finetune", ["lif", "direct"])
     assert run["config"]["update"]["neuron.leak"] == 0.5
-    abandoned = _records(_inspection(three_runs / "abandoned"))
-    assert abandoned["run"][0]["config"]["update"]["which"] == "abandoned" and abandoned["exit"][0]["exit_code"] == 1
+    assert abandoned["run"][0]["config"]["update"]["which"] == "abandoned" and exit_codes(abandoned) == [1]
 
 
 def test_no_file_of_a_run_holds_a_secret_or_the_command_line(three_runs):

@@ -87,6 +87,7 @@ class WandbTracker(Tracker):
         patience = self.finish_timeout + LOCAL
         while not self._listen(patience):
             self._again(f"no answer within {patience:g} s")
+            patience = 4 * LOCAL
         self.process.close(LOCAL)
         self.process = None
 
@@ -157,9 +158,9 @@ class WandbTracker(Tracker):
             "project": self.project,
             "entity": self.entity,
             "group": labels.group[:LONGEST_NAME],
-            "job_type": labels.stages[-1],
+            "job_type": labels.stages[-1][:LONGEST_NAME],
             "name": f"{labels.group} {self.folder.parent.name}"[:LONGEST_NAME],
-            "tags": [tag[:LONGEST_TAG] for tag in labels.tags],
+            "tags": list(dict.fromkeys(tag[:LONGEST_TAG] for tag in labels.tags)),
             "config": {**flat(config), **labels.choices},
         }
 

@@ -111,10 +111,12 @@ def main(parent: int) -> None:
         answer = answered(mirror, act, arguments)
         with suppress(OSError):  # nobody there to hear it
             print(json.dumps(answer), file=answers, flush=True)
+        if answer.get("late"):
+            os._exit(0)  # or W&B would try once more, without an end
         if "error" in answer:
             break
+    _no_longer_than(mirror.patience + GRACE)
     if mirror.run is not None:
-        _no_longer_than(mirror.patience + GRACE)
         with suppress(Exception):
             mirror.finish(1)
 
@@ -133,9 +135,10 @@ def answered(mirror: Mirror, act: str, arguments: dict[str, Any]) -> dict[str, A
 
 def _told(parent: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """What comes in, until its end; also until the parent's end, since a process that it has forked may hold the other side open."""
-    rest = b""
-    while os.getppid() == parent:
-        if not select.select([0], [], [], 1.0)[0]:
+    rest, gone = b"", False
+    while not gone or select.select([0], [], [], 0.0)[0]:
+        gone = os.getppid() != parent
+        if not select.select([0], [], [], 0.0 if gone else 1.0)[0]:
             continue
         data = os.read(0, 1 << 16)
         if not data:
