@@ -16,7 +16,7 @@ def tracker_takes_the_names(config: Config) -> Iterator[str]:
     if kind(config["tracker"]) != "WandbTracker" or config["tracker"]["mode"] == "disabled":
         return
     for key, (name, refused) in _names(config["tracker"], os.environ).items():
-        fault = _fault(name, refused)
+        fault = fault_of(name, refused)
         if fault:
             yield f"{key}: {name!r} {fault}; W&B takes 1 to {LONGEST} characters without any of {' '.join(refused)}"
 
@@ -33,7 +33,8 @@ def _names(tracker: Mapping, around: Mapping[str, str]) -> dict[str, tuple[str, 
     return names
 
 
-def _fault(name: str, refused: str) -> str | None:
+def fault_of(name: str, refused: str) -> str | None:
+    """What W&B does not take in a name, in words."""
     found = [character for character in refused if character in name]
     if found:
         return f"contains {' '.join(found)}"
