@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from snnexp.atomic import dumps
+from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
@@ -20,8 +22,10 @@ from snnexp.track.lines import epoch_line, in_units, timesteps_line
 from snnexp.track.none import NoTracker
 from snnexp.track.summary import summary
 from snnexp.track.wandb import flat
+from snnexp.track.wandb_mirror import Mirror, answered
 from tests.options import build_option, options
 from tests.runs import BLOCK, EPOCH, RESULT, trackers, whole_run
+from tests.wandb_records import eventually, exit_codes, kept
 
 
 class Failing(Tracker):
@@ -138,13 +142,6 @@ def test_the_metrics_file_may_stop_a_run(tmp_path):
         run.epoch(EPOCH, 2)
 
 
-def test_without_wandb_a_run_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    whole_run(tmp_path, build_option("tracker", "wandb"))
-    errors = capsys.readouterr().err
-    assert errors.count("warning") == 1 and "WandbTracker is off" in errors
-
-
 @pytest.mark.parametrize("option", options("tracker"))
 def test_every_option_is_a_tracker(option):
     assert isinstance(build_option("tracker", option), Tracker)
@@ -153,8 +150,29 @@ def test_every_option_is_a_tracker(option):
 # W&B
 
 
+class Here(Apart):
+    """What is told to a process apart is done in this one."""
+
+    def __init__(self, module, environment):
+        self.mirror, self.answers = Mirror(), []
+
+    def tell(self, value):
+        self.answers.append(answered(self.mirror, value[0], json.loads(dumps(value[1]))))
+
+    def answer(self, patience):
+        return self.answers.pop(0) if self.answers else None
+
+    def close(self, patience):
+        pass
+
+    def kill(self):
+        pass
+
+
 class FakeWandb:
-    """The part of the wandb module that the tracker calls."""
+    """The part of the wandb module that the mirror calls; its runs, too."""
+
+    id, starting_step = "abcd1234", 0
 
     def __init__(self, key: bool, reachable: bool):
         self.key, self.reachable = key, reachable
@@ -174,6 +192,7 @@ class FakeWandb:
         self.calls.append(arguments)
         if arguments["mode"] == "online" and not self.reachable:
             raise ConnectionError("timed out\nConsider increasing")
+        self.dir = f"{arguments['dir']}/wandb/run/files"
         return self
 
     def Settings(self, **settings):
@@ -195,6 +214,7 @@ class FakeWandb:
 def _wandb_run(folder, monkeypatch, mode="offline", key=True, reachable=True) -> FakeWandb:
     fake = FakeWandb(key, reachable)
     monkeypatch.setitem(sys.modules, "wandb", fake)
+    monkeypatch.setattr("snnexp.track.wandb.Apart", Here)
     whole_run(folder, build_option("tracker", "wandb", {"mode": mode}))
     return fake
 
@@ -242,6 +262,7 @@ THREE_RUNS = """
 import sys
 from pathlib import Path
 from snnexp.track.wandb import WandbTracker
+from tests.wandb_records import eventually, exit_codes, kept
 from tests.runs import LABELS, trackers, whole_run
 
 root = Path(sys.argv[1])
@@ -268,32 +289,19 @@ def three_runs(tmp_path_factory) -> Path:
     command = [sys.executable, "-c", THREE_RUNS, str(root), f"--key={SECRET}"]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "warning" not in done.stderr.lower(), done.stderr
+    assert eventually(lambda: "exit" in kept(root / "abandoned"))  # its process closes it when it sees that the run is gone
     return root
 
 
-def _inspection(run_dir: Path) -> subprocess.Popen:
-    (file,) = run_dir.glob("wandb/offline-run-*/*.wandb")
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=run_dir)
-
-
-def _records(inspection: subprocess.Popen) -> dict[str, list]:
-    kinds: dict[str, list] = {}
-    for record in map(json.loads, inspection.communicate()[0].splitlines()):
-        kinds.setdefault(record["type"], []).append(record[record["type"]])
-    return kinds
-
-
 def test_runs_of_one_process_stay_separate(three_runs):
-    inspections = [_inspection(three_runs / name) for name in ("raised", "good")]
-    raised, good = map(_records, inspections)
-    assert raised["exit"][0]["exit_code"] == 1 and "history" not in raised
-    assert not good["exit"][0].get("exit_code") and len(good["history"]) == 6
+    raised, good, abandoned = (kept(three_runs / name) for name in ("raised", "good", "abandoned"))
+    assert exit_codes(raised) == [1] and "history" not in raised
+    assert exit_codes(good) == [0] and len(good["history"]) == 6
     run = good["run"][0]
     assert run["run_id"] != raised["run"][0]["run_id"] and not run.get("host")
     assert (run["run_group"], run["job_type"], run["tags"]) == ("digits_lif", "finetune", ["lif", "direct"])
     assert run["config"]["update"]["neuron.leak"] == 0.5
-    assert len(list((three_runs / "abandoned").glob("wandb/offline-run-*/*.wandb"))) == 1
+    assert abandoned["run"][0]["config"]["update"]["which"] == "abandoned" and exit_codes(abandoned) == [1]
 
 
 def test_no_file_of_a_run_holds_a_secret_or_the_command_line(three_runs):

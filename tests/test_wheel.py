@@ -31,16 +31,24 @@ def done(*command: object, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """Built from a copy, so that nothing is left in the checkout and nothing that an earlier build left there gets in."""
+def built(tmp_path_factory) -> tuple[Path, str]:
+    """The wheel, and what was said while it was made.
+
+    From a copy, so that nothing is left in the checkout and nothing that an earlier build left there gets in.
+    """
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("snnexp", "conf"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    done(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", out, source, cwd=out)
+    said = done(sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-build-isolation", "--no-index", "-w", out, source, cwd=out)
     (found,) = out.glob("*.whl")
-    return found
+    return found, said
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> Path:
+    return built[0]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +81,10 @@ def test_the_wheel_holds_every_option_module_and_table(wheel):
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "snnexp").rglob("*") if path.suffix in kinds}
     assert len(options) >= 76 and options - names == set()
     assert len(modules) >= 130 and modules - names == set()
+
+
+def test_no_page_of_warnings_hides_what_the_build_says(built):
+    assert "running build_py" in built[1] and "absent from" not in built[1] and "would be ignored" not in built[1]
 
 
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):

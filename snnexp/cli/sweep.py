@@ -1,7 +1,9 @@
 """What a sweep came to, job by job, read from the folders of its jobs: whichever launcher ran them."""
 
 import json
+import os
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from rich.text import Text
 
 OVERRIDES = "overrides.json"
 """In the folder of a job of a sweep: the arguments it was given."""
+
+ONE_RUN = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""Variables by which W&B takes whatever a process does for one run."""
 
 
 class Sweep(Callback):
@@ -41,6 +46,13 @@ class Sweep(Callback):
             with suppress(OSError):
                 (folder / "multirun.yaml").unlink()
                 folder.rmdir()
+
+
+def every_job_its_own_run() -> None:
+    """Leaves aside what would make one W&B run of all jobs of a sweep, and says so."""
+    found = [name for name in ONE_RUN if os.environ.pop(name, None) is not None]
+    if found:
+        print(f"snnexp: {', '.join(found)} left aside: every job of a sweep is a W&B run of its own", file=sys.stderr)
 
 
 def job_folders(folder: Path) -> list[Path]:

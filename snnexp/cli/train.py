@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from snnexp.cli.explain import MISTAKES
 from snnexp.cli.mistakes import in_sweep, listed, told
 from snnexp.cli.resolvers import register
-from snnexp.cli.sweep import Sweep
+from snnexp.cli.sweep import Sweep, every_job_its_own_run
 
 CONF = "pkg://snnexp.conf"
 
@@ -90,6 +90,7 @@ def _job(config: DictConfig) -> float | None:
         print(f"job {settings.job.num}: {' '.join(overrides)}", file=sys.stderr, flush=True)
     run_dir = Path(settings.runtime.output_dir)
     if sweeping:
+        every_job_its_own_run()
         check_sweeper(config, settings.sweeper._target_)
     result, error, _Job.code = attempt(config, choices, run_dir, overrides)
     if error is not None and sweeping:

@@ -21,6 +21,7 @@ from snnexp.rules.pretrained import published_weights_fit
 from snnexp.rules.reading import Config, kind, named
 from snnexp.rules.start import starts_see_the_same_images
 from snnexp.rules.timed import times_are_timed, times_have_their_own_parts
+from snnexp.rules.tracker import tracker_takes_the_names
 from snnexp.rules.windows import (
     late_neurons_reach_the_output,
     smooth_activations_have_their_neuron,
@@ -134,6 +135,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     encoder_takes_pixels,
     encoder_lasts,
     selection_has_a_split,
+    tracker_takes_the_names,
     schedule_has_epochs,
     conversion_has_an_ann,
     conversion_has_rates,

@@ -1,26 +1,36 @@
 """Weights & Biases as a mirror of the run folder."""
 
 import logging
-import shutil
-from collections.abc import Mapping
+import os
+import secrets
+import shlex
+import string
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from snnexp.limits import Positive
+from snnexp.limits import Interval
+from snnexp.track.apart import Apart, Ended
 from snnexp.track.base import Labels, Tracker
+from snnexp.track.wandb_environment import environment
 
-AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "conversion/*", "learning_rate", "spikes_per_neuron")
-LONGEST_TAG = 64
+ATTEMPTS = {"online": ("online", "offline", "offline"), "offline": ("offline", "offline"), "disabled": ()}
+"""How a run is kept, and how once that has failed: it is told again from its beginning."""
+
+LONGEST_NAME, LONGEST_TAG = 128, 64
+LOCAL = 5.0
+"""Longest wait for what needs no server, in seconds: a Python has to start, on a machine that may be busy."""
+
+Wait = Annotated[float, Interval(0.0, 86400.0, low_open=True)]
 logger = logging.getLogger(__name__)
 
 
 class WandbTracker(Tracker):
     """Mirrors a run to Weights & Biases, one W&B run per job; neither command line, host name nor secrets are stored.
 
-    A run that is resumed goes on under its W&B id: offline, all it has recorded is told again, and the folder of the attempt before is
-    taken away, since two of one id cannot both be synchronised.
-
-    The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch` starts again with each stage.
+    W&B runs in a process of its own. Should it fail, hang or be killed, the next attempt is told all that the run has recorded: online
+    becomes offline, and what is kept offline is always the whole run. A run that is resumed goes on under its W&B id.
 
     Args:
         mode: "offline" keeps files in the run folder, for `wandb sync`; "online" needs an account and falls back to offline.
@@ -31,113 +41,141 @@ class WandbTracker(Tracker):
     """
 
     def __init__(
-        self,
-        mode: Literal["offline", "online", "disabled"],
-        project: str,
-        entity: str | None,
-        start_timeout: Positive,
-        finish_timeout: Positive,
+        self, mode: Literal["offline", "online", "disabled"], project: str, entity: str | None, start_timeout: Wait, finish_timeout: Wait
     ):
         self.mode = mode
         self.project = project
         self.entity = entity
         self.start_timeout = start_timeout
         self.finish_timeout = finish_timeout
-        self.run: Any = None
-        self.stage, self.before, self.epoch = None, 0, 0
+        self.process: Apart | None = None
+        self.modes: Iterator[str] = iter(())
+        self.folder, self.known = Path(), None
+        self.acts: list[tuple[str, dict[str, Any]]] = []
+        self.done, self.running, self.lost = 0, "", ""
 
     def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:
-        """Opens a W&B run; an unreachable server is waited for briefly, then the run is kept offline."""
+        """Opens a W&B run; a server that does not answer is waited for briefly, then the run is kept offline."""
+        self.folder = Path(run_dir).absolute() / "wandb"
+        self.modes, self.known = iter(ATTEMPTS[self.mode]), _known(self.folder) or os.environ.get("WANDB_RUN_ID")
+        self.acts = [("start", {"run_dir": str(self.folder.parent), "settings": self._settings(), **self._labels(config, labels)})]
+        if self.mode == "disabled":
+            return
         try:
-            self.run = self._open(self.mode, run_dir, config, labels)
-            if self.mode == "online":
-                logger.info("W&B run %s", self.run.url)
-        except Exception as error:
-            if self.mode != "online":
-                raise
-            reason = str(error).partition("\n")[0]
-            logger.warning("W&B cannot be reached (%s): this run is kept offline, `wandb sync` can send it later", reason)
-            self.run = self._open("offline", run_dir, config, labels)
-        self._describe()
+            self._begin()
+            patience = self.start_timeout + LOCAL
+            if self.mode == "online" and not self._listen(patience) and self.running == "online":
+                self._again(f"no answer within {patience:g} s")
+                self._listen(LOCAL)
+        except BaseException:  # a signal, too
+            self._end()
+            raise
 
     def log(self, record: dict[str, Any]) -> None:
-        """One W&B step; what is None has no point to draw."""
-        known = {key: value for key, value in record.items() if value is not None}
-        self.run.log({**known, **self._epochs(record)})
+        """One W&B step; nothing waits for it."""
+        self._tell("log", record=record)
 
     def result(self, result: dict[str, Any]) -> None:
         """The scalars as summary, and accuracy against timestep as table and line."""
-        scalars = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
-        stages = {f"stages/{name}/accuracy": block["accuracy"] for name, block in (result.get("stages") or {}).items()}
-        self.run.summary.update({**scalars, **stages})
-        self._plot(result.get("accuracy_by_timestep") or [])
+        self._tell("result", result=result)
 
     def finish(self, exit_code: int) -> None:
         """Closes the W&B run, which exit code 0 marks as finished and any other as failed."""
-        if self.run is not None:
-            run, self.run = self.run, None
-            run.finish(exit_code=exit_code)
+        if self.process is None:
+            return
+        self._tell("finish", exit_code=exit_code)
+        patience = self.finish_timeout + LOCAL
+        while not self._listen(patience):
+            self._again(f"no answer within {patience:g} s")
+            patience = 4 * LOCAL
+        self.process.close(LOCAL)
+        self.process = None
 
-    def _open(self, mode: str, run_dir: Path, config: dict[str, Any], labels: Labels) -> Any:
-        import wandb  # half a second, and a run without it must start
+    def _begin(self) -> None:
+        self.running, self.done = next(self.modes), 0
+        self.acts[0][1].update(mode=self.running, resume="allow" if self.known and self.running == "online" else None)
+        self.process = Apart("snnexp.track.wandb_mirror", environment(self.running, self.folder))
+        for act in self.acts:
+            self.process.tell(act)
 
-        wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
-        if mode == "online" and not wandb.login(prompt=False, verify=False):
-            raise ConnectionError("no API key: `wandb login` stores one")
-        earlier = _folders(run_dir)
-        known = earlier[-1].name.rpartition("-")[2] if earlier else None
-        run = wandb.init(
-            mode=mode,
-            dir=str(run_dir),
-            id=known,
-            resume="allow" if known and mode == "online" else None,
-            project=self.project,
-            entity=self.entity,
-            group=labels.group,
-            job_type=labels.stages[-1],
-            name=f"{labels.group} {run_dir.name}",
-            tags=[tag[:LONGEST_TAG] for tag in labels.tags],
-            config={**flat(config), **labels.choices},
-            reinit="create_new",  # a run that crashed without an end would otherwise swallow the next one
-            settings=wandb.Settings(**self._settings()),
-        )
-        if len(_folders(run_dir)) > len(earlier):
-            for folder in (each for each in earlier if each.name.endswith(f"-{known}")):
-                shutil.rmtree(folder, ignore_errors=True)
-        return run
+    def _tell(self, act: str, **arguments: Any) -> None:
+        if self.process is None:
+            return
+        self.acts.append((act, arguments))
+        self.process.tell((act, arguments))
+        self._listen(0.0)
+
+    def _listen(self, patience: float) -> bool:
+        """Takes the answers that come within `patience` seconds; whether all that was told is done."""
+        end = time.monotonic() + patience
+        while self.done < len(self.acts):
+            try:
+                answer = self.process.answer(max(end - time.monotonic(), 0.0))
+            except Ended as error:
+                answer = {"error": str(error)}
+            if answer is None:
+                return False
+            if "error" in answer:
+                self._again(answer["error"])
+                end = time.monotonic() + patience
+            else:
+                self._heed(answer)
+        self._promise()
+        return True
+
+    def _heed(self, answer: dict[str, Any]) -> None:
+        self.done += 1
+        if self.running == "online" and answer.get("url"):
+            logger.info("W&B run %s", answer["url"])
+        if answer.get("late"):
+            logger.warning("W&B has not taken all of this run within %g s: %s sends the rest", self.finish_timeout, self._remedy("run"))
+
+    def _promise(self) -> None:
+        """Says that the run is kept offline, once it is."""
+        if self.lost:
+            logger.warning("W&B online failed (%s): this run is kept offline, %s sends it later", self.lost, self._remedy("offline-run"))
+            self.lost = ""
+
+    def _remedy(self, kind: str) -> str:
+        return f"`wandb sync {shlex.quote(str(self.folder))}/{kind}-*`"
+
+    def _again(self, reason: str) -> None:
+        self.lost = reason if self.running == "online" else self.lost
+        self._end()
+        try:
+            self._begin()
+        except StopIteration:
+            raise RuntimeError(reason) from None
+
+    def _end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def _labels(self, config: dict[str, Any], labels: Labels) -> dict[str, Any]:
+        return {
+            "id": self.known or "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)),
+            "project": self.project,
+            "entity": self.entity,
+            "group": labels.group[:LONGEST_NAME],
+            "job_type": labels.stages[-1][:LONGEST_NAME],
+            "name": f"{labels.group} {self.folder.parent.name}"[:LONGEST_NAME],
+            "tags": list(dict.fromkeys(tag[:LONGEST_TAG] for tag in labels.tags)),
+            "config": {**flat(config), **labels.choices},
+        }
 
     def _settings(self) -> dict[str, Any]:
-        waits = {"init_timeout": self.start_timeout, "finish_timeout": self.finish_timeout, "x_disable_viewer": True}
+        waits = {"init_timeout": self.start_timeout, "finish_timeout": self.finish_timeout, "finish_timeout_raises": True}
         # The metadata hold the command line with all that was typed on it; an empty host keeps the real one out.
         private = {"x_disable_meta": True, "host": "", "disable_git": True, "disable_code": True, "console": "off"}
-        return {**waits, **private, "x_save_requirements": False, "x_disable_stats": True, "silent": True}
-
-    def _describe(self) -> None:
-        self.run.define_metric("epoch")
-        for metric in AGAINST_EPOCH:
-            self.run.define_metric(metric, step_metric="epoch")
-
-    def _epochs(self, record: dict[str, Any]) -> dict[str, int]:
-        if record.get("stage") != self.stage:
-            self.stage, self.before = record.get("stage"), self.epoch
-        stage_epoch = record.get("epoch", self.epoch - self.before)
-        self.epoch = self.before + stage_epoch
-        return {"epoch": self.epoch, "stage_epoch": stage_epoch}
-
-    def _plot(self, accuracies: list[float]) -> None:
-        if not accuracies:
-            return
-        import wandb
-
-        rows = [[step, accuracy] for step, accuracy in enumerate(accuracies, start=1) if accuracy is not None]
-        table = wandb.Table(columns=["timestep", "accuracy"], data=rows)
-        plot = wandb.plot.line(table, "timestep", "accuracy", title="test accuracy against timestep")
-        self.run.log({"test/accuracy_by_timestep": table, "test/accuracy_by_timestep_plot": plot, "epoch": self.epoch})
+        quiet = {"x_save_requirements": False, "x_disable_stats": True, "x_disable_viewer": True, "silent": True}
+        return {**waits, **private, **quiet, "x_transaction_log_flush_interval": 1.0}  # seconds: a machine may go at any time
 
 
-def _folders(run_dir: Path) -> list[Path]:
-    """What attempts at the run have left of W&B, oldest first."""
-    return sorted((run_dir / "wandb").glob("*run-*-*"), key=lambda folder: folder.name.partition("run-")[2])
+def _known(folder: Path) -> str | None:
+    """The W&B id under which earlier attempts at the run were kept."""
+    records = sorted(folder.glob("*run-*/run-*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
+    return records[-1].stem.removeprefix("run-") if records else None
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

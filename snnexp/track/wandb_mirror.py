@@ -1,0 +1,147 @@
+"""The process that speaks with W&B: whatever W&B does, or is done to it, the run does not feel it."""
+
+import json
+import math
+import os
+import select
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "conversion/*", "learning_rate", "spikes_per_neuron")
+GRACE = 10
+"""Seconds beyond the time for the last upload after which this process ends, whatever it is at."""
+
+
+class Mirror:
+    """One W&B run. Each act says what came of it, in a dict.
+
+    The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch` starts again with each stage.
+    """
+
+    def __init__(self):
+        self.run: Any = None
+        self.folder, self.patience = Path(), 0.0
+        self.there = 0
+        self.stage, self.before, self.epoch = None, 0, 0
+
+    def start(self, run_dir: str, settings: dict[str, Any], **labels: Any) -> dict[str, Any]:
+        """Opens the run. Where the server knows it already, it goes on behind the records that the server has."""
+        import wandb
+
+        self.patience = settings["finish_timeout"]
+        wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
+        if labels["mode"] == "online" and not wandb.login(prompt=False, verify=False):
+            raise ConnectionError("no API key: `wandb login` stores one")
+        self.run = wandb.init(dir=run_dir, settings=wandb.Settings(**settings), **labels)
+        self.folder = Path(self.run.dir).parent
+        if not self.folder.resolve().is_relative_to(Path(run_dir).resolve()):
+            raise OSError(f"{run_dir} cannot be written: W&B would keep its files in {self.folder}")
+        self.there = self.run.starting_step
+        self.run.define_metric("epoch")
+        for metric in AGAINST_EPOCH:
+            self.run.define_metric(metric, step_metric="epoch")
+        return {"url": self.run.url, "folder": str(self.folder)}
+
+    def log(self, record: dict[str, Any]) -> dict[str, Any]:
+        """One W&B step; what is None has no point to draw."""
+        known = {key: value for key, value in record.items() if value is not None}
+        self._step({**known, **self._epochs(record)})
+        return {}
+
+    def result(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The scalars as summary, and accuracy against timestep as table and line."""
+        scalars = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
+        stages = {f"stages/{name}/accuracy": block["accuracy"] for name, block in (result.get("stages") or {}).items()}
+        self.run.summary.update({**scalars, **stages})
+        self._plot(result.get("accuracy_by_timestep") or [])
+        return {}
+
+    def finish(self, exit_code: int) -> dict[str, Any]:
+        """Closes the run, and takes away what earlier attempts at it have left: two folders of one id cannot both be synchronised."""
+        run, self.run = self.run, None
+        try:
+            run.finish(exit_code=exit_code)
+        except TimeoutError:
+            return {"late": True}
+        finally:
+            for record in self.folder.parent.glob(f"*run-*/run-{run.id}.wandb"):
+                if record.parent != self.folder:
+                    shutil.rmtree(record.parent, ignore_errors=True)
+        return {}
+
+    def _epochs(self, record: dict[str, Any]) -> dict[str, int]:
+        if record.get("stage") != self.stage:
+            self.stage, self.before = record.get("stage"), self.epoch
+        stage_epoch = record.get("epoch", self.epoch - self.before)
+        self.epoch = self.before + stage_epoch
+        return {"epoch": self.epoch, "stage_epoch": stage_epoch}
+
+    def _plot(self, accuracies: list[float]) -> None:
+        if not accuracies:
+            return
+        import wandb
+
+        rows = [[step, accuracy] for step, accuracy in enumerate(accuracies, start=1) if accuracy is not None]
+        table = wandb.Table(columns=["timestep", "accuracy"], data=rows)
+        plot = wandb.plot.line(table, "timestep", "accuracy", title="test accuracy against timestep")
+        self._step({"test/accuracy_by_timestep": table, "test/accuracy_by_timestep_plot": plot, "epoch": self.epoch})
+
+    def _step(self, values: dict[str, Any]) -> None:
+        if self.there:  # a resumed run tells all its records again, and they are the same
+            self.there -= 1
+        else:
+            self.run.log(values)
+
+
+def main(parent: int) -> None:
+    """Does what it is told and answers, until there is nothing more to come."""
+    answers = os.fdopen(os.dup(1), "w")
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)  # what W&B prints is no answer
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # they are meant for the run, whose end is the end of this process
+    mirror = Mirror()
+    for act, arguments in _told(parent):
+        if act == "finish":
+            _no_longer_than(mirror.patience + GRACE)
+        answer = answered(mirror, act, arguments)
+        with suppress(OSError):  # nobody there to hear it
+            print(json.dumps(answer), file=answers, flush=True)
+        if answer.get("late"):
+            os._exit(0)  # or W&B would try once more, without an end
+        if "error" in answer:
+            break
+    _no_longer_than(mirror.patience + GRACE)
+    if mirror.run is not None:
+        with suppress(Exception):
+            mirror.finish(1)
+
+
+def _no_longer_than(seconds: float) -> None:
+    signal.alarm(math.ceil(seconds))  # ends this process, even where Python does not get a word in
+
+
+def answered(mirror: Mirror, act: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What comes of an act of the mirror: its answer, or the error that it ended with."""
+    try:
+        return getattr(mirror, act)(**arguments)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}".partition("\n")[0]}
+
+
+def _told(parent: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What comes in, until its end; also until the parent's end, since a process that it has forked may hold the other side open."""
+    rest, gone = b"", False
+    while not gone or select.select([0], [], [], 0.0)[0]:
+        gone = os.getppid() != parent
+        if not select.select([0], [], [], 0.0 if gone else 1.0)[0]:
+            continue
+        data = os.read(0, 1 << 16)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from map(json.loads, lines)
