@@ -31,18 +31,21 @@ def read_regular(path: Path | str, limit: int) -> bytes:
         raise Absent(path, "not there") from None
     except (OSError, ValueError) as error:  # a ValueError is of a name with a null character
         raise Unreadable(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    with os.fdopen(descriptor, "rb") as file:
-        return _whole(file, path, limit)
+    try:
+        return _whole(descriptor, path, limit)
+    finally:
+        os.close(descriptor)
 
 
-def _whole(file, path: Path | str, limit: int) -> bytes:
-    found = os.fstat(file.fileno())
+def _whole(descriptor: int, path: Path | str, limit: int) -> bytes:
+    found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise Unreadable(path, "not a regular file")
     if found.st_size > limit:
         raise Unreadable(path, f"{found.st_size} bytes, more than the {limit} that such a file may have")
     try:
-        data = file.read(limit + 1)  # a file may grow meanwhile, and one below /proc says nothing of its size
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)  # a file may grow meanwhile, and one below /proc says nothing of its size
     except OSError as error:
         raise Unreadable(path, f"cannot be read ({error.strerror})") from error
     if len(data) > limit:

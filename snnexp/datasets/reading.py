@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from snnexp.datasets.base import DataError, fault
 from snnexp.datasets.pictures import opened
@@ -58,7 +58,7 @@ class Decoder:
     def __getitem__(self, chunk: Chunk) -> UInt8[Tensor, "B 3 H W"] | DataError | OutOfMemory:
         """The pixels, or the error for the first file that cannot be read: raised here, torch would bury its words in a traceback."""
         try:
-            return torch.stack([self.square(place, key) for place, key in zip(*map(np.ndarray.tolist, chunk), strict=True)])
+            return _handed_over(torch.stack([self.square(*each) for each in zip(*map(np.ndarray.tolist, chunk), strict=True)]))
         except (DataError, OutOfMemory) as error:
             return error
 
@@ -75,6 +75,19 @@ class Decoder:
             raise fault(path, error.why, "an image readable by Pillow", "unpack it again from its archive") from error
         except MemoryError as error:
             raise OutOfMemory(f"out of memory while {path} was read; set dataset.workers lower, or 0") from error
+
+
+def _handed_over(pixels: Tensor) -> Tensor:
+    """The pixels where the process that computes can see them: left to torch, both would wait for ever where there is no room for it."""
+    if get_worker_info() is None:
+        return pixels
+    try:
+        return pixels.share_memory_()
+    except RuntimeError as error:
+        raise OutOfMemory(
+            f"a process that reads images cannot hand over {pixels.nbytes} bytes of pixels ({error}). Give /dev/shm more room "
+            "(docker run --shm-size=8g), set a smaller batch_size, or dataset.workers=0 to read without such processes"
+        ) from None
 
 
 def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.device) -> Iterator[UInt8[Tensor, "_ 3 H W"]]:
