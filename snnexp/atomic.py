@@ -34,8 +34,8 @@ def write_bytes(path: Path | str, data: bytes | memoryview) -> None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` as UTF-8, whole or not at all."""
-    write_bytes(path, text.encode())
+    """Writes `text` as UTF-8, whole or not at all; what is no text in it, as bytes of file names may be, as an escape (of JSON, too)."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> None:

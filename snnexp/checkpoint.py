@@ -10,6 +10,7 @@ import torch
 
 from snnexp.atomic import plain
 from snnexp.checkpoint_file import FINISHED, Past, found, names, write
+from snnexp.datasets.names import refuse_others
 from snnexp.distributed import from_first
 
 KEPT = 2
@@ -50,6 +51,13 @@ class Checkpoints:
         self.again: set[str] = set()
         self.trained: list[dict[str, Any]] = []
         self.replays: deque[dict[str, Any]] = deque()
+        self.classes: list[str] = []
+
+    def tell_apart(self, class_names: Sequence[str]) -> None:
+        """What the networks tell apart is kept with them. Raises `DataError` where the run had other classes before it was interrupted."""
+        self.classes = list(class_names)
+        for state in [*self.past.finished.values(), self.past.training]:
+            refuse_others((state or {}).get("classes"), self.classes, self.folder or "the run")
 
     def share(self, device: torch.device) -> None:
         """Every process goes on from where the first one found the run; that one says so."""
@@ -92,7 +100,13 @@ class Checkpoints:
         """Writes a checkpoint after `epoch` of `last`, if one is due, and drops those before the last two."""
         if self.folder is None or name in self.again or (epoch % self.every and epoch != last):
             return
-        state = {"epoch": epoch, "records": records, "seconds": seconds, **{key: part.state_dict() for key, part in parts.items()}}
+        state = {
+            "epoch": epoch,
+            "records": records,
+            "seconds": seconds,
+            "classes": self.classes,
+            **{key: part.state_dict() for key, part in parts.items()},
+        }
         self.good.setdefault(name, []).append(write(self.folder, name, f"{epoch:04}", state))
         self._drop(name, KEPT)
 
@@ -106,7 +120,13 @@ class Checkpoints:
         """Writes that a stage has ended, with its network and its result."""
         if self.folder is None:
             return
-        state = {"network": network.state_dict(), "block": plain(block), "records": records, "trained": self.trained}
+        state = {
+            "network": network.state_dict(),
+            "block": plain(block),
+            "records": records,
+            "trained": self.trained,
+            "classes": self.classes,
+        }
         write(self.folder, stage, FINISHED, state)
         self._drop(stage, 1)
 

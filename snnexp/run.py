@@ -59,11 +59,12 @@ def run(
     with joined(device):
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
+        checkpoints.tell_apart(session.class_names)
         with explaining_elsewhere(config):
             blocks, network = _stages(config, choices, session)
         result = _result(blocks, config, session, short)
         if run_dir is not None:
-            save(network, run_dir / "weights.safetensors")
+            save(network, run_dir / "weights.safetensors", session.class_names)
             write_json(run_dir / "result.json", result)
         checkpoints.close()
         return result
@@ -109,7 +110,7 @@ def _result(blocks: dict[str, dict], config: Config, session: Session, short: di
     around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
     last = list(blocks.values())[-1]
     global_batch = {"batch_size": config["batch_size"], "processes": processes()}
-    return {**last, **around, **global_batch, **short, "stages": blocks}
+    return {**last, **around, **global_batch, **short, "classes": list(session.class_names), "stages": blocks}
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
@@ -137,6 +138,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         execution=Execution(config["memory"], config["time_segments"], config["compile"]),
         selection=config["selection"],
         evaluate_every=config["evaluate"]["every"],
+        class_names=images.class_names,
     )
 
 

@@ -1,6 +1,7 @@
 """The analog network of a finished run, from which another run starts."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from snnexp.datasets.base import DataError
+from snnexp.datasets.names import listed, refuse_others
 from snnexp.network import Network
-from snnexp.weights import read
+from snnexp.weights import classes, read
 
 WEIGHTS = "weights.safetensors"
+logger = logging.getLogger(__name__)
 
 
 def start(run: Path, network: Network) -> None:
@@ -32,6 +35,19 @@ def start(run: Path, network: Network) -> None:
         network.load_state_dict({name: value for name, value in kept.items() if _is_free(name)} | given)
     except RuntimeError as error:
         raise DataError(f"{run}: holds the weights of another network. {error}") from error
+
+
+def refuse_other_classes(run: Path, class_names: Sequence[str], epochs: int) -> None:
+    """Raises `DataError` where the network in `run` tells other classes apart than it is to do here.
+
+    To train on what it has learned on as many other classes is another matter: that is said and done, since the classes it is then
+    tested on are those it is trained on. Without an epoch it would give the names of its own classes to others.
+    """
+    theirs = classes(run / WEIGHTS)
+    if theirs is None or epochs == 0 or len(theirs) != len(class_names):
+        refuse_others(theirs, class_names, run)
+    elif list(theirs) != list(class_names):
+        logger.warning("%s was trained on %s; here it learns %s", run, listed(theirs), listed(class_names))
 
 
 def _is_free(name: str) -> bool:

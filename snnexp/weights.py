@@ -1,5 +1,7 @@
 """Weights of a network as a safetensors file that says which form it has."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +15,18 @@ from snnexp.datasets.base import DataError
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
 
-def save(network: Network, path: Path) -> None:
-    """Writes all tensors of `network` and the name of its form, whole or not at all; equal weights give equal bytes."""
-    # One key alone: safetensors writes several in random order.
-    form = {"form": form_of(network)}
+def save(network: Network, path: Path, class_names: Sequence[str] | None = None) -> None:
+    """Writes all tensors of `network` and the name of its form, whole or not at all; equal weights give equal bytes.
+
+    Args:
+        network: what is written.
+        path: of the file.
+        class_names: what the network tells apart, in the order of its scores; None where that is not known.
+    """
+    said = {"form": form_of(network)} | ({} if class_names is None else {"classes": json.dumps(list(class_names))})
     # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
-    write_bytes(path, to_bytes(tensors, form))
+    write_bytes(path, _ordered(to_bytes(tensors, said)))
 
 
 def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Literal["saved", "own"] = "saved") -> Network:
@@ -56,6 +63,26 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str,
             return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+
+
+def classes(path: Path) -> tuple[str, ...] | None:
+    """What a network that was saved tells apart; None where the file does not say it. Raises `DataError` where it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = json.loads((file.metadata() or {}).get("classes", "null"))
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+    return tuple(map(str, said)) if isinstance(said, list) else None
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with what is said of the network in one order: safetensors writes it in another each time."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    written += b" " * (-len(written) % 8)
+    return len(written).to_bytes(8, "little") + written + data[8 + size :]
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
-    {"cell", "noise", "limits", "kernels", "atomic", "errors", "status", "distributed"},
+    {"cell", "noise", "limits", "kernels", "atomic", "foreign", "errors", "status", "distributed"},
     {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
     {"layers", "norms", "timed"},
     {"network", "architectures", "datasets", "segments", "presimulations"},

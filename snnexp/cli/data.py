@@ -53,13 +53,15 @@ def _list(names: list[str], overrides: list[str]) -> int:
 
 
 def _act(action: str, names: list[str], overrides: list[str]) -> int:
+    from snnexp.cli.exits import exit_code
     from snnexp.datasets.base import DataError
+    from snnexp.errors import OutOfMemory
 
     code = 0
     for name in names:
         try:
             print(f"{name}: {getattr(_dataset(name, overrides), action)()}")
-        except DataError as error:
+        except (DataError, OutOfMemory, MemoryError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
-            code = 3
+            code = max(code, exit_code(error))
     return code

@@ -17,13 +17,14 @@ from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.cli.since import completed
 from snnexp.datasets.base import DataError
+from snnexp.datasets.names import refuse_others
 from snnexp.distributed import processes
 from snnexp.errors import ConfigError
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
 from snnexp.run import prepare
 from snnexp.stages.memory import explaining_elsewhere
 from snnexp.track.summary import summary
-from snnexp.weights import load
+from snnexp.weights import classes, load
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
 """What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
@@ -54,6 +55,7 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     config, choices = changed(OmegaConf.create(trained), changes)
     check(config)
     session = prepare(config, trackers=None)
+    refuse_others(classes(run_dir / "weights.safetensors"), session.class_names, run_dir)
     encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
     network = load(session.blueprint, run_dir / "weights.safetensors", session.device, encoder)
     stage = list(config["strategy"]["stages"])[-1]
@@ -63,6 +65,7 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
         evaluation = session.evaluator(network, session.test, count=True)
     result = block(stage, network, evaluation, config, choices, {"changes": changes, "ann_accuracy": before.get("ann_accuracy")})
     result |= surroundings(config, session.device) | {"peak_memory_bytes": peak_memory(session.device)}
+    result["classes"] = list(session.class_names)
     write_json(run_dir / "evaluations" / f"{stamp(config['seed'])}.json", result)
     summary(result, run_dir)
     return 0

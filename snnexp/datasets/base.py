@@ -1,6 +1,7 @@
 """What a data set is: splits of images, in memory or not, and the source they come from."""
 
 import abc
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
+
+from snnexp.datasets.text import shown
 
 TEST_OFFSET = 2**32  # test samples are numbered from here, so that no noise key of theirs is a training sample's
 
@@ -83,13 +86,17 @@ class Split(Samples):
 
 @dataclass(frozen=True)
 class Images:
-    """The splits of a data set; `shape` is (C, H, W), `validation` is None where no samples were held out."""
+    """The splits of a data set; `shape` is (C, H, W), `validation` is None where no samples were held out.
+
+    `class_names` are in the order of the class numbers.
+    """
 
     train: Samples
     validation: Samples | None
     test: Samples
     classes: int
     shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
 
 
 class Source(abc.ABC):
@@ -99,6 +106,16 @@ class Source(abc.ABC):
     shape: tuple[int, int, int]
     train_samples: int | None = None
     """Number of official training samples, where it is known without reading."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are, in the order of their numbers; digits, unless a source says otherwise."""
+        return tuple(map(str, range(self.classes)))
+
+    @property
+    def place(self) -> str:
+        """Where the data is, for messages."""
+        return "the data"
 
     @abc.abstractmethod
     def read(self) -> tuple[Samples, Samples]:
@@ -130,4 +147,9 @@ def status_of(paths: dict[Path, bool]) -> str:
 
 def fault(path: Path, wrong: str, expected: str, remedy: str) -> DataError:
     """The error for `path`, in the order a reader needs it."""
-    return DataError(f"{path}: {wrong}. Expected: {expected}. Remedy: {remedy}")
+    return DataError(shown(f"{path}: {wrong}. Expected: {expected}. Remedy: {remedy}"))
+
+
+def present(path: Path) -> bool:
+    """Whether something is at `path`; a path that cannot be looked at, or that no file system could hold, has nothing."""
+    return os.path.exists(path)

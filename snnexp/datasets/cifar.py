@@ -1,14 +1,15 @@
 """The CIFAR sets in their official Python form."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, status_of
-from snnexp.datasets.published import download, download_command, has_md5, torchvision_class
+from snnexp.datasets import pickled
+from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
+from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
+from snnexp.foreign import Absent, Unreadable, read_regular
 
 
 class CifarFiles(Source):
@@ -21,41 +22,52 @@ class CifarFiles(Source):
         train: files with the training samples, in order.
         test: file with the test samples.
         key: name of the labels in the files.
-        classes: number of classes.
+        class_names: of the classes.
     """
 
+    class_names = ()
     shape = (3, 32, 32)
     train_samples = 50_000
 
-    def __init__(self, data_dir: str, name: str, folder: str, train: list[str], test: str, key: str, classes: int):
+    def __init__(self, data_dir: str, name: str, folder: str, train: list[str], test: str, key: str, class_names: tuple[str, ...]):
         self.name = name
         self.root = Path(data_dir).expanduser()
         self.folder = self.root / folder
         self.train, self.test = train, test
         self.key = key
-        self.classes = classes
+        self.class_names, self.classes = class_names, len(class_names)
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.folder)
 
     def read(self) -> tuple[Split, Split]:
         """Training and test samples in the official order. Raises `DataError`."""
-        return self._split(self.train, 0), self._split([self.test], TEST_OFFSET)
+        splits = self._split(self.train, 0), self._split([self.test], TEST_OFFSET)
+        say_unpublished(self.name, self.folder)
+        return splits
 
     def status(self) -> str:
         """`ready`, or the missing files."""
-        return status_of({path: path.exists() for path in map(self.folder.joinpath, [*self.train, self.test])})
+        return status_of({path: present(path) for path in map(self.folder.joinpath, [*self.train, self.test])})
 
     def verify(self) -> str:
         """Published MD5 of every batch."""
-        published = torchvision_class(self.name)
-        for name, md5 in [*published.train_list, *published.test_list]:
+        for name, md5 in MD5[self.name].items():
             path = self.folder / name
-            if not has_md5(path, md5):
-                raise self._fault(path, f"its MD5 is not the published {md5}" if path.exists() else "missing")
+            if md5_of(self._bytes(path)) != md5:
+                raise self._fault(path, f"its MD5 is not the published {md5}")
         return f"MD5 of {len(self.train) + 1} files"
 
     def prepare(self) -> str:
-        """Downloads what is missing with torchvision; an archive that is already in `DATA_DIR` is only unpacked."""
+        """Downloads what is missing with torchvision; an archive that is already in `DATA_DIR` is only unpacked.
+
+        What is there is read: an interrupted download or unpacking leaves half a file.
+        """
         if self.status() != "ready":
             download(self.name, self.root)
+        self.read()
         return f"ready in {self.folder}"
 
     def _split(self, names: list[str], first: int) -> Split:
@@ -66,9 +78,9 @@ class CifarFiles(Source):
     def _batch(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         content = self._content(path)
         try:
-            pixels, labels = content["data"], np.asarray(content[self.key], dtype=np.int64)
+            pixels, labels = content["data"], _numbers(content[self.key])
             sound = pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3 * 32 * 32)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
             sound = False
         if not sound or len(labels) == 0:
             raise self._fault(path, f"it is no table of images with `data` and `{self.key}`")
@@ -77,13 +89,19 @@ class CifarFiles(Source):
         return pixels, labels
 
     def _content(self, path: Path) -> Any:
+        data = self._bytes(path)
         try:
-            with path.open("rb") as file:
-                return _ArraysOnly(file, encoding="latin1").load()
-        except FileNotFoundError:
-            raise self._fault(path, "missing") from None
+            return pickled.load(data)
         except Exception as error:  # a damaged pickle can raise anything
-            raise self._fault(path, f"unreadable ({error})") from error
+            raise self._fault(path, f"unreadable ({type(error).__name__}: {error})") from error
+
+    def _bytes(self, path: Path) -> bytes:
+        try:
+            return read_regular(path, LARGEST)
+        except Absent:
+            raise self._fault(path, "missing") from None
+        except Unreadable as error:
+            raise self._fault(path, f"unreadable ({error.why})") from error
 
     def _fault(self, path: Path, wrong: str) -> DataError:
         archive = f"{self.folder.name.removesuffix('-batches-py').removesuffix('-python')}-python.tar.gz"
@@ -91,19 +109,10 @@ class CifarFiles(Source):
         return fault(path, wrong, f"{files} of the official {archive}, unpacked to {self.folder}", download_command(self.name, self.root))
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Reads lists, texts and arrays; anything else in a pickle could run code."""
-
-    allowed = {
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Looks up one of the allowed names."""
-        if (module, name) not in self.allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in such a file")
-        return super().find_class(module, name)
+def _numbers(labels: Any) -> np.ndarray:
+    """Labels as an array: whole numbers, whether a list or an array held them."""
+    if isinstance(labels, np.ndarray):
+        return labels.astype(np.int64)
+    if not isinstance(labels, list) or any(type(each) is not int for each in labels):
+        raise TypeError("labels are whole numbers")
+    return np.array(labels, dtype=np.int64)

@@ -6,6 +6,8 @@ from snnexp.datasets.cifar import CifarFiles
 from snnexp.datasets.dataset import Dataset
 from snnexp.limits import Natural
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
 
 def cifar10(
     data_dir: str, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
@@ -27,6 +29,6 @@ def cifar10(
         train=[f"data_batch_{number}" for number in range(1, 6)],
         test="test_batch",
         key="labels",
-        classes=10,
+        class_names=CLASSES,
     )
     return Dataset(source, validation, split_seed, mean, std, augmentation)

@@ -11,8 +11,11 @@ import numpy as np
 import torch
 
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, fault
+from snnexp.datasets.listing import Unused, folders, pictures
 from snnexp.datasets.reading import Decoder
 from snnexp.datasets.stream import Stream
+from snnexp.datasets.text import class_name
+from snnexp.foreign import Unreadable
 from snnexp.limits import Count, Natural
 
 _SUFFIXES = (".jpeg", ".jpg")
@@ -42,7 +45,8 @@ class Publication:
 class ClassFolders(Source):
     """JPEG files in `root/{train,val}/<wnid>/`, listed when the data is loaded and decoded when they are needed.
 
-    Classes are numbered by sorted folder name, images by class and sorted file name; `val` is for testing.
+    Classes are numbered by sorted folder name, images by class and sorted file name; `val` is for testing. What else is there is not
+    used, and counted.
 
     Args:
         root: folder that holds `train` and `val`.
@@ -59,9 +63,21 @@ class ClassFolders(Source):
         self.shape = (3, size, size)
         self.train_samples = publication.images[0]
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the folders in `train`; looks at the disk."""
+        return tuple(map(class_name, self._folders("train")))
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.root)
+
     def read(self) -> tuple[Stream, Stream]:
         """Lists training and test samples; no image is opened. Raises `DataError`."""
-        train, test = self._listed("train", 0), self._listed("val", TEST_OFFSET)
+        unused = Unused()
+        train, test = self._listed("train", 0, unused), self._listed("val", TEST_OFFSET, unused)
+        unused.say(self.root, _SUFFIXES)
         found = (len(train), len(test))
         if found != self.publication.images:
             _log.warning("%s holds %d + %d images; %d + %d were published", self.root, *found, *self.publication.images)
@@ -76,7 +92,7 @@ class ClassFolders(Source):
     def verify(self) -> str:
         """Number of images, and that every one can be decoded; hashes were published of the archives only."""
         for part, published in zip(_PARTS, self.publication.images, strict=True):
-            files = self._files(part)
+            files = self._files(part, Unused())
             if len(files) != published:
                 raise self._fault(self.root / part, f"it holds {len(files)} images, {published} were published")
             self._decode(part, files)
@@ -90,30 +106,37 @@ class ClassFolders(Source):
             raise self._fault(self.root, self.status())
         return f"ready in {self.root}"
 
-    def _folders(self, part: str) -> list[str]:
+    def _folders(self, part: str, unused: Unused | None = None) -> list[str]:
         try:
-            return sorted(entry.name for entry in os.scandir(self.root / part) if entry.is_dir() and not entry.name.startswith("."))
-        except (OSError, ValueError):  # ValueError: a path no file system can hold
+            return folders(self.root / part, unused or Unused())
+        except Unreadable:
             return []
 
     def _whole(self, names: list[str]) -> bool:
         return len(names) == self.classes
 
-    def _files(self, part: str) -> list[tuple[str, int]]:
+    def _files(self, part: str, unused: Unused) -> list[tuple[str, int]]:
         """Names of the image files, seen from `root`, and their class numbers."""
-        names = self._folders(part)
+        names = self._folders(part, unused)
         if not self._whole(names):
             wrong = "missing" if not names else f"it holds {len(names)} class folders, not {self.classes}"
             raise self._fault(self.root / part, wrong)
         if names != self._folders("train"):
             raise self._fault(self.root / part, "its class folders are not those of train")
-        files = [(f"{part}/{name}/{file}", label) for label, name in enumerate(names) for file in _images(self.root / part / name)]
+        try:
+            files = [
+                (f"{part}/{name}/{file}", label)
+                for label, name in enumerate(names)
+                for file in pictures(self.root / part / name, _SUFFIXES, unused)
+            ]
+        except Unreadable as error:
+            raise self._fault(error.path, error.why) from None
         if not files:
             raise self._fault(self.root / part, f"there is no image in its class folders ({' '.join(_SUFFIXES)})")
         return files
 
-    def _listed(self, part: str, first: int) -> Stream:
-        names, labels = zip(*self._files(part), strict=True)
+    def _listed(self, part: str, first: int, unused: Unused) -> Stream:
+        names, labels = zip(*self._files(part, unused), strict=True)
         index = torch.arange(first, first + len(labels))
         return Stream(self.root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels), index, self.size, self.workers)
 
@@ -127,7 +150,3 @@ class ClassFolders(Source):
     def _fault(self, path: Path, wrong: str) -> DataError:
         expected = f"{self.root}/{{train,val}}/<wnid>/*.JPEG with {self.classes} classes, from {self.publication.archives}"
         return fault(path, wrong, expected, self.publication.remedy)
-
-
-def _images(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(_SUFFIXES))

@@ -1,16 +1,20 @@
 """What a dataset option gives: a source with everything a run decides about it. Building one touches no data."""
 
+import logging
 import math
 from typing import Any
 
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import DataError, Images, Samples, Source
+from snnexp.datasets.names import listed
 from snnexp.datasets.resized_crop import ResizedCrop
+from snnexp.datasets.text import shown
 from snnexp.limits import Natural
 from snnexp.noise import sample_keys
 
 _HELD_OUT = -1  # stands where an epoch would: this draw belongs to none
 _DRAWN = 2**31  # stands where a seed would: images of an evaluation are the same for all runs
+_log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -55,14 +59,22 @@ class Dataset:
         return self.source.classes
 
     def load(self) -> Images:
-        """Reads the images, or lists those that are too many for memory. Raises `DataError`."""
+        """Reads the images, or lists those that are too many for memory.
+
+        Raises:
+            DataError: they are missing or damaged, or not what a classifier could be trained and tested on.
+        """
         train, test = self.source.read()
+        names = self.source.class_names  # once: a folder is listed for them
+        _refuse_unusable(train, test, names, shown(self.source.place))
         try:
             _check_held_out(self.validation, len(train))
         except ValueError as error:
             raise DataError(str(error)) from None
         train, validation = held_out(train, self.validation, self.split_seed)
-        return Images(train, validation, test, self.classes, self.shape)
+        _refuse_single(train, self.validation, shown(self.source.place))
+        _say_absent(train, names, shown(self.source.place))
+        return Images(train, validation, test, len(names), self.shape, names)
 
     def status(self) -> str:
         """`ready`, or `missing: ` and what is not there."""
@@ -90,6 +102,31 @@ def drawn(split: Samples, count: int | None) -> Samples:
     if count is None or count >= len(split):
         return split
     return split.at(sample_keys(_DRAWN, _HELD_OUT, split.index).argsort()[:count].sort().values)
+
+
+def _refuse_unusable(train: Samples, test: Samples, names: tuple[str, ...], place: str) -> None:
+    if len(names) < 2:
+        raise DataError(f"{place}: there is {listed(names)}, of which every answer would be right. Expected: images of 2 or more classes")
+    if len(set(names)) != len(names):
+        raise DataError(f"{place}: two of {listed(names)} have one name. Expected: another name for every class")
+    for split, samples in (("training", train), ("test", test)):
+        if len(samples) == 0:
+            raise DataError(f"{place}: there is no {split} image. Expected: images to train on, and others to test on")
+        lowest, highest = int(samples.labels.min()), int(samples.labels.max())
+        if lowest < 0 or highest >= len(names):
+            raise DataError(f"{place}: {split} labels go from {lowest} to {highest}. Expected: 0 to {len(names) - 1} for {listed(names)}")
+
+
+def _refuse_single(train: Samples, validation: int, place: str) -> None:
+    if len(train) < 2:
+        left = f"validation={validation} leaves 1 training image" if validation else "there is 1 training image"
+        raise DataError(f"{place}: {left}, of which no norm can take a mean and variance. Expected: 2 or more, better many")
+
+
+def _say_absent(train: Samples, names: tuple[str, ...], place: str) -> None:
+    absent = sorted(set(range(len(names))) - set(train.labels.unique().tolist()))
+    if absent:
+        _log.warning("%s: no training image of %s", place, listed([names[each] for each in absent]))
 
 
 def _check_held_out(validation: int, available: int) -> None:

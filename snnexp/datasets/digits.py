@@ -48,6 +48,7 @@ class EmbeddedDigits(Source):
 
     classes = 10
     shape = (1, 8, 8)
+    place = "scikit-learn's digits"
 
     def __init__(self, test_share: Share, split_seed: Natural):
         self.test_share = test_share

@@ -6,6 +6,8 @@ from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.idx import IdxFiles
 from snnexp.limits import Natural
 
+CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
 
 def fashion_mnist(
     data_dir: str, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
@@ -20,4 +22,4 @@ def fashion_mnist(
         std: one number, > 0.
         augmentation: crop_padding, flip, auto_augment, cutout.
     """
-    return Dataset(IdxFiles(data_dir, "FashionMNIST"), validation, split_seed, mean, std, augmentation)
+    return Dataset(IdxFiles(data_dir, "FashionMNIST", CLASSES), validation, split_seed, mean, std, augmentation)

@@ -1,23 +1,34 @@
 """Images sorted into one folder per class."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, status_of
 from snnexp.datasets.cache import Arrays, cached
+from snnexp.datasets.listing import Unused, folders, pictures
+from snnexp.datasets.names import listed
+from snnexp.datasets.squares import squares
+from snnexp.datasets.text import class_name
+from snnexp.foreign import Unreadable
 from snnexp.limits import Count
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
-_FORM = 1  # raised when the same files give other pixels, so that older caches are not used
+Files = list[tuple[Path, int]]
+"""Pictures and their class numbers."""
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+_FORM = 2  # raised when the same files give other pixels, so that older caches are not used
+_log = logging.getLogger(__name__)
 
 
 class FolderImages(Source):
-    """PNG, JPEG, WebP and BMP files below `root`, as squares of `size` pixels."""
+    """PNG, JPEG, WebP and BMP files below `root`, as squares of `size` pixels. What else is there is not used, and counted.
+
+    What a file shows: `snnexp.datasets.pictures.opened`.
+    """
 
     def __init__(self, root: Path, size: Count):
         self.root = root
@@ -29,11 +40,26 @@ class FolderImages(Source):
         """Number of folders in `train`; looks at the disk."""
         return len(self._names(self.root / "train"))
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the folders in `train`; looks at the disk."""
+        return tuple(map(class_name, self._names(self.root / "train")))
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.root)
+
     def read(self) -> tuple[Split, Split]:
         """Training and test samples by class and file name. Raises `DataError`."""
-        train, test = self._files("train"), self._files(self._test())
-        arrays = cached(self.root / ".cache" / f"size{self.size}.npz", self._key(train + test), lambda: self._arrays(train, test))
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        unused = Unused()
+        train, test = self._files("train", unused), self._files(self._test(), unused)
+        self._say(unused, test)
+        path = self.root / ".cache" / f"size{self.size}.npz"
+        arrays = cached(path, self._key(train + test), lambda: self._arrays(train, test))
+        if {name: array.shape for name, array in arrays.items()} != self._shapes(train, test):
+            raise self._fault(path, "not what was made of the pictures here; delete it")
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
         return (
             numbered(tensors["train_images"], tensors["train_labels"]),
             numbered(tensors["test_images"], tensors["test_labels"], first=TEST_OFFSET),
@@ -41,12 +67,15 @@ class FolderImages(Source):
 
     def status(self) -> str:
         """`ready`, or the missing folders."""
-        return status_of({path: path.is_dir() for path in (self.root / "train", self.root / self._test())})
+        return status_of({path: os.path.isdir(path) for path in (self.root / "train", self.root / self._test())})
 
     def verify(self) -> str:
         """Decodes every image; there are no published hashes."""
-        arrays = self._arrays(self._files("train"), self._files(self._test()))
-        return f"{len(arrays['train_labels'])} training and {len(arrays['test_labels'])} test images can be read"
+        unused = Unused()
+        train, test = self._files("train", unused), self._files(self._test(), unused)
+        self._say(unused, test)
+        self._arrays(train, test)
+        return f"{len(train)} training and {len(test)} test images can be read"
 
     def prepare(self) -> str:
         """Decodes the images, unless that was done."""
@@ -54,67 +83,74 @@ class FolderImages(Source):
         return f"ready in {self.root}: {len(train)} training and {len(test)} test images"
 
     def _test(self) -> str:
-        return "val" if (self.root / "val").is_dir() and not (self.root / "test").is_dir() else "test"
+        return "val" if os.path.isdir(self.root / "val") and not os.path.isdir(self.root / "test") else "test"
 
-    def _names(self, folder: Path) -> list[str]:
-        if not folder.is_dir():
-            raise self._fault(folder, "missing")
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    def _names(self, folder: Path, unused: Unused | None = None) -> list[str]:
+        try:
+            names = folders(folder, unused or Unused())
+        except Unreadable as error:
+            raise self._fault(error.path, error.why) from None
         if not names:
             raise self._fault(folder, "there is no folder of a class in it")
         return names
 
-    def _files(self, part: str) -> list[tuple[Path, int]]:
+    def _files(self, part: str, unused: Unused) -> Files:
         """Image files of a part and their class numbers."""
         folder, known = self.root / part, self._names(self.root / "train")
-        unknown = [name for name in self._names(folder) if name not in known]
+        names = self._names(folder, unused)
+        unknown = [name for name in names if name not in known]
         if unknown:
             raise self._fault(folder / unknown[0], "there is no such class in train")
-        files = [(path, known.index(name)) for name in self._names(folder) for path in _images(folder / name)]
+        files = [(path, known.index(name)) for name in names for path in self._pictures(folder / name, part, unused)]
         if not files:
-            raise self._fault(folder, f"there is no image in it ({' '.join(sorted(_SUFFIXES))})")
+            raise self._fault(folder, f"there is no image in it ({' '.join(_SUFFIXES)})")
         return files
 
-    def _key(self, files: list[tuple[Path, int]]) -> str:
-        """Changes whenever the pixels may."""
-        stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path, _ in files]
-        listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-        return hashlib.sha256(repr((_FORM, self.size, listing)).encode()).hexdigest()
-
-    def _arrays(self, train: list[tuple[Path, int]], test: list[tuple[Path, int]]) -> Arrays:
-        parts = {"train": train, "test": test}
-        images = {f"{name}_images": self._pixels([path for path, _ in files]) for name, files in parts.items()}
-        return images | {f"{name}_labels": np.array([label for _, label in files], dtype=np.int64) for name, files in parts.items()}
-
-    def _pixels(self, paths: list[Path]) -> np.ndarray:
-        pixels = np.empty((len(paths), *self.shape), dtype=np.uint8)
-        with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter free
-            for place, square in enumerate(pool.map(self._square, paths)):
-                pixels[place] = square
-        return pixels
-
-    def _square(self, path: Path) -> np.ndarray:
+    def _pictures(self, folder: Path, part: str, unused: Unused) -> list[Path]:
         try:
-            with Image.open(path) as image:
-                return _cropped(image.convert("RGB"), self.size)
-        except Exception as error:  # a damaged image can raise anything
-            raise self._fault(path, f"unreadable ({error})") from error
+            found = pictures(folder, _SUFFIXES, unused)
+        except Unreadable as error:
+            raise self._fault(error.path, error.why) from None
+        if not found and part == "train":
+            unused.say(self.root, _SUFFIXES)
+            raise self._fault(folder, f"a class without a training image: there is no image in it ({' '.join(_SUFFIXES)})")
+        return [folder / name for name in found]
 
-    def _fault(self, path: Path, wrong: str) -> DataError:
+    def _say(self, unused: Unused, test: Files) -> None:
+        if self._test() == "test" and os.path.isdir(self.root / "val"):
+            unused.add("folder val, since there is a test", self.root / "val")
+        unused.say(self.root, _SUFFIXES)
+        names = self.class_names
+        untested = sorted(set(range(len(names))) - {label for _, label in test})
+        if untested:
+            _log.warning("%s: no test image of %s", self.root, listed([names[label] for label in untested]))
+
+    def _key(self, files: Files) -> str:
+        """Changes whenever the pixels may, or what they are called."""
+        try:
+            stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path, _ in files]
+        except OSError as error:
+            raise self._fault(Path(str(error.filename)), f"gone since the folder was listed ({error.strerror})") from None
+        listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+        return hashlib.sha256(repr((_FORM, self.size, self.class_names, listing)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _shapes(self, train: Files, test: Files) -> dict[str, tuple[int, ...]]:
+        parts = {"train": len(train), "test": len(test)}
+        images = {f"{name}_images": (count, *self.shape) for name, count in parts.items()}
+        return images | {f"{name}_labels": (count,) for name, count in parts.items()} | {"classes": (self.classes,)}
+
+    def _arrays(self, train: Files, test: Files) -> Arrays:
+        try:
+            pixels = squares([path for path, _ in train + test], self.size)
+        except Unreadable as error:
+            raise self._fault(error.path, error.why) from error
+        labels = np.array([label for _, label in train + test], dtype=np.int64)
+        cut = len(train)
+        images = {"train_images": pixels[:cut], "test_images": pixels[cut:]}
+        return images | {"train_labels": labels[:cut], "test_labels": labels[cut:], "classes": np.array(self.class_names)}
+
+    def _fault(self, path: Path | str, wrong: str) -> DataError:
         expected = f"{self.root}/train/<class>/<image> and {self.root}/test/<class>/<image> (or val), readable by Pillow"
         return fault(
-            path, wrong, expected, "set dataset.folder (below data_dir) to the folder that holds train, or mend or remove the file"
+            Path(path), wrong, expected, "set dataset.folder (below data_dir) to the folder that holds train, or mend or remove the file"
         )
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-
-
-def _cropped(image: Image.Image, size: int) -> np.ndarray:
-    """Channels first; Pillow's bilinear filter takes the mean over what a new pixel covers."""
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    square = image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
-    return np.asarray(square).transpose(2, 0, 1)

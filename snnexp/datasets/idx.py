@@ -1,6 +1,8 @@
 """MNIST and the sets that share its file format."""
 
 import gzip
+import io
+import logging
 import math
 import struct
 import zlib
@@ -10,10 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, status_of
-from snnexp.datasets.published import download, download_command, has_md5, torchvision_class
+from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
+from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
+from snnexp.foreign import Absent, Unreadable, read_regular
 
+DIGITS = tuple("0123456789")
 _UNSIGNED_BYTE = 8
+_log = logging.getLogger(__name__)
 
 
 class IdxFiles(Source):
@@ -22,36 +27,47 @@ class IdxFiles(Source):
     Args:
         data_dir: folder that holds `<name>`; may start with `~`.
         name: torchvision's class for the set, which is also its folder.
+        class_names: of the ten classes.
     """
 
     classes = 10
+    class_names = ()
     shape = (1, 28, 28)
     train_samples = 60_000
 
-    def __init__(self, data_dir: str, name: str):
+    def __init__(self, data_dir: str, name: str, class_names: tuple[str, ...]):
+        self.class_names = class_names
         self.name = name
         self.root = Path(data_dir).expanduser()
         self.folder = self.root / name / "raw"
         self.remedy = download_command(name, self.root)
 
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
     def read(self) -> tuple[Split, Split]:
         """Training and test samples in the official order. Raises `DataError`."""
-        return numbered(*self._split("train")), numbered(*self._split("t10k"), first=TEST_OFFSET)
+        splits = numbered(*self._split("train")), numbered(*self._split("t10k"), first=TEST_OFFSET)
+        say_unpublished(self.name, self.folder)
+        return splits
 
     def status(self) -> str:
         """`ready`, or the missing files."""
-        return status_of({path: path.exists() or _packed(path).exists() for path in map(self.folder.joinpath, self._files())})
+        return status_of({path: present(path) or present(_packed(path)) for path in map(self.folder.joinpath, self._files())})
 
     def verify(self) -> str:
         """Form of all files; published MD5 of the .gz files that are there, and that the unpacked ones agree with them."""
         self.read()
-        hashed = [self._verified(self.folder / packed, md5) for packed, md5 in torchvision_class(self.name).resources]
+        hashed = [self._verified(self.folder / packed, md5) for packed, md5 in MD5[self.name].items()]
         return f"form of {len(hashed)} files, MD5 of {sum(hashed)} .gz files (the published ones are of those)"
 
     def prepare(self) -> str:
-        """Downloads what is missing with torchvision."""
+        """Downloads what is missing with torchvision, and reads what is there: an interrupted download leaves half a file."""
         if self.status() != "ready":
             download(self.name, self.root)
+        self.read()
         return f"ready in {self.folder}"
 
     def _files(self) -> list[str]:
@@ -81,20 +97,42 @@ class IdxFiles(Source):
 
     def _content(self, path: Path) -> bytes:
         try:
-            return path.read_bytes() if path.exists() else gzip.decompress(_packed(path).read_bytes())
-        except FileNotFoundError:
-            raise self._fault(path, "missing") from None
+            content, packed = self._bytes(path), self._bytes(_packed(path))
+        except Unreadable as error:
+            raise self._fault(error.path, f"unreadable ({error.why})") from error
+        if content is None and packed is None:
+            raise self._fault(path, "missing")
+        if content is None:
+            return self._unpacked(_packed(path), packed)
+        if packed is not None and zlib.crc32(content) != int.from_bytes(packed[-8:-4], "little"):
+            _log.warning("%s is used, and is not what %s contains; `snnexp data verify` says more", path, _packed(path).name)
+        return content
+
+    def _bytes(self, path: Path) -> bytes | None:
+        try:
+            return read_regular(path, LARGEST)
+        except Absent:
+            return None
+
+    def _unpacked(self, packed: Path, content: bytes) -> bytes:
+        try:
+            with gzip.open(io.BytesIO(content)) as file:
+                unpacked = file.read(LARGEST + 1)
         except (OSError, EOFError, zlib.error) as error:
-            raise self._fault(path if path.exists() else _packed(path), f"unreadable ({error})") from error
+            raise self._fault(packed, f"unreadable ({error})") from error
+        if len(unpacked) > LARGEST:
+            raise self._fault(packed, f"it contains more than {LARGEST} bytes")
+        return unpacked
 
     def _verified(self, packed: Path, md5: str) -> bool:
         """Whether there is a .gz, which then is the published one."""
-        if not packed.exists():
+        content = self._bytes(packed)
+        if content is None:
             return False
-        if not has_md5(packed, md5):
+        if md5_of(content) != md5:
             raise self._fault(packed, f"its MD5 is not the published {md5}")
         unpacked = packed.with_suffix("")
-        if unpacked.exists() and unpacked.read_bytes() != gzip.decompress(packed.read_bytes()):
+        if present(unpacked) and self._bytes(unpacked) != self._unpacked(packed, content):
             raise self._fault(unpacked, f"it is not what {packed.name} contains")
         return True
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from snnexp.datasets.dataset import Dataset
-from snnexp.datasets.idx import IdxFiles
+from snnexp.datasets.idx import DIGITS, IdxFiles
 from snnexp.limits import Natural
 
 
@@ -20,4 +20,4 @@ def mnist(
         std: one number, > 0.
         augmentation: crop_padding, flip, auto_augment, cutout.
     """
-    return Dataset(IdxFiles(data_dir, "MNIST"), validation, split_seed, mean, std, augmentation)
+    return Dataset(IdxFiles(data_dir, "MNIST", DIGITS), validation, split_seed, mean, std, augmentation)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnexp.datasets.base import Source, Split
 from snnexp.datasets.dataset import Dataset
-from snnexp.datasets.idx import IdxFiles
+from snnexp.datasets.idx import DIGITS, IdxFiles
 from snnexp.limits import Count, Natural
 
 
@@ -40,7 +40,7 @@ def mnist16(
         std: one number, > 0.
         augmentation: crop_padding, flip, auto_augment, cutout.
     """
-    return Dataset(Shrunk(IdxFiles(data_dir, "MNIST"), crop, size), validation, split_seed, mean, std, augmentation)
+    return Dataset(Shrunk(IdxFiles(data_dir, "MNIST", DIGITS), crop, size), validation, split_seed, mean, std, augmentation)
 
 
 class Shrunk(Source):
@@ -54,6 +54,16 @@ class Shrunk(Source):
         self.classes = source.classes
         self.shape = (source.shape[0], size, size)
         self.train_samples = source.train_samples
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Those of the other source."""
+        return self.source.class_names
+
+    @property
+    def place(self) -> str:
+        """That of the other source."""
+        return self.source.place
 
     def read(self) -> tuple[Split, Split]:
         """The splits of the other source, shrunk. Raises `DataError`."""

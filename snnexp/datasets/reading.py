@@ -14,19 +14,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from snnexp.datasets.base import DataError, fault
+from snnexp.datasets.pictures import opened
 from snnexp.datasets.resized_crop import ResizedCrop, middle
+from snnexp.errors import OutOfMemory
+from snnexp.foreign import Absent, Unreadable
 
 Chunk = tuple[np.ndarray, np.ndarray]
 """Places and keys of the samples of one batch; arrays, since tensors would travel to the workers as open files."""
 
 
-class ReaderLost(MemoryError):
-    """A worker process ended before its work was done; most often the system took its memory."""
+_FOR_MEMORY = (signal.SIGKILL, signal.SIGBUS)
+"""What ends a process when memory runs out: its own, or that in which it hands over pixels (/dev/shm)."""
+
+
+class ReaderLost(OutOfMemory):
+    """A worker process was killed before its work was done, as the system does when memory runs out."""
+
+
+class ReaderFailed(RuntimeError):
+    """A worker process ended before its work was done, and not for want of memory."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +55,39 @@ class Decoder:
     size: int
     augmentation: ResizedCrop | None
 
-    def __getitem__(self, chunk: Chunk) -> UInt8[Tensor, "B 3 H W"] | DataError:
+    def __getitem__(self, chunk: Chunk) -> UInt8[Tensor, "B 3 H W"] | DataError | OutOfMemory:
         """The pixels, or the error for the first file that cannot be read: raised here, torch would bury its words in a traceback."""
         try:
-            return torch.stack([self.square(place, key) for place, key in zip(*map(np.ndarray.tolist, chunk), strict=True)])
-        except DataError as error:
+            return _handed_over(torch.stack([self.square(*each) for each in zip(*map(np.ndarray.tolist, chunk), strict=True)]))
+        except (DataError, OutOfMemory) as error:
             return error
 
     def square(self, place: int, key: int) -> UInt8[Tensor, "3 H W"]:
-        """The pixels of one file. Raises `DataError`."""
+        """The pixels of one file. Raises `DataError` and `OutOfMemory`."""
         path = self.root / os.fsdecode(self.names[place])
         try:
-            with Image.open(path) as file:
-                image = file.convert("RGB")
-        except FileNotFoundError:
+            with opened(path) as image:
+                square = middle(image, self.size) if self.augmentation is None else self.augmentation(image, self.size, key)
+                return torch.from_numpy(np.array(square)).permute(2, 0, 1)
+        except Absent:
             raise fault(path, "missing", "what was there when the folder was listed", "put it back") from None
-        except Exception as error:  # a damaged image can raise anything
-            raise fault(path, f"unreadable ({error})", "an image readable by Pillow", "unpack it again from its archive") from error
-        square = middle(image, self.size) if self.augmentation is None else self.augmentation(image, self.size, key)
-        return torch.from_numpy(np.array(square)).permute(2, 0, 1)
+        except Unreadable as error:
+            raise fault(path, error.why, "an image readable by Pillow", "unpack it again from its archive") from error
+        except MemoryError as error:
+            raise OutOfMemory(f"out of memory while {path} was read; set dataset.workers lower, or 0") from error
+
+
+def _handed_over(pixels: Tensor) -> Tensor:
+    """The pixels where the process that computes can see them: left to torch, both would wait for ever where there is no room for it."""
+    if get_worker_info() is None:
+        return pixels
+    try:
+        return pixels.share_memory_()
+    except RuntimeError as error:
+        raise OutOfMemory(
+            f"a process that reads images cannot hand over {pixels.nbytes} bytes of pixels ({error}). Give /dev/shm more room "
+            "(docker run --shm-size=8g), set a smaller batch_size, or dataset.workers=0 to read without such processes"
+        ) from None
 
 
 def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.device) -> Iterator[UInt8[Tensor, "_ 3 H W"]]:
@@ -79,7 +103,8 @@ def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.
 
     Raises:
         DataError: a file cannot be read.
-        ReaderLost: a worker has ended.
+        OutOfMemory: there was no room for one; or, as `ReaderLost`, a worker was killed.
+        ReaderFailed: a worker has ended otherwise.
     """
     settings = {"num_workers": min(workers, _cores()), "pin_memory": device.type == "cuda"}
     # A generator of its own, since the loader draws from it: dropout must not see how the images are read.
@@ -87,20 +112,32 @@ def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.
     passing, processes = _started(loader)
     try:
         for pixels in passing:
-            if isinstance(pixels, DataError):
+            if isinstance(pixels, Exception):
                 raise pixels
             yield pixels.to(device, non_blocking=True)
     except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows itself in each of these
         wait([process.sentinel for process in processes], timeout=1.0)  # its connection may end before it does
-        if not any(process.exitcode for process in processes):
+        ended = next((process.exitcode for process in processes if process.exitcode), None)
+        if ended is None:
             raise
         # Without its traceback, whose frames would keep the other workers alive for as long as the error is.
-        raise ReaderLost(
-            f"a process that reads images has ended ({type(error).__name__}: {error}). Memory is the usual reason: set dataset.workers "
-            "lower, or 0 to read without such processes; look at the free space of /dev/shm, too"
-        ) from error.with_traceback(None)
+        raise _lost(ended) from error.with_traceback(None)
     finally:
         del passing  # its end is the workers' end
+
+
+def _lost(code: int) -> Exception:
+    """The error for a worker that ended with `code`, that of a signal below 0."""
+    how = f"was ended by {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"has ended with exit code {code}"
+    if -code in _FOR_MEMORY:
+        return ReaderLost(
+            f"a process that reads images has ended: it {how}, as the system does when memory runs out. Set dataset.workers "
+            "lower, or 0 to read without such processes; look at the free space of /dev/shm, too"
+        )
+    return ReaderFailed(
+        f"a process that reads images has ended: it {how}. If that comes again, a picture may be what its decoder does not bear: "
+        "set dataset.workers=0 to read without such processes, and `snnexp data verify` looks at every file"
+    )
 
 
 def _started(loader: DataLoader) -> tuple[Iterator, set[BaseProcess]]:

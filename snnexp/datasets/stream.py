@@ -46,7 +46,7 @@ class Stream(Samples):
     def pixels(
         self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: ResizedCrop | None
     ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
-        """Decoded and augmented by worker processes. Raises `DataError` and `ReaderLost`."""
+        """Decoded and augmented by worker processes. Raises `DataError`, `OutOfMemory` and `ReaderFailed`."""
         all_keys = keys.cpu().numpy()
         places = [chunk.cpu().numpy() for chunk in chunks]
         decoder = Decoder(self.root, self.names, self.size, augmentation)

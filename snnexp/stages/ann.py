@@ -7,7 +7,7 @@ from snnexp.limits import Natural, Positive
 from snnexp.network import Network, analog_units, transfer
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.training import Schedule, train
-from snnexp.start import start
+from snnexp.start import refuse_other_classes, start
 
 
 class ANN(Stage):
@@ -26,10 +26,10 @@ class ANN(Stage):
         gradient_clip: largest gradient norm, > 0; null for no limit.
         activation: activation function of the units.
         start: folder of a run whose analog network this one starts from, with whatever activation it had; null for initial weights.
-            With `epochs=0` one network serves many conversions.
+            With `epochs=0` one network serves many conversions; it then has to tell the same classes apart.
 
     Raises:
-        DataError: there is no analog network of this shape in `start`.
+        DataError: there is no analog network of this shape in `start`, or its classes are others.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class ANN(Stage):
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         analog = session.blueprint.analog(self.activation).to(session.device)
         if self.start is not None:
+            refuse_other_classes(Path(self.start), session.class_names, self.schedule.epochs)
             start(Path(self.start), analog)
         elif network is not None:
             transfer(network, analog)

@@ -34,6 +34,8 @@ class Session:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     epochs_before: int = 0
     """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
+    class_names: tuple[str, ...] = ()
+    """What the network is to tell apart, in the order of its scores."""
 
 
 @dataclass

@@ -123,7 +123,7 @@ REMEDY = "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat1
 
 def explained(timesteps: int, needed: int, batch: int, error: BaseException) -> BaseException:
     """`error`, or if it says that memory has run out, one that says what was asked for and what to do."""
-    if not ran_out(error):
+    if isinstance(error, OutOfMemory) or not ran_out(error):  # which may be of another place, and has its own words
         return error
     return OutOfMemory(
         f"out of memory with T = {timesteps} and batches of {batch}; a training step needs about {in_gigabytes(needed)}. {REMEDY}"

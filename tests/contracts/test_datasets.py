@@ -4,7 +4,6 @@ import gzip
 import os
 import pickle
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import v2
 
-from snnexp.datasets import cache
+from snnexp.datasets import cache, published, squares
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import TEST_OFFSET, DataError, Split
 from snnexp.datasets.batches import Batches
@@ -312,13 +311,21 @@ def test_verify_knows_the_published_hashes(small):
     assert "0 .gz" in option("mnist", small).verify()  # nothing was published about unpacked files
 
 
+def test_published_hashes_are_those_that_torchvision_compares():
+    for name in ("MNIST", "FashionMNIST"):
+        assert list(published.MD5[name].items()) == [tuple(each) for each in getattr(torchvision.datasets, name).resources]
+    for name in ("CIFAR10", "CIFAR100"):
+        theirs = getattr(torchvision.datasets, name)
+        assert published.MD5[name] == dict([*theirs.train_list, *theirs.test_list])
+
+
 def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
     folder = tmp_path / "MNIST" / "raw"
     write_idx(folder, packed=True)
     with pytest.raises(DataError, match="MD5"):
         option("mnist", tmp_path).verify()
-    md5s = [(path.name, torchvision.datasets.utils.calculate_md5(path)) for path in sorted(folder.iterdir())]
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5s)
+    md5s = {path.name: torchvision.datasets.utils.calculate_md5(path) for path in sorted(folder.iterdir())}
+    monkeypatch.setitem(published.MD5, "MNIST", md5s)
     assert "MD5 of 4" in option("mnist", tmp_path).verify()
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(TEST, np.uint8)))
     with pytest.raises(DataError, match="it is not what t10k-labels-idx1-ubyte.gz contains"):
@@ -355,19 +362,19 @@ def test_folder_classes_are_sorted_and_images_squared(tmp_path):
 
 
 def test_folder_keeps_the_middle(tmp_path):
-    for part in ("train", "test"):
-        (tmp_path / part / "only").mkdir(parents=True)
+    for part in ("train/one", "train/two", "test/one", "test/two"):
+        (tmp_path / part).mkdir(parents=True)
         image = np.zeros((4, 8, 3), np.uint8)
         image[:, 2:6] = 255
-        Image.fromarray(image).save(tmp_path / part / "only" / "wide.png")
+        Image.fromarray(image).save(tmp_path / part / "wide.png")
     assert (option("image_folder", tmp_path, size=4).load().train.images == 255).all()
-    assert option("image_folder", tmp_path, size=7).load().train.images.shape == (1, 3, 7, 7)
+    assert option("image_folder", tmp_path, size=7).load().train.images.shape == (2, 3, 7, 7)
 
 
 def decoded(monkeypatch):
     """Names of files as they are decoded."""
-    names, original = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda path: names.append(Path(path).name) or original(path))
+    names, original = [], squares.opened
+    monkeypatch.setattr(squares, "opened", lambda path: names.append(path.name) or original(path))
     return names
 
 
