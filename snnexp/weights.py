@@ -59,6 +59,8 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
 def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str, Tensor]]:
     """The form and all tensors of a network that was saved. Raises `DataError` where they cannot be read."""
     try:
+        if path.exists() and not path.is_file():  # a named pipe would be waited for
+            raise OSError("not a regular file")
         with safe_open(path, framework="pt", device=str(device)) as file:
             return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
