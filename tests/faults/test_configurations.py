@@ -53,6 +53,14 @@ HELD = {"tracker", "device", "data_dir", "output_dir", "progress"}
 SECONDS = 120
 
 
+def shorten(config: Config) -> None:
+    """What takes time where it is not drawn: epochs, images, steps of a calibration."""
+    short = {"epochs": 1, "samples": 10, "iterations": 3}
+    nodes = [config.get("calibration", {}), *config["strategy"]["stages"].values()]
+    for node in [*nodes, *(each["calibration"] for each in nodes if "calibration" in each)]:
+        node.update({key: value for key, value in short.items() if key in node})
+
+
 def leaves(branch: Any, prefix: tuple = ()) -> Iterator[tuple]:
     """The path of every value and every mapping."""
     if isinstance(branch, dict):
@@ -84,8 +92,7 @@ def configurations(draw: st.DrawFn) -> tuple[Config, str]:
         group = draw(st.sampled_from(LOOSE))
         said.append(f"{group}={draw(st.sampled_from(options(group)))}")
         config = changed(config, said[-1])
-    for stage in config["strategy"]["stages"].values():
-        stage.update({key: value for key, value in (("epochs", 1), ("samples", 10)) if key in stage})
+    shorten(config)
     paths = [path for path in leaves(config) if path[0] not in HELD]
     for path in draw(st.lists(st.sampled_from(paths), max_size=2)):
         said.append(_changed(config, path, draw))
@@ -186,7 +193,6 @@ def test_many_configurations_are_refused_or_train_a_step(tmp_path, happened):
 @pytest.mark.fault(KIND, "nothing: the configurations that are drawn from run as they are")
 def test_what_is_drawn_from_runs(tmp_path, start, happened):
     config = configuration(*start, *SMALL)
-    for stage in config["strategy"]["stages"].values():
-        stage.update({key: value for key, value in (("epochs", 1), ("samples", 10)) if key in stage})
+    shorten(config)
     assert outcome(config, "", tmp_path) == 0
     happened("exit 0, finite")

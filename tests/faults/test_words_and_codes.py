@@ -9,7 +9,7 @@ from snnexp.check import faults as problems
 from snnexp.cli.exits import BAD_DATA
 from snnexp.limits import LARGEST, SMALLEST, computable
 from tests.composition import changed, configuration
-from tests.faults.test_configurations import MLP, SMALL, outcome
+from tests.faults.test_configurations import MLP, SMALL, outcome, shorten
 from tests.jobs import attempted
 from tests.options import options
 from tests.shell import Answer, Shell
@@ -142,8 +142,7 @@ TAKEN = {
 
 def prepared(*start: str) -> dict:
     config = configuration(*start, *SMALL)
-    for stage in config["strategy"]["stages"].values():
-        stage.update({key: value for key, value in (("epochs", 1), ("samples", 10)) if key in stage})
+    shorten(config)
     return config
 
 
