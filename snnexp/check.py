@@ -1,34 +1,24 @@
 """Everything wrong with a configuration, said at once and in words, before any data is touched."""
 
 import inspect
-import types
-import typing
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
-from snnexp.build import GROUPS, PROVIDED, STAGE_GROUPS, locate
+from snnexp.build import GROUPS, PROVIDED, STAGE_GROUPS
 from snnexp.errors import ConfigError
-from snnexp.limits import Count, Fraction, Interval, Natural, NonNegative, Positive, Probability
+from snnexp.hints import fits, shown, words
+from snnexp.limits import LARGEST, SMALLEST, WHOLE, Count, Fraction, Interval, Natural, Probability, Seed, computable
 from snnexp.rules import RULES
+from snnexp.slots import ALLOWED, SLOTS, Refused, annotations, component_of
 from snnexp.soundness import Fault, Sound, Unsound, distinct
-
-OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
-SCHEDULES = ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR")
-ALLOWED = frozenset(OPTIMIZERS) | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
-"""The classes outside this package that a `_target_` may name."""
-
-KINDS = (
-    "activations architectures calibrations datasets encoders losses neurons norms presimulations readouts stages surrogates synapses "
-    "thresholds timed track"
-).split()
-FAMILIES = tuple(f"snnexp.{kind}." for kind in KINDS)
-"""The packages in which components live; other functions of this package would do more than build something."""
 
 ROOT: dict[str, Any] = {
     "timesteps": Count,
-    "seed": Natural,
+    "seed": Seed,
     "device": str,
     "precision": Literal["float32", "bfloat16"],
     "compile": bool,
@@ -44,11 +34,14 @@ ROOT: dict[str, Any] = {
 EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
 CHECKPOINT: dict[str, Any] = {"every": Count | None}
 REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None, "stages": dict[str, str]}
+Rate, Moderate = Annotated[float, Interval(0.0, 1e30, low_open=True)], Annotated[float, Interval(0.0, 1e30)]
+"""What optimizers multiply and divide with each other before float32 sees it."""
+Decay = Annotated[float, Interval(0.0, 1.0, low_open=True)]
 TORCH: dict[str, Any] = {
-    "lr": Positive,
+    "lr": Rate,
     "betas": list[Probability],
-    "eps": Positive,
-    "weight_decay": NonNegative,
+    "eps": Rate,
+    "weight_decay": Moderate,
     "momentum": Probability,
     "nesterov": bool,
     "amsgrad": bool,
@@ -57,10 +50,11 @@ TORCH: dict[str, Any] = {
     "milestones": list[Count],
     "factor": Fraction,
     "total_iters": Natural,
-    "gamma": Positive,
-    "eta_min": NonNegative,
+    "gamma": Decay,
+    "eta_min": Moderate,
 }
 """Ranges of hyper-parameters of torch's classes, whose own annotations have none."""
+STAGE_NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -78,9 +72,14 @@ def refuse(found: list[str], where: str = "this configuration") -> None:
 def faults(config: dict[str, Any]) -> list[str]:
     """Every fault of the resolved configuration in words: of keys and values, and what the rules say that do not depend on these."""
     groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
-    found = [*_root(config), *(fault for group in groups for fault in _component(config[group], group)), *_stages(config)]
+    found = [*_root(config), *(fault for group in groups for fault in _component(config[group], group, group)), *_stages(config)]
     sound = Sound(config, found) if found else config
     return [*map(str, distinct(found)), *(said for rule in RULES for said in _said(rule, sound))]
+
+
+def component_faults(node: Any, slot: str) -> list[str]:
+    """Every fault of a component by itself, in words."""
+    return [str(fault) for fault in _component(node, slot, slot)]
 
 
 def _said(rule: Callable, config: Mapping[str, Any]) -> Iterator[str]:
@@ -99,17 +98,19 @@ def _root(config: dict[str, Any]) -> Iterator[Fault]:
             yield from _keys(node, schema, f"{name}.", optional=("stages",) if name == "reference" else ())
             yield from _values(node, schema, f"{name}.")
         elif name != "reference" or node is not None:
-            yield Fault(name, f"expected a mapping with {', '.join(schema)}, got {node!r}")
+            yield Fault(name, f"expected a mapping with {', '.join(schema)}, got {shown(node)}")
 
 
 def _stages(config: dict[str, Any]) -> Iterator[Fault]:
     strategy = config.get("strategy")
     if not isinstance(strategy, Mapping) or not isinstance(strategy.get("stages"), Mapping) or not strategy["stages"]:
-        yield Fault("strategy", f"expected a mapping with stages, got {strategy!r}")
+        yield Fault("strategy", f"expected a mapping with stages, got {shown(strategy)}")
         return
     yield from _keys(strategy, {"stages": None}, "strategy.")
     for name, stage in strategy["stages"].items():
-        yield from _component(stage, f"strategy.stages.{name}")
+        if not isinstance(name, str) or not STAGE_NAME.fullmatch(name):
+            yield Fault(f"strategy.stages.{shown(name)}", "expected a name of letters, digits, - and _, since files are named after it")
+        yield from _component(stage, f"strategy.stages.{name}", "stage")
 
 
 def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, optional: tuple[str, ...] = ()) -> Iterator[Fault]:
@@ -119,33 +120,20 @@ def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, option
         yield Fault(f"{prefix}{key}", "missing")
 
 
-def _component(node: Any, path: str) -> Iterator[Fault]:
+def _component(node: Any, path: str, slot: str) -> Iterator[Fault]:
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        yield Fault(path, f"expected a component with a _target_, got {node!r}")
-        return
-    refusal = refused(node["_target_"])
-    if refusal:
-        yield Fault(f"{path}._target_", refusal)
+        yield Fault(path, f"expected a component with a _target_, got {shown(node)}")
         return
     try:
-        target = locate(node["_target_"])
-    except (ImportError, AttributeError) as error:
-        yield Fault(f"{path}._target_", f"cannot load {node['_target_']!r}: {error}")
+        target = component_of(node["_target_"], slot)
+        hints = TORCH if node["_target_"] in ALLOWED else annotations(target)
+    except Refused as error:
+        yield Fault(f"{path}._target_", str(error))
         return
-    if node["_target_"] not in ALLOWED and getattr(target, "__module__", None) != node["_target_"].rpartition(".")[0]:
-        yield Fault(f"{path}._target_", f"{node['_target_']!r} is not defined there; name the module that defines it")
-        return
-    yield from _arguments(node, target, path)
+    yield from _arguments(node, target, hints, path)
 
 
-def refused(target: str) -> str | None:
-    """Why a `_target_` may not be loaded, or None; nothing is imported to find out."""
-    if target.startswith(FAMILIES) or target in ALLOWED:
-        return None
-    return f"{target!r} is not allowed; a component lives in snnexp.({'|'.join(KINDS)}), or is one of {', '.join(sorted(ALLOWED))}"
-
-
-def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator[Fault]:
+def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, Any], path: str) -> Iterator[Fault]:
     provided = PROVIDED.get(path.rpartition(".")[2], frozenset())
     starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     accepted = inspect.signature(target).parameters.items()
@@ -156,61 +144,49 @@ def _arguments(node: Mapping[str, Any], target: Callable, path: str) -> Iterator
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
             yield Fault(f"{path}.{key}", f"{target.__name__} needs it and the option does not set it")
-    yield from _values({key: node[key] for key in parameters if key in node}, _hints(target, node["_target_"]), f"{path}.")
-
-
-def _hints(target: Callable, name: str) -> dict[str, Any]:
-    if name in ALLOWED:
-        return TORCH
-    return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    yield from _values({key: node[key] for key in parameters if key in node}, hints, f"{path}.")
 
 
 def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> Iterator[Fault]:
     for key, value in node.items():
-        hint = hints.get(key, Any)
+        hint, path = hints.get(key, Any), f"{prefix}{key}"
         if _is_factory(hint):
-            yield from _component(value, f"{prefix}{key}")
+            yield from _component(value, path, key) if key in SLOTS else [Fault(path, f"a component stands under the name of {_SLOTS}")]
         elif value == "???":
-            yield Fault(f"{prefix}{key}", f"a value is needed here; set {prefix}{key}=...")
-        elif not _fits(value, hint):
-            yield Fault(f"{prefix}{key}", f"expected {_words(hint)}, got {value!r}")
+            yield Fault(path, f"a value is needed here; set {path}=...")
+        elif not fits(value, hint):
+            yield Fault(path, f"expected {words(hint)}, got {shown(value)}{_beyond(value)}")
+        else:
+            yield from _out_of_place(value, path)
+
+
+_SLOTS = f"its kind, one of {', '.join(SLOTS)}"
+
+
+def _out_of_place(value: Any, path: str) -> Iterator[Fault]:
+    """What may stand nowhere: components where none are built, and text that would be read as something else the next time."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield Fault(f"{path}._target_", "nothing is built here")
+        yield from (fault for key, each in value.items() for fault in _out_of_place(each, f"{path}.{key}"))
+    elif isinstance(value, list):
+        yield from (fault for each in value for fault in _out_of_place(each, path))
+    elif isinstance(value, str) and "${" in value:
+        yield Fault(path, f"expected text without ${{...}}, which config.yaml has none of, got {shown(value)}")
+
+
+def _beyond(value: Any) -> str:
+    """Why a number is refused that is within the range which the message names."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not number or computable(value):
+        return ""
+    if isinstance(value, int):
+        return f"; whole numbers are below 2^{WHOLE.bit_length() - 1}"
+    return f"; numbers other than 0 are from {SMALLEST:.2g} to {LARGEST:.2g}, which is what float32 holds" if abs(value) != math.inf else ""
 
 
 def _is_factory(hint: Any) -> bool:
     return hint is Callable or get_origin(hint) is Callable
-
-
-def _fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - one line per kind of type
-    origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return True
-    if origin is Annotated:
-        return _fits(value, arguments[0]) and all(value in limit for limit in arguments[1:] if isinstance(limit, Interval))
-    if origin is Literal:
-        return any(value == each and type(value) is type(each) for each in arguments)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, each) for each in arguments)
-    if origin in (list, tuple):
-        return isinstance(value, list) and all(_fits(each, arguments[0]) for each in value)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, origin or hint)
-
-
-def _words(hint: Any) -> str:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return f"{_words(arguments[0])} {' '.join(map(str, arguments[1:]))}"
-    if origin is Literal:
-        return " or ".join(map(repr, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(map(_words, arguments))
-    if origin in (list, tuple):
-        return f"a list of {_words(arguments[0])}"
-    names = {type(None): "null", float: "a number", int: "a whole number", str: "a word", bool: "true or false", dict: "a mapping"}
-    return names.get(origin or hint, getattr(hint, "__name__", str(hint)))
 
 
 def _nearest(key: Any, known: Mapping[str, Any]) -> str:

@@ -4,10 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+SMALLEST, LARGEST = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
+"""The ends of what float32 holds in full precision, in which networks compute: beyond them a number is 0 or infinite there."""
+WHOLE = 2**63
+"""Whole numbers are below it: from here on they are no int64."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from `low` to `high`; an end that is `open` does not belong."""
+    """The numbers from `low` to `high` that a network can compute with; an end that is `open` does not belong."""
 
     low: float | int = -math.inf
     high: float | int = math.inf
@@ -17,12 +22,23 @@ class Interval:
     def __contains__(self, value: float | int) -> bool:
         above = self.low < value if self.low_open else self.low <= value
         below = value < self.high if self.high_open else value <= self.high
-        return math.isfinite(value) and above and below
+        return computable(value) and above and below
 
     def __str__(self) -> str:
         if self.high == math.inf:
-            return f"{'>' if self.low_open else '>='} {self.low:g}"
-        return f"in {'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+            return f"{'>' if self.low_open else '>='} {_end(self.low)}"
+        return f"in {'(' if self.low_open else '['}{_end(self.low)}, {_end(self.high)}{')' if self.high_open else ']'}"
+
+
+def computable(value: float | int) -> bool:
+    """Whether float32 holds a number, and int64 a whole one; neither holds NaN and infinities."""
+    if isinstance(value, int):
+        return -WHOLE <= value < WHOLE
+    return value == 0 or SMALLEST <= abs(value) <= LARGEST
+
+
+def _end(value: float | int) -> str:
+    return "2^63 - 1" if value == WHOLE - 1 else f"{value:g}"
 
 
 Positive = Annotated[float, Interval(0.0, low_open=True)]
@@ -32,3 +48,4 @@ Probability = Annotated[float, Interval(0.0, 1.0, high_open=True)]
 Percentile = Annotated[float, Interval(0.0, 100.0, low_open=True)]
 Count = Annotated[int, Interval(1.0)]
 Natural = Annotated[int, Interval(0.0)]
+Seed = Annotated[int, Interval(0, WHOLE - 1)]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from snnexp.visible import one_line
+
 ABSENT = object()
 
 
@@ -14,7 +16,7 @@ class Fault(NamedTuple):
     superfluous: bool = False  # nothing reads the key, so that the rest can be judged without it
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.said}"
+        return f"{one_line(self.path)}: {self.said}"
 
 
 class Unsound(Exception):
@@ -32,9 +34,9 @@ class Sound(Mapping):
         here = [
             fault for fault in self.faults if fault.path in (path, f"{path}._target_")
         ]  # what a component is decides what its keys mean
-        if any(fault.superfluous for fault in here):
+        if any(fault.superfluous and fault.path == path for fault in here):
             raise KeyError(key)
-        if here:
+        if any(not fault.superfluous for fault in here):
             raise Unsound(path)
         below = [fault for fault in self.faults if fault.path.startswith(f"{path}.")]
         value = self.node[key]

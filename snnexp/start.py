@@ -1,16 +1,19 @@
 """The analog network of a finished run, from which another run starts."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
-from yaml import YAMLError
 
 from snnexp.datasets.base import DataError
 from snnexp.datasets.names import listed, refuse_others
+from snnexp.documents import read_yaml
+from snnexp.foreign import Unreadable
+from snnexp.hints import fits
+from snnexp.limits import Natural
 from snnexp.network import Network
 from snnexp.weights import classes, read
 
@@ -62,19 +65,33 @@ def settings(run: Path) -> Mapping[str, Any]:
     """The configuration of a run. Raises `DataError` where there is none."""
     path = run / "config.yaml"
     try:
-        said = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, ValueError, YAMLError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Expected: the folder of a finished run") from error
-    if not isinstance(said, Mapping) or "dataset" not in said or "stages" not in (said.get("strategy") or {}):
+        said = read_yaml(path)
+    except Unreadable as error:
+        raise DataError(f"{error}. Expected: the folder of a finished run") from error
+    if not _is_configuration(said):
         raise DataError(f"{path}: is not the configuration of a run. Expected: the folder of a finished run")
     return said
 
 
-def epochs(stage: Mapping[str, Any]) -> int:
-    """The epochs that lie behind a network after a stage, those of the runs it started from among them."""
-    return stage.get("epochs", 0) + sum(_before(stage))
+def _is_configuration(said: Any) -> bool:
+    nodes = (said, said.get("dataset"), said.get("strategy")) if isinstance(said, Mapping) else (None,)
+    stages = nodes[-1].get("stages") if all(isinstance(each, Mapping) for each in nodes) else None
+    return isinstance(stages, Mapping) and all(isinstance(each, Mapping) for each in stages.values())
 
 
-def _before(stage: Mapping[str, Any]) -> Iterator[int]:
-    if stage.get("start") is not None:
-        yield from (epochs(each) for each in settings(Path(stage["start"]))["strategy"]["stages"].values())
+def epochs(stage: Mapping[str, Any], behind: frozenset[str] = frozenset()) -> int:
+    """The epochs that lie behind a network after a stage, those of the runs it started from among them.
+
+    Raises `DataError` where a run has started from itself, by way of those `behind` it.
+    """
+    own = stage.get("epochs", 0)
+    return (own if fits(own, Natural) else 0) + sum(_before(stage, behind))
+
+
+def _before(stage: Mapping[str, Any], behind: frozenset[str]) -> Iterator[int]:
+    if stage.get("start") is None:
+        return
+    run = os.path.realpath(str(stage["start"]))
+    if run in behind:
+        raise DataError(f"{run}: says that it has started from itself. Expected: the folder of a finished run")
+    yield from (epochs(each, behind | {run}) for each in settings(Path(run))["strategy"]["stages"].values())

@@ -1,6 +1,5 @@
 """How a run stands: `status.json`, which also keeps two runs out of one folder, and `error.txt` for one that failed."""
 
-import json
 import os
 import platform
 import secrets
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.atomic import create_json, write_json, write_text
+from snnexp.documents import read_json
+from snnexp.foreign import Absent, Unreadable
 
 SIGNALLED = 128
 """Exit codes from here on are 128 + the number of the signal that ended the run."""
@@ -118,14 +119,16 @@ def read(run_dir: Path | str) -> dict[str, Any] | None:
     """The status of the run in `run_dir`, None where no run has started."""
     try:
         return _parse(Path(run_dir) / "status.json")
-    except FileNotFoundError:
+    except Absent:
         return None
 
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        facts = read_json(path)
+    except Absent:
+        raise
+    except Unreadable:
         facts = None
     if isinstance(facts, dict) and "status" in facts:
         return facts
@@ -144,7 +147,8 @@ def _lives(found: dict[str, Any]) -> bool:
     """Whether the process named in `found` goes on; one on another machine cannot be asked and counts as alive."""
     if found.get("host") != platform.node():
         return True
-    return _exists(found["pid"]) and _born(found["pid"]) == found.get("process_born")
+    pid = found.get("pid")
+    return isinstance(pid, int) and 0 < pid < 2**31 and _exists(pid) and _born(pid) == found.get("process_born")
 
 
 def _exists(pid: int) -> bool:

@@ -59,16 +59,22 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
 def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str, Tensor]]:
     """The form and all tensors of a network that was saved. Raises `DataError` where they cannot be read."""
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(_regular(path), framework="pt", device=str(device)) as file:
             return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
 
 
+def _regular(path: Path) -> Path:
+    if path.exists() and not path.is_file():  # a named pipe would be waited for
+        raise OSError("not a regular file")
+    return path
+
+
 def classes(path: Path) -> tuple[str, ...] | None:
     """What a network that was saved tells apart; None where the file does not say it. Raises `DataError` where it cannot be read."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(_regular(path), framework="pt") as file:
             said = json.loads((file.metadata() or {}).get("classes", "null"))
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error

@@ -97,7 +97,7 @@ NUMBER = "expected a whole number >= 1, got "
         ("batch_size=''", f"batch_size: {NUMBER}''"),
         ("batch_size=true", f"batch_size: {NUMBER}True"),
         ("batch_size=[1]", f"batch_size: {NUMBER}[1]"),
-        ("seed=-1", "seed: expected a whole number >= 0, got -1"),
+        ("seed=-1", "seed: expected a whole number in [0, 2^63 - 1], got -1"),
         ("precision=float16", "precision: expected 'float32' or 'bfloat16', got 'float16'"),
         ("selection=best", "selection: expected 'last' or 'best_validation' or 'best_test', got 'best'"),
         ("device=0", "device: expected a word, got 0"),
@@ -113,14 +113,14 @@ NUMBER = "expected a whole number >= 1, got "
         ("neuron.detach_reset=1", "neuron.detach_reset: expected true or false, got 1"),
         ("architecture.layers=3", "architecture.layers: expected a list of a word, got 3"),
         ("architecture.layers=[3]", "architecture.layers: expected a list of a word, got [3]"),
-        ("optimizer.lr=-1", "optimizer.lr: expected a number > 0, got -1"),
-        ("optimizer.lr=.nan", "optimizer.lr: expected a number > 0, got nan"),
+        ("optimizer.lr=-1", "optimizer.lr: expected a number in (0, 1e+30], got -1"),
+        ("optimizer.lr=.nan", "optimizer.lr: expected a number in (0, 1e+30], got nan"),
         ("optimizer.betas=0.9", "optimizer.betas: expected a list of a number in [0, 1), got 0.9"),
         ("optimizer.betas=[0.9, 1.0]", "optimizer.betas: expected a list of a number in [0, 1), got [0.9, 1.0]"),
         ("optimizer.amsgrad=1", "optimizer.amsgrad: expected true or false, got 1"),
         ("scheduler.T_max=-1", "scheduler.T_max: expected a whole number >= 0, got -1"),
         ("strategy.stages.train.gradient_clip=0", "strategy.stages.train.gradient_clip: expected a number > 0 or null, got 0"),
-        ("strategy.stages.train.optimizer.lr=a", "strategy.stages.train.optimizer.lr: expected a number > 0, got 'a'"),
+        ("strategy.stages.train.optimizer.lr=a", "strategy.stages.train.optimizer.lr: expected a number in (0, 1e+30], got 'a'"),
         ("strategy=3", "strategy: expected a mapping with stages, got 3"),
         ("strategy.stages={}", "strategy: expected a mapping with stages, got {'stages': {}}"),
         ("strategy.stages.train=3", "strategy.stages.train: expected a component with a _target_, got 3"),
@@ -216,7 +216,7 @@ def sentinel(tmp_path, monkeypatch) -> str:
 @pytest.mark.parametrize("path", ["neuron", "tracker", "optimizer", "strategy.stages.train", "strategy.stages.train.optimizer"])
 def test_a_target_outside_the_allow_list_is_refused_and_not_imported(sentinel, path):
     line = fault(f"{path}._target_={sentinel}.Thing")
-    assert line.startswith(f"{path}._target_: 'sentinel_target.Thing' is not allowed; a component lives in snnexp.(")
+    assert line.startswith(f"{path}._target_: 'sentinel_target.Thing' is not allowed; a component for ")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_component_is_named_where_it_is_defined():
     assert "is not defined there" in fault("encoder._target_=snnexp.encoders.direct")
 
 
-@pytest.mark.parametrize("target", ["snnexp.encoders.nowhere.Direct", "snnexp.encoders.direct.Nothing", "snnexp.encoders..Direct"])
+@pytest.mark.parametrize("target", ["snnexp.encoders.nowhere.Direct", "snnexp.encoders.direct.Nothing"])
 def test_a_component_that_is_not_there_is_named(target):
     assert fault(f"encoder._target_={target}").startswith(f"encoder._target_: cannot load '{target}'")
 
@@ -288,6 +288,16 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("encoder_takes_pixels", ("encoder=latency", "dataset.mean=[0.5]"), "pixels in [0, 1]", ("dataset.mean=[0.0]",)),
     ("encoder_lasts", ("encoder=latency", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
     ("encoder_lasts", ("norm=bntt", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
+    ("images_arrive_in_time", ("encoder=spike_time",), "are over before", ("encoder.step=1.0",)),
+    ("images_arrive_in_time", ("encoder=count", "encoder.duration=9"), "sent for 9 timesteps, the run has 4", ()),
+    ("norms_see_several_values", ("batch_size=1", "architecture=mlp"), "a single value has no variance", ("batch_size=2",)),
+    ("conversion_has_rates", (*CONVERSION, "encoder=count"), "conversion here reads rates", ("encoder=direct",)),
+    (
+        "conversion_has_rates",
+        (*CONVERSION, "encoder=spike_time", "encoder.step=1.0"),
+        "conversion here reads rates",
+        ("encoder=direct",),
+    ),
     (
         "schedule_has_epochs",
         ("strategy.stages.train.scheduler.T_max=0",),

@@ -8,9 +8,10 @@ import pytest
 
 from snnexp import check as checking
 from snnexp.build import PROVIDED, locate
-from snnexp.check import ALLOWED, check, refused
+from snnexp.check import check
 from snnexp.datasets.dataset import Dataset
 from snnexp.errors import ConfigError
+from snnexp.slots import ALLOWED, SLOTS, refused
 from tests.composition import changed, configuration, every_option, groups, node
 from tests.options import CONF, options
 
@@ -132,7 +133,7 @@ def targets(branch: Any) -> list[str]:
 
 def test_targets_are_on_the_allow_list():
     written = [found for path in CONF.rglob("*.yaml") for found in re.findall(r"_target_:\s*(\S+)", path.read_text())]
-    assert len(written) >= 55 and [target for target in written if refused(target)] == []
+    assert len(written) >= 55 and [target for target in written if all(refused(target, slot) for slot in SLOTS)] == []
     assert len(targets(configuration())) == 18  # fourteen groups, the stage, and its optimizer, scheduler and loss
 
 

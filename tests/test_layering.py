@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
-    {"cell", "noise", "limits", "kernels", "atomic", "foreign", "errors", "status", "distributed"},
+    {"cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "status", "distributed"},
     {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
     {"layers", "norms", "timed"},
     {"network", "architectures", "datasets", "segments", "presimulations"},
@@ -31,7 +31,7 @@ LAYERS = [
         "calibrations",
         "probe",
     },
-    {"run", "check", "build", "rules", "soundness", "budget"},
+    {"run", "check", "build", "rules", "slots", "soundness", "budget"},
     {"cli", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 from snnexp.atomic import write_bytes
+from snnexp.cli.arguments import Parser
+from snnexp.foreign import Unreadable
 from snnexp.survey import curves
 from snnexp.survey.columns import FORMATS, compared
 from snnexp.survey.comparison import Run, read_run
-from snnexp.survey.recorded import Unreadable
+from snnexp.visible import visible
 
 
 def compare(arguments: list[str]) -> int:
@@ -19,14 +21,14 @@ def compare(arguments: list[str]) -> int:
         return int(end.code or 0)
     runs, faults = _read(list(dict.fromkeys(chosen.runs)))
     if faults:
-        print("\n".join(f"snnexp: {fault}" for fault in faults), file=sys.stderr)
+        print(visible("\n".join(f"snnexp: {fault}" for fault in faults)), file=sys.stderr)
         return 3
     print(FORMATS[chosen.format](runs, compared(runs)), end="")
     return 0 if chosen.plot is None else _plot(runs, chosen.plot)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("snnexp compare", description="Runs side by side: what differs in configuration and in result.")
+    parser = Parser("snnexp compare", description="Runs side by side: what differs in configuration and in result.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN_DIR", help="folder of a finished run, or a result as a JSON file")
     parser.add_argument("--format", choices=FORMATS, default="rich")
     parser.add_argument("--plot", type=_picture, metavar="FILE", help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}")
@@ -54,7 +56,7 @@ def _plot(runs: list[Run], path: Path) -> int:
     try:
         write_bytes(path, curves.drawn(runs, path.suffix.removeprefix(".").lower()))
     except (curves.NoMatplotlib, OSError) as error:
-        print(f"snnexp: {error}", file=sys.stderr)
+        print(visible(f"snnexp: {error}"), file=sys.stderr)
         return 1
-    print(f"picture  {path}", file=sys.stderr)
+    print(visible(f"picture  {path}"), file=sys.stderr)
     return 0

@@ -7,10 +7,13 @@ from importlib.resources import files
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from snnexp.cli.compose import composed
 from snnexp.cli.explain import MISTAKES
 from snnexp.cli.mistakes import listed, mistakes
+from snnexp.errors import ConfigError
+from snnexp.visible import one_line, visible
 
 ACTIONS = ("list", "prepare", "verify")
 USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
@@ -32,21 +35,29 @@ def data(arguments: list[str]) -> int:
     try:
         return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
     except MISTAKES as error:
-        print(f"snnexp: {listed(mistakes(error, overrides)[0])}", file=sys.stderr)
-        return 2
+        said = listed(mistakes(error, overrides)[0])
+    except ConfigError as error:
+        said = str(error)
+    print(visible(f"snnexp: {said}"), file=sys.stderr)
+    return 2
 
 
 def _dataset(name: str, overrides: list[str]):
     from snnexp.build import component
+    from snnexp.check import component_faults, refuse
 
-    config = composed([f"dataset={name}", *overrides])
-    return component(OmegaConf.to_container(config.dataset, resolve=True))
+    node = OmegaConf.to_container(composed([f"dataset={name}", *overrides]).dataset, resolve=True)
+    refuse(component_faults(node, "dataset"), f"dataset={name}")
+    try:
+        return component(node)
+    except ValueError as error:
+        raise ConfigError(f"dataset={name}: {error}") from None
 
 
 def _list(names: list[str], overrides: list[str]) -> int:
-    table = Table("data set", "state", title=f"Data under {composed(overrides).data_dir}", title_justify="left")
+    table = Table("data set", "state", title=Text(f"Data under {one_line(composed(overrides).data_dir)}"), title_justify="left")
     for name in names:
-        table.add_row(name, _dataset(name, overrides).status())
+        table.add_row(name, Text(one_line(_dataset(name, overrides).status())))
     Console().print(table)
     print("Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` downloads what torchvision can download.")
     return 0
@@ -60,8 +71,8 @@ def _act(action: str, names: list[str], overrides: list[str]) -> int:
     code = 0
     for name in names:
         try:
-            print(f"{name}: {getattr(_dataset(name, overrides), action)()}")
+            print(visible(f"{name}: {getattr(_dataset(name, overrides), action)()}"))
         except (DataError, OutOfMemory, MemoryError, OSError) as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            print(visible(f"{name}: {error}"), file=sys.stderr)
             code = max(code, exit_code(error))
     return code

@@ -2,18 +2,24 @@
 
 import os
 import platform
+import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from snnexp.cli.compose import composed
+from snnexp.visible import one_line, visible
 
 
 def doctor(arguments: list[str]) -> int:
     """Prints versions, device, threads, kernels, tracker mode and data."""
+    if arguments:
+        print(visible("usage: snnexp doctor (it takes no arguments, got " + " ".join(arguments) + ")"), file=sys.stderr)
+        return 2
     table = Table(show_header=False, title="snnexp doctor", title_justify="left")
     for name, value in [*_software(), *_hardware(), *_tracker()]:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(one_line(value)))
     Console().print(table)
     from snnexp.cli.data import data
 

@@ -1,15 +1,17 @@
 """`snnexp evaluate RUN_DIR`: the weights of a run, evaluated again."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
 from snnexp.atomic import write_json
 from snnexp.build import GROUPS
 from snnexp.check import check, faults, refuse
+from snnexp.cli.change import change_of
 from snnexp.cli.compose import composed
 from snnexp.cli.exits import exit_code
 from snnexp.cli.explain import MISTAKES, explained, nearest
@@ -19,11 +21,15 @@ from snnexp.cli.since import completed
 from snnexp.datasets.base import DataError
 from snnexp.datasets.names import refuse_others
 from snnexp.distributed import processes
+from snnexp.documents import read_json, read_yaml
 from snnexp.errors import ConfigError
+from snnexp.foreign import Absent, Unreadable
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
 from snnexp.run import prepare
 from snnexp.stages.memory import explaining_elsewhere
+from snnexp.survey.schema import fault
 from snnexp.track.summary import summary
+from snnexp.visible import visible
 from snnexp.weights import classes, load
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
@@ -43,10 +49,10 @@ def evaluate(arguments: list[str]) -> int:
     try:
         return _evaluate(Path(arguments[0]), arguments[1:])
     except MISTAKES as error:
-        print(f"snnexp: {explained(error, arguments[1:])}", file=sys.stderr)
+        print(visible(f"snnexp: {explained(error, arguments[1:])}"), file=sys.stderr)
         return exit_code(error)
     except Exception as error:
-        print(f"snnexp: {error}", file=sys.stderr)
+        print(visible(f"snnexp: {error}"), file=sys.stderr)
         return exit_code(error)
 
 
@@ -59,7 +65,7 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
     network = load(session.blueprint, run_dir / "weights.safetensors", session.device, encoder)
     stage = list(config["strategy"]["stages"])[-1]
-    before = OmegaConf.to_container(stored(run_dir / "result.json"))
+    before = result_of(run_dir)
     choices = {group: before[group] for group in CHOSEN if before.get(group)} | choices
     with explaining_elsewhere(config):
         evaluation = session.evaluator(network, session.test, count=True)
@@ -72,13 +78,31 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
 
 
 def stored(path: Path) -> DictConfig:
-    """A YAML or JSON file of a run folder. Raises `DataError` where it is missing."""
+    """The configuration of a run. Raises `DataError` where it is missing or none."""
+    with _expected():
+        found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: not the configuration of a run. Expected: the file as `snnexp train` wrote it")
+    return OmegaConf.create(found)
+
+
+def result_of(run_dir: Path) -> dict[str, Any]:
+    """The result of a run. Raises `DataError` where it is missing or none."""
+    with _expected():
+        found = read_json(run_dir / "result.json")
+        if wrong := fault(found):
+            raise Unreadable(run_dir / "result.json", f"not the result of a run ({wrong})")
+    return found
+
+
+@contextmanager
+def _expected() -> Iterator[None]:
     try:
-        return OmegaConf.load(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: not there. Expected: the folder of a finished run, as `snnexp train` prints it at its end") from None
-    except YAMLError as error:
-        raise DataError(f"{path}: cannot be read ({error}). Expected: the file as `snnexp train` wrote it") from None
+        yield
+    except Absent as error:
+        raise DataError(f"{error}. Expected: the folder of a finished run, as `snnexp train` prints it at its end") from None
+    except Unreadable as error:
+        raise DataError(f"{error}. Expected: the file as `snnexp train` wrote it") from None
 
 
 def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -88,24 +112,25 @@ def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dic
     Raises `ConfigError` with everything that is wrong, if a key or an option is not there.
     """
     choices, wrong = {}, []
-    for key, _, value in (each.partition("=") for each in changes):
+    for change in changes:
         try:
+            key, value = change_of(change)
             if key in GROUPS:
-                OmegaConf.update(config, key, composed([f"{key}={value}"])[key], merge=False)
-                choices[key] = value
+                OmegaConf.update(config, key, composed([change])[key], merge=False)
+                choices[key] = str(value)
             for each in () if key in GROUPS else MEANT.get(key, (key,)):
                 _set(each, value, config)
         except MISTAKES as error:
-            wrong.append(explained(error, [f"{key}={value}"]))
-        except (ConfigError, YAMLError) as error:
-            wrong.append(f"{key}: {error}")
+            wrong.append(explained(error, [change]))
+        except ConfigError as error:
+            wrong.append(f"{change.partition('=')[0]}: {error}")
     if wrong:
         refuse([*wrong, *faults(resolved(config))], "the changes")
     return resolved(config), choices
 
 
-def _set(key: str, value: str, config: DictConfig) -> None:
+def _set(key: str, value: Any, config: DictConfig) -> None:
     if OmegaConf.select(config, key, default=ABSENT) is ABSENT:
         near = nearest(key, config)
         raise ConfigError("no such key" + (f"; did you mean {near!r}?" if near else ""))
-    OmegaConf.update(config, key, OmegaConf.create(f"value: {value}").value)
+    OmegaConf.update(config, key, value)

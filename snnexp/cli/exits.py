@@ -5,6 +5,7 @@ import errno
 from snnexp.cli.explain import MISTAKES
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError, NumericalError, OutOfMemory
+from snnexp.foreign import Unreadable
 from snnexp.status import RunFolderTaken
 
 FAILED, BAD_CONFIG, BAD_DATA, NO_ROOM, NOT_FINITE = 1, 2, 3, 4, 5
@@ -28,5 +29,5 @@ def exit_code(error: BaseException) -> int:
         return 130
     if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return NO_ROOM
-    kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), (DataError, BAD_DATA), (NumericalError, NOT_FINITE))
+    kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), ((DataError, Unreadable), BAD_DATA), (NumericalError, NOT_FINITE))
     return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

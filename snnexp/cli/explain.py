@@ -39,6 +39,8 @@ def explained(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, OverrideParseException):
         reason = str(error).splitlines()[0]
         return f"{error.override}: cannot be parsed, {reason} (in Hydra's grammar of overrides; quote what it reads otherwise)"
+    if isinstance(error, RecursionError):
+        return "these arguments cannot be parsed: brackets within brackets are too deep"
     message = str(error).strip() or str(error.__cause__).strip()
     for pattern, words in SAID:
         found = re.search(pattern, message, re.DOTALL)
@@ -48,7 +50,8 @@ def explained(error: Exception, arguments: list[str]) -> str:
     misspelt = re.search(r"full_key: (\S+)", message) if "not in struct" in message else absent
     if misspelt:
         return _no_key(misspelt[1], arguments)
-    return re.sub(r"\nSet the environment variable HYDRA_FULL_ERROR=1.*", "", message)
+    message = re.sub(r"\nSet the environment variable HYDRA_FULL_ERROR=1.*", "", message)
+    return message if isinstance(error, MISTAKES) else f"these arguments cannot be composed: {message}"
 
 
 def _no_option(path: str, options: list[str]) -> str:

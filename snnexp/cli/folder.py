@@ -1,16 +1,16 @@
 """Whose a run folder is that is not empty."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from snnexp import status
+from snnexp.documents import read_json, read_yaml
 from snnexp.errors import ConfigError
+from snnexp.foreign import Unreadable
 from snnexp.result import UNHASHED
 from snnexp.track.wandb import flat
 
@@ -48,9 +48,9 @@ def finished_before(config: DictConfig, run_dir: Path) -> dict[str, Any] | None:
     if (status.read(run_dir) or {}).get("status") != "finished":
         return None
     before = _stored(run_dir)
-    with suppress(OSError, ValueError, ConfigError):
+    with suppress(Unreadable, ConfigError):
         if before is not None and not differences(before, resolved(config)):
-            return json.loads((run_dir / "result.json").read_text(encoding="utf-8"))
+            return read_json(run_dir / "result.json")
     return None
 
 
@@ -69,7 +69,7 @@ def _counting(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stored(run_dir: Path) -> dict[str, Any] | None:
-    with suppress(OSError, YAMLError, OmegaConfBaseException):
-        stored = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
+    with suppress(Unreadable):
+        stored = read_yaml(run_dir / "config.yaml")
         return stored if isinstance(stored, dict) else None
     return None

@@ -26,6 +26,7 @@ from snnexp.status import claimed
 from snnexp.track.base import Labels
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
+from snnexp.visible import visible
 
 Config = dict[str, Any]
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
@@ -51,7 +52,7 @@ def attempt(
         if rank() > 0:
             return run(_checked(config), choices, None, Muted()), None, 0
         if overrides is not None and (result := finished_before(config, run_dir)):
-            print(f"snnexp: {run_dir} holds this job, finished: its result is taken", file=sys.stderr)
+            print(visible(f"snnexp: {run_dir} holds this job, finished: its result is taken"), file=sys.stderr)
             return result, None, 0
         plain = _checked(config) if overrides is None else {}
         refuse_another(config, run_dir)
@@ -67,7 +68,7 @@ def attempt(
 def _conclude(error: BaseException, config: DictConfig, run_dir: Path) -> None:
     if rank() > 0:
         if not isinstance(error, COMMON):
-            print(f"snnexp: process {rank()}: {type(error).__name__}: {error}", file=sys.stderr)
+            print(visible(f"snnexp: process {rank()}: {type(error).__name__}: {error}"), file=sys.stderr)
         return
     if isinstance(error, ConfigError):
         _withdraw(run_dir, config)
@@ -113,7 +114,7 @@ def _say(error: BaseException, run_dir: Path) -> None:
     kind = "" if isinstance(error, Stopped | ConfigError) else f"{type(error).__name__}: "
     has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
     details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
-    print(f"snnexp: {kind}{error}{details}", file=sys.stderr)
+    print(visible(f"snnexp: {kind}{error}{details}"), file=sys.stderr)
 
 
 @contextmanager

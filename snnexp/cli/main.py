@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
+from snnexp.visible import visible
 
 HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
 
@@ -89,5 +90,5 @@ def _unknown(name: str) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    print(f"snnexp: {message}", file=sys.stderr)
+    print(visible(f"snnexp: {message}"), file=sys.stderr)
     return code

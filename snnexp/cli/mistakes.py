@@ -10,6 +10,7 @@ from hydra.errors import MissingConfigException, OverrideParseException
 
 from snnexp.cli.compose import composed
 from snnexp.cli.explain import MISTAKES, explained
+from snnexp.cli.extent import out_of_extent
 
 NAMED = re.compile(
     r"(?:Could not override|An item is already at|Could not delete from config\.(?: The value of)?|Ambiguous value for argument) '([^'=]+)"
@@ -21,6 +22,8 @@ NAMED = re.compile(
 def told(error: Exception, arguments: list[str]) -> str:
     """What is wrong with all `arguments`, values included, of which Hydra raised `error`."""
     said, rest = mistakes(error, arguments)
+    if not isinstance(error, MISTAKES) and (wrong := _faults(arguments)):
+        return listed(wrong)  # a run folder cannot be named after such values
     unjudged = [each for each in rest if each in arguments and not re.match(r"\+experiment=|hydra[./]", each)]
     return listed([*said, *(_faults(rest) if unjudged else [])])  # the check imports torch, which takes longer than everything else here
 
@@ -39,9 +42,10 @@ def in_sweep(arguments: list[str]) -> str | None:
     """What is wrong with the arguments of a sweep, so that no job starts before all can be composed; None if nothing is."""
     try:
         jobs = [*_jobs(arguments)]
-    except OverrideParseException as error:
+        said = out_of_extent(arguments)
+    except Exception as error:  # of the grammar, which has its limits, too
         return told(error, arguments)
-    said = [each for job in jobs for each in mistakes(_raised(job), job)[0]]
+    said += [each for job in jobs for each in mistakes(_raised(job), job)[0]]
     return listed(list(dict.fromkeys(said))) if said else None
 
 
@@ -54,7 +58,7 @@ def listed(said: list[str]) -> str:
 def _raised(arguments: list[str]) -> Exception | None:
     try:
         composed(arguments)
-    except MISTAKES as error:
+    except Exception as error:  # Hydra lets through what its parser and YAML say of numbers too long and brackets too deep
         return error
     return None
 
@@ -68,6 +72,8 @@ def _faults(arguments: list[str]) -> list[str]:
         return faults(resolved(composed(arguments)))
     except ConfigError as error:
         return [line.strip() for line in str(error).splitlines()[1:]]
+    except Exception:  # which has been said
+        return []
 
 
 def key_of(argument: str) -> str:
@@ -98,6 +104,13 @@ def _with_the_nearest(error: MissingConfigException, arguments: list[str]) -> li
         return [each.replace(option, near[0]) if each in guilty else each for each in arguments] if guilty else []
     everything = not guilty or group == "experiment"  # anything may belong to an experiment
     return [] if everything else [each for each in arguments if each not in guilty and not key_of(each).startswith(f"{group}.")]
+
+
+def secrets(arguments: list[str]) -> list[str]:
+    """What is wrong with variables of the environment that are typed as arguments: a sweep keeps these in `multirun.yaml`."""
+    found = (re.match(r"[+~]*hydra\.job\.env_set\.(\w*(?:KEY|TOKEN|SECRET|PASS)\w*)=", each) for each in arguments)
+    named = [each[1] for each in found if each]
+    return [f"hydra.job.env_set.{name}: what is typed here is kept in files; set {name} in the environment instead" for name in named]
 
 
 def _jobs(arguments: list[str]) -> Iterator[list[str]]:

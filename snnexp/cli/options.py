@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snnexp.visible import visible
+
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # from Python 3.11 on
 
@@ -20,7 +22,7 @@ def show(arguments: list[str]) -> int:
     groups = {each.name: each for each in files("snnexp.conf").iterdir() if each.is_dir() and not each.name.startswith("_")}
     group = arguments[0] if arguments else "experiment"
     if group not in groups or len(arguments) > 1:
-        print(_no_group(" ".join(arguments), groups), file=sys.stderr)
+        print(visible(_no_group(" ".join(arguments), groups)), file=sys.stderr)
         return 2
     options = sorted((path for path in groups[group].iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name)
     console = Console()

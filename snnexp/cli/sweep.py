@@ -1,6 +1,5 @@
 """What a sweep came to, job by job, read from the folders of its jobs: whichever launcher ran them."""
 
-import json
 import os
 import re
 import sys
@@ -13,6 +12,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from snnexp.documents import read_json
+from snnexp.foreign import Unreadable
+from snnexp.hints import fits
+from snnexp.visible import one_line
 
 OVERRIDES = "overrides.json"
 """In the folder of a job of a sweep: the arguments it was given."""
@@ -34,6 +38,11 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **more: Any) -> None:
         Sweep.folder = Path(config.hydra.sweep.dir)
+
+    @staticmethod
+    def without_jobs() -> bool:
+        """Whether a sweep goes on in which no job has started, whichever process would have run it."""
+        return Sweep.folder is not None and not job_folders(Sweep.folder)
 
     @staticmethod
     def close() -> None:
@@ -62,24 +71,29 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def _table(folder: Path, jobs: list[Path]) -> Table:
-    table = Table("job", "overrides", "status", "accuracy %", "error", title=f"Sweep {folder}", title_justify="left")
-    overrides = [_read(job / OVERRIDES) or [] for job in jobs]
+    table = Table("job", "overrides", "status", "accuracy %", "error", title=Text(f"Sweep {one_line(folder)}"), title_justify="left")
+    overrides = [_overrides(job) for job in jobs]
     common = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
     for job, chosen in zip(jobs, overrides, strict=True):
         cells = (str(job.relative_to(folder)), " ".join(each for each in chosen if each not in common), *_outcome(job))
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     return table
 
 
+def _overrides(job: Path) -> list[str]:
+    found = _read(job / OVERRIDES)
+    return found if fits(found, list[str]) else []
+
+
 def _outcome(job: Path) -> tuple[str, str, str]:
-    status, result = _read(job / "status.json") or {}, _read(job / "result.json") or {}
-    finished = status.get("status") == "finished" and result.get("accuracy") is not None
-    error = re.sub(r"\s*\n\s*", "; ", status.get("error") or "")
-    return status.get("status", "?"), f"{result['accuracy']:.2f}" if finished else "", error
+    status, result = (found if isinstance(found := _read(job / name), dict) else {} for name in ("status.json", "result.json"))
+    finished = status.get("status") == "finished" and fits(result.get("accuracy"), float)
+    error = re.sub(r"\s*\n\s*", "; ", str(status.get("error") or ""))
+    return str(status.get("status", "?")), f"{result['accuracy']:.2f}" if finished else "", error
 
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except Unreadable:
         return None

@@ -1,6 +1,5 @@
 """`snnexp table`: the survey's tables, published beside measured."""
 
-import argparse
 import sys
 from functools import cache
 from importlib.resources import files
@@ -8,14 +7,16 @@ from pathlib import Path
 
 import yaml
 
+from snnexp.cli.arguments import Parser
 from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
 from snnexp.survey.table import FORMATS, lines
+from snnexp.visible import visible
 
 
 def table(arguments: list[str]) -> int:
     """Prints one table from the results in `results/` and in the folders given."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "snnexp table",
         description="A table of the survey: published accuracy beside measured. Results are read from results/ of the project one is in.",
     )
@@ -28,9 +29,8 @@ def table(arguments: list[str]) -> int:
         return int(end.code or 0)
     missing = [folder for folder in chosen.runs if not folder.is_dir()]
     if missing:
-        print(
-            "\n".join(f"snnexp: {folder}: no such folder. Expected: one with runs or results in it" for folder in missing), file=sys.stderr
-        )
+        said = "\n".join(f"snnexp: {folder}: no such folder. Expected: one with runs or results in it" for folder in missing)
+        print(visible(said), file=sys.stderr)
         return 3
     results = standing(read_results([_recorded(), *chosen.runs]), served())
     print(FORMATS[chosen.format](chosen.table, lines(rows(chosen.table), results, experiments())), end="")

@@ -15,9 +15,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snnexp.cli.explain import MISTAKES
-from snnexp.cli.mistakes import in_sweep, listed, told
+from snnexp.cli.mistakes import in_sweep, listed, secrets, told
 from snnexp.cli.resolvers import register
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
+from snnexp.visible import visible
 
 CONF = "pkg://snnexp.conf"
 
@@ -33,23 +34,23 @@ def train(arguments: list[str]) -> int:
         arguments = _aside(arguments)
     arguments = sorted(arguments, key=_is_override)  # -m and the like may stand anywhere; Hydra's parser wants the overrides in one piece
     overrides = [each for each in arguments if _is_override(each)]
-    nameless = [f"{each}: a key is missing" for each in overrides if each.startswith("=")]
-    wrong = listed(nameless) if nameless else in_sweep(overrides) if _sweeping(arguments) else None
+    unfit = [f"{each}: a key is missing" for each in overrides if each.startswith("=")] + secrets(overrides)
+    wrong = listed(unfit) if unfit else in_sweep(overrides) if _sweeping(arguments) else None
     if wrong:
-        print(f"snnexp: {wrong}", file=sys.stderr)
+        print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
     try:
         _job()
-        return _Job.code
+        return _Job.code if _Job.begun or not Sweep.without_jobs() else _no_job()
     except MISTAKES as error:
-        print(f"snnexp: {told(error, overrides)}", file=sys.stderr)
+        print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
         return 2
     except (SystemExit, BrokenPipeError):
         raise
     except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
-        return _exit_code(error)
+        return _exit_code(error) if _Job.begun or _sweeping(arguments) or not isinstance(error, Exception) else _unbegun(error, overrides)
     finally:
         Sweep.close()
 
@@ -75,6 +76,7 @@ class _Job:
     """What the last job of this process left; Hydra hands nothing back."""
 
     code = 0
+    begun = False
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
@@ -82,12 +84,13 @@ def _job(config: DictConfig) -> float | None:
     from snnexp.cli.job import attempt
     from snnexp.cli.objective import check_sweeper, objective
 
+    _Job.begun = True
     settings = HydraConfig.get()
     choices = {group: option for group, option in settings.runtime.choices.items() if option and not group.startswith("hydra/")}
     sweeping = settings.mode == RunMode.MULTIRUN
     overrides = list(settings.overrides.task) if sweeping else None
     if sweeping:
-        print(f"job {settings.job.num}: {' '.join(overrides)}", file=sys.stderr, flush=True)
+        print(visible(f"job {settings.job.num}: {' '.join(overrides)}"), file=sys.stderr, flush=True)
     run_dir = Path(settings.runtime.output_dir)
     if sweeping:
         every_job_its_own_run()
@@ -103,8 +106,21 @@ def _exit_code(error: BaseException) -> int:
     from snnexp.cli.exits import exit_code
 
     if isinstance(error, Exception) and not hasattr(error, "of_a_job"):  # a job has said and written it already
-        print(f"snnexp: {type(error).__name__}: {str(error) or ''.join(traceback.format_exception(error))}", file=sys.stderr)
+        print(visible(f"snnexp: {type(error).__name__}: {str(error) or ''.join(traceback.format_exception(error))}"), file=sys.stderr)
     return exit_code(error)
+
+
+def _unbegun(error: Exception, overrides: list[str]) -> int:
+    """The exit code of what kept a run from beginning: what was typed, unless there is no room for its folder."""
+    from snnexp.cli.exits import BAD_CONFIG, NO_ROOM, exit_code
+
+    print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
+    return NO_ROOM if exit_code(error) == NO_ROOM else BAD_CONFIG
+
+
+def _no_job() -> int:
+    print("snnexp: the sweep has come to no job: there is no value to run", file=sys.stderr)
+    return 2
 
 
 def _complete_after_the_command() -> None:

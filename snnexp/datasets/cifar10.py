@@ -4,13 +4,13 @@ from typing import Any
 
 from snnexp.datasets.cifar import CifarFiles
 from snnexp.datasets.dataset import Dataset
-from snnexp.limits import Natural
+from snnexp.limits import Natural, Seed
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def cifar10(
-    data_dir: str, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
+    data_dir: str, validation: Natural, split_seed: Seed, mean: list[float], std: list[float], augmentation: dict[str, Any]
 ) -> Dataset:
     """CIFAR-10: the 32 x 32 colour photographs of Krizhevsky (2009), 50000 for training and 10000 for testing, 10 classes.
 

@@ -9,7 +9,8 @@ from snnexp.datasets.base import DataError, Images, Samples, Source
 from snnexp.datasets.names import listed
 from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.datasets.text import shown
-from snnexp.limits import Natural
+from snnexp.errors import ConfigError
+from snnexp.limits import Natural, Seed
 from snnexp.noise import sample_keys
 
 _HELD_OUT = -1  # stands where an epoch would: this draw belongs to none
@@ -36,7 +37,7 @@ class Dataset:
         self,
         source: Source,
         validation: Natural,
-        split_seed: Natural,
+        split_seed: Seed,
         mean: list[float],
         std: list[float],
         augmentation: dict[str, Any],
@@ -63,6 +64,7 @@ class Dataset:
 
         Raises:
             DataError: they are missing or damaged, or not what a classifier could be trained and tested on.
+            ConfigError: there are not as many as are to be held out.
         """
         train, test = self.source.read()
         names = self.source.class_names  # once: a folder is listed for them
@@ -70,7 +72,7 @@ class Dataset:
         try:
             _check_held_out(self.validation, len(train))
         except ValueError as error:
-            raise DataError(str(error)) from None
+            raise ConfigError(f"1 problem in this configuration\n  dataset.{error}") from None
         train, validation = held_out(train, self.validation, self.split_seed)
         _refuse_single(train, self.validation, shown(self.source.place))
         _say_absent(train, names, shown(self.source.place))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from snnexp.datasets.base import TEST_OFFSET, Source, Split
 from snnexp.datasets.dataset import Dataset
-from snnexp.limits import Interval, Natural
+from snnexp.limits import Interval, Natural, Seed
 from snnexp.noise import sample_keys
 
 Share = Annotated[float, Interval(0, 1, low_open=True, high_open=True)]
@@ -20,7 +20,7 @@ def digits(
     data_dir: str,
     test_share: Share,
     validation: Natural,
-    split_seed: Natural,
+    split_seed: Seed,
     mean: list[float],
     std: list[float],
     augmentation: dict[str, Any],
@@ -50,7 +50,7 @@ class EmbeddedDigits(Source):
     shape = (1, 8, 8)
     place = "scikit-learn's digits"
 
-    def __init__(self, test_share: Share, split_seed: Natural):
+    def __init__(self, test_share: Share, split_seed: Seed):
         self.test_share = test_share
         self.split_seed = split_seed
 
@@ -79,7 +79,7 @@ class EmbeddedDigits(Source):
         return "ready, part of scikit-learn"
 
 
-def drawn_per_class(labels: Int64[Tensor, "N"], share: Share, seed: Natural) -> Bool[Tensor, "N"]:
+def drawn_per_class(labels: Int64[Tensor, "N"], share: Share, seed: Seed) -> Bool[Tensor, "N"]:
     """A random `share` of every class, at least one sample of each and not all of it."""
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():

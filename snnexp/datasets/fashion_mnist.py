@@ -4,13 +4,13 @@ from typing import Any
 
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.idx import IdxFiles
-from snnexp.limits import Natural
+from snnexp.limits import Natural, Seed
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 def fashion_mnist(
-    data_dir: str, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
+    data_dir: str, validation: Natural, split_seed: Seed, mean: list[float], std: list[float], augmentation: dict[str, Any]
 ) -> Dataset:
     """Fashion-MNIST: the 28 x 28 articles of clothing of Xiao et al. (2017), 60000 for training and 10000 for testing, 10 classes.
 

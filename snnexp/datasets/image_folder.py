@@ -5,7 +5,7 @@ from typing import Any
 
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.folder import FolderImages
-from snnexp.limits import Count, Natural
+from snnexp.limits import Count, Natural, Seed
 
 
 def image_folder(
@@ -13,7 +13,7 @@ def image_folder(
     folder: str,
     size: Count,
     validation: Natural,
-    split_seed: Natural,
+    split_seed: Seed,
     mean: list[float],
     std: list[float],
     augmentation: dict[str, Any],

@@ -8,7 +8,7 @@ from snnexp.datasets.class_folders import ClassFolders, Publication
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.published import unpack_imagenet
 from snnexp.datasets.resized_crop import ResizedCrop
-from snnexp.limits import Count, Natural
+from snnexp.limits import Count, Natural, Seed
 
 _ARCHIVES = "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar"
 
@@ -19,7 +19,7 @@ def imagenet(
     size: Count,
     workers: Natural,
     validation: Natural,
-    split_seed: Natural,
+    split_seed: Seed,
     mean: list[float],
     std: list[float],
     augmentation: dict[str, Any],

@@ -8,7 +8,7 @@ from snnexp.datasets.class_folders import ClassFolders, Publication
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.published import download, download_command
 from snnexp.datasets.resized_crop import ResizedCrop
-from snnexp.limits import Count, Natural
+from snnexp.limits import Count, Natural, Seed
 
 _SIZES = {"imagenette2": "full", "imagenette2-320": "320px", "imagenette2-160": "160px"}
 """torchvision's word for the images of each archive."""
@@ -20,7 +20,7 @@ def imagenette(
     size: Count,
     workers: Natural,
     validation: Natural,
-    split_seed: Natural,
+    split_seed: Seed,
     mean: list[float],
     std: list[float],
     augmentation: dict[str, Any],

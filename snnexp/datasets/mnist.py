@@ -4,11 +4,11 @@ from typing import Any
 
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.idx import DIGITS, IdxFiles
-from snnexp.limits import Natural
+from snnexp.limits import Natural, Seed
 
 
 def mnist(
-    data_dir: str, validation: Natural, split_seed: Natural, mean: list[float], std: list[float], augmentation: dict[str, Any]
+    data_dir: str, validation: Natural, split_seed: Seed, mean: list[float], std: list[float], augmentation: dict[str, Any]
 ) -> Dataset:
     """MNIST: the 28 x 28 handwritten digits of LeCun, Cortes and Burges (1998), 60000 for training and 10000 for testing, 10 classes.
 

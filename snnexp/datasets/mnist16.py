@@ -10,7 +10,7 @@ from torch import Tensor
 from snnexp.datasets.base import Source, Split
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.idx import DIGITS, IdxFiles
-from snnexp.limits import Count, Natural
+from snnexp.limits import Count, Natural, Seed
 
 
 def mnist16(
@@ -18,7 +18,7 @@ def mnist16(
     crop: Count,
     size: Count,
     validation: Natural,
-    split_seed: Natural,
+    split_seed: Seed,
     mean: list[float],
     std: list[float],
     augmentation: dict[str, Any],

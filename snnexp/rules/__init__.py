@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from snnexp.build import blueprint, component, stages
-from snnexp.distributed import processes
+from snnexp.rules.batches import every_process_has_a_part, norms_see_several_values
 from snnexp.rules.conversion import (
     conversion_fits_the_network,
     conversion_has_an_ann,
@@ -44,12 +44,6 @@ def device_exists(config: Config) -> Iterator[str]:
         yield f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or device=cpu"
 
 
-def every_process_has_a_part(config: Config) -> Iterator[str]:
-    """Processes share every batch, and wait for each other after it."""
-    if config["batch_size"] < processes():
-        yield f"batch_size: {processes()} processes share a batch of {config['batch_size']}; set batch_size={processes()} or more"
-
-
 def encoder_takes_pixels(config: Config) -> Iterator[str]:
     """Encoders that read a pixel as a probability or a latency need it in [0, 1]."""
     try:
@@ -73,6 +67,17 @@ def encoder_lasts(config: Config) -> Iterator[str]:
         if made_for < longest:
             made = f"{group}: {kind(config[group])} is made for {made_for} timesteps"
             yield f"{made}, the run needs {longest}; set {group}.timesteps={longest}"
+
+
+def images_arrive_in_time(config: Config) -> Iterator[str]:
+    """What an encoder sends after the last timestep nobody sees; networks of spike times have no timesteps."""
+    encoder, shortest = config["encoder"], min(config["timesteps"], config["evaluate"]["timesteps"])
+    if kind(encoder) == "Count" and encoder["duration"] > shortest:
+        said = f"spikes are sent for {encoder['duration']} timesteps, the run has {shortest}"
+        yield f"encoder.duration: {said}; set encoder.duration={shortest}"
+    if kind(encoder) == "SpikeTime" and not named(config, "SingleSpike") and encoder["latest"] > encoder["step"] * (shortest - 0.5):
+        said = f"the last spikes come at time {encoder['latest']:g}, and {shortest} timesteps of {encoder['step']:g} are over before"
+        yield f"encoder.step: {said}; set encoder.step={math.ceil(encoder['latest'] / max(shortest - 1, 0.5))}.0"
 
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
@@ -132,8 +137,10 @@ def per_step_norm_has_steps(config: Config) -> Iterator[str]:
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     device_exists,
     every_process_has_a_part,
+    norms_see_several_values,
     encoder_takes_pixels,
     encoder_lasts,
+    images_arrive_in_time,
     selection_has_a_split,
     tracker_takes_the_names,
     schedule_has_epochs,

@@ -9,6 +9,13 @@ from snnexp.neurons.first_spike import FirstSpike
 from snnexp.rules.reading import Config, kind, named
 from snnexp.thresholds.learned_clip import LearnedClip
 
+ONCE = {
+    "Latency": "a latency code has one spike per pixel",
+    "SpikeTime": "a code of spike times has one spike per pixel",
+    "Count": "a code of counts sends the image once and then nothing more",
+}
+"""Encoders whose input is not steady, by name, and why."""
+
 
 def conversion_has_an_ann(config: Config) -> Iterator[str]:
     """Conversion follows a stage that trains the analog form."""
@@ -30,8 +37,8 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
         yield f"neuron: conversion needs neurons without leak, got {kind(neuron)}; set neuron=if"
     if kind(config["synapse"]) != "Instantaneous":
         yield f"synapse: conversion needs synapse=instantaneous, got {kind(config['synapse'])}"
-    if kind(config["encoder"]) == "Latency":
-        yield "encoder: a latency code has one spike per pixel, conversion here reads rates; use encoder=direct, poisson or dct"
+    if kind(config["encoder"]) in ONCE:
+        yield f"encoder: {ONCE[kind(config['encoder'])]}, conversion here reads rates; use encoder=direct, poisson or dct"
     if kind(config["readout"]) == "Potential" and config["readout"]["leak"] != 1:
         yield "readout: a converted network's output accumulates without leak; set readout.leak=1.0"
     if kind(neuron) == FirstSpike.__name__ and kind(config["readout"]) != "FirstSpike":

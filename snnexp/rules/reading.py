@@ -14,3 +14,8 @@ def kind(node: Mapping[str, Any]) -> str:
 def named(config: Config, stage: str) -> list[str]:
     """Names of the stages of a kind, in order."""
     return [name for name, node in config["strategy"]["stages"].items() if kind(node) == stage]
+
+
+def trained(config: Config) -> list[str]:
+    """Names of the stages that train, in order."""
+    return [name for name, node in config["strategy"]["stages"].items() if node.get("epochs", 0) > 0]

@@ -10,6 +10,7 @@ from rich.text import Text
 from snnexp.survey import forms
 from snnexp.survey.comparison import Line, Run, differing, labels
 from snnexp.survey.outcomes import outcomes, readings
+from snnexp.visible import one_line
 
 Parts = dict[str, list[Line]]
 ABSENT = "-"
@@ -24,7 +25,7 @@ def compared(runs: list[Run]) -> Parts:
 
 def as_csv(runs: list[Run], parts: Parts) -> str:
     """Names and values as they are in the files, runs by their paths."""
-    paths = [str(run.path) for run in runs]
+    paths = [one_line(run.path) for run in runs]
     rows = [
         {"part": part, "name": line.key or line.name}
         | dict(zip(paths, ("" if value is None else str(value) for value in line.values), strict=True))
@@ -52,7 +53,7 @@ def as_rich(runs: list[Run], parts: Parts) -> str:
     heads = names if fit else [f"({number})" for number in range(1, len(runs) + 1)]
     with console.capture() as capture:
         for head, run in zip(heads, runs, strict=True):
-            console.print(Text(f"{head}  {run.path}"), soft_wrap=True)
+            console.print(Text(f"{head}  {one_line(run.path)}"), soft_wrap=True)
         for part, lines in parts.items():
             console.print(_table(part, heads, lines) if lines else f"\n{part}: nothing differs")
     return capture.get()

@@ -1,15 +1,18 @@
 """Runs side by side: in what their configurations differ, and what came of it."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from snnexp.survey.recorded import Result, Unreadable, is_result, read_json
+from snnexp.documents import read_json, read_yaml
+from snnexp.foreign import Unreadable
+from snnexp.survey.recorded import Result
+from snnexp.survey.schema import fault
+from snnexp.visible import all_visible, one_line
 
 EXPECTED = "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a JSON file"
 OPTIONS = ("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "norm", "architecture", "readout")
@@ -40,37 +43,35 @@ class Line(NamedTuple):
 def read_run(path: Path) -> Run:
     """The run in a folder or, of its result alone, in a JSON file. Raises `Unreadable`, saying what is there instead."""
     if not path.exists():
-        raise Unreadable(f"{path}: not there. {EXPECTED}")
+        raise Unreadable(path, f"not there. {EXPECTED}")
     file = path / "result.json" if path.is_dir() else path
     if path.is_dir() and not file.exists():
-        raise Unreadable(_unfinished(path))
+        raise Unreadable(path, _unfinished(path))
     result = read_json(file)
-    if not is_result(result) or not is_result({"stages": {"last": result}}):
-        raise Unreadable(f"{file}: not the result of a run. {EXPECTED}")
+    if wrong := fault(result):
+        raise Unreadable(file, f"not the result of a run ({wrong}). {EXPECTED}")
     config = file.parent / "config.yaml"
-    whole = file.name == "result.json" and config.exists()
+    whole = file.name == "result.json" and os.path.lexists(config)  # a link that leads nowhere is no result by itself
+    result = all_visible(result)
     return Run(path, result, _settings(result, config if whole else None), whole)
 
 
 def _unfinished(folder: Path) -> str:
     if not (folder / "status.json").exists():
-        return f"{folder}: not the folder of a run, there is no result.json in it. {EXPECTED}"
+        return f"not the folder of a run, there is no result.json in it. {EXPECTED}"
     facts = read_json(folder / "status.json")
     facts = facts if isinstance(facts, dict) else {}
     error = str(facts.get("error") or "").partition("\n")[0]
-    return f"{folder}: this run is {facts.get('status', 'unfinished')} and has no result{f' ({error})' if error else ''}. {EXPECTED}"
+    return f"this run is {facts.get('status', 'unfinished')} and has no result{f' ({error})' if error else ''}. {EXPECTED}"
 
 
 def _settings(result: Result, config: Path | None) -> dict[str, Any]:
     if config is None:
         epochs = {f"strategy.stages.{name}.epochs": block["epochs"] for name, block in result["stages"].items() if block.get("epochs")}
         return {name: result[name] for name in GIVEN if result.get(name) is not None} | epochs
-    try:
-        found = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise Unreadable(f"{config}: cannot be read ({error})") from None
+    found = all_visible(read_yaml(config))
     if not isinstance(found, Mapping):
-        raise Unreadable(f"{config}: not the configuration of a run. {EXPECTED}")
+        raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
     chosen = {name: result[name] for name in OPTIONS if result.get(name) is not None}
     components = {key.removesuffix("._target_"): str(target).rpartition(".")[2] for key, target in flat(found).items() if "_target_" in key}
     return components | chosen | {key: value for key, value in flat(found).items() if "_target_" not in key}
@@ -118,4 +119,4 @@ def labels(runs: list[Run]) -> list[str]:
 def _parts(path: Path) -> list[str]:
     path = path.absolute()
     path = path.parent if path.name == "result.json" else path.with_suffix("") if path.suffix == ".json" else path
-    return [part for part in path.parts if part != "/"]
+    return [one_line(part) for part in path.parts if part != "/"]

@@ -8,6 +8,8 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
+from snnexp.hints import fits
+from snnexp.limits import Natural
 from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
 
@@ -129,7 +131,7 @@ def _short_of_experiment(row: Row, block: Block, result: Result) -> Iterator[str
     given = result.get("given_budget") or {}
     for name, full in (result.get("full_budget") or {}).items():
         if _concerns(name, row, block, result):
-            yield _words(name, given.get(name, block.get(name, result.get(name))), full)
+            yield _words(name, _given(name, given, block, result), full)
 
 
 def _concerns(name: str, row: Row, block: Block, result: Result) -> bool:
@@ -139,9 +141,13 @@ def _concerns(name: str, row: Row, block: Block, result: Result) -> bool:
     return stage not in names or block.get("stage") not in names or names.index(stage) <= names.index(block["stage"])
 
 
+def _given(name: str, *said: dict[str, Any]) -> int | None:
+    return next((each[name] for each in said if fits(each.get(name), Natural)), None)
+
+
 def _words(name: str, given: int | None, full: int | None) -> str:
     if name == "dataset.validation":
-        return f"{given - (full or 0)} training images held out"
+        return f"{(given or 0) - (full or 0)} training images held out"
     if name == "evaluate.images":
         return f"{given} test images"
     return f"{name} {given} of {full}"

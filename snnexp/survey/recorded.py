@@ -1,32 +1,17 @@
 """The results of runs, as they lie about."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from snnexp.documents import read_json
+from snnexp.foreign import Unreadable
+from snnexp.survey.schema import fault
+from snnexp.visible import all_visible, visible
+
 Result = dict[str, Any]
-
-
-class Unreadable(Exception):
-    """A file or folder does not hold what it should; the message says what it holds, or that it is not there."""
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises `Unreadable`."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unreadable(f"{path}: not there") from None
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{path}: cannot be read ({error})") from None
-
-
-def is_result(found: Any) -> bool:
-    """Whether `found` has the form of a result."""
-    blocks = found.get("stages") if isinstance(found, dict) else None
-    blocks = [*blocks.values()] if isinstance(blocks, dict) else []
-    return bool(blocks) and all(isinstance(each, dict) and "accuracy" in each and each.get("accuracy_by_timestep") for each in blocks)
 
 
 def standing(results: list[Result], served: dict[str, list[str]]) -> list[Result]:
@@ -47,16 +32,26 @@ def _of_today(result: Result, served: list[str] | None) -> Result:
 def read_results(folders: list[Path]) -> list[Result]:
     """Every result below `folders` that stands for a row, each once; files are named `result.json`, or as one likes in a collection.
 
-    A file that cannot be read is told on stderr and left out.
+    What is meant as a result and is none is told on stderr and left out.
     """
-    found = {path.resolve() for folder in folders for path in folder.rglob("*.json")}
+    found = {os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")}  # Path.resolve fails at a loop of links
     results: dict[str, Result] = {}
     for path in sorted(found):
         try:
-            result = read_json(path)
+            result = _result(path)
         except Unreadable as error:
-            print(f"snnexp: {error}; left out", file=sys.stderr)
+            print(visible(f"snnexp: {error}; left out"), file=sys.stderr)
             continue
-        if is_result(result) and isinstance(result.get("reference"), dict):
-            results.setdefault(json.dumps(result, sort_keys=True), result)
+        if result is not None and result.get("reference"):
+            results.setdefault(json.dumps(result, sort_keys=True), all_visible(result))
     return [*results.values()]
+
+
+def _result(path: str) -> Result | None:
+    """The result in a file; None where the file is about something else, as `status.json` is."""
+    found = read_json(path)
+    if not isinstance(found, dict) or "stages" not in found:
+        return None
+    if wrong := fault(found):
+        raise Unreadable(path, f"not the result of a run ({wrong})")
+    return found

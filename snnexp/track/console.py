@@ -14,6 +14,7 @@ from rich.text import Text
 from snnexp.track.bar import Bar
 from snnexp.track.lines import epoch_line, epoch_of, stage_line
 from snnexp.track.summary import summary
+from snnexp.visible import visible
 
 
 class Console:
@@ -72,8 +73,8 @@ class Console:
 
     def say(self, line: str) -> None:
         """A line on the terminal and in the log."""
-        self._keep(line)
-        self._show(line)
+        self._keep(visible(line))
+        self._show(visible(line))
 
     def result(self, result: dict[str, Any]) -> None:
         """The table of the result, accuracy against time, and where the run is."""

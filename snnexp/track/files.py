@@ -1,13 +1,16 @@
 """The run's own record of its metrics, which nothing else is needed to read."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from snnexp.atomic import dumps, write_bytes
+from snnexp.documents import parsed
+from snnexp.foreign import Absent, read_regular
 
 HEAD = ("stage", "epoch")
+LARGEST = 2**28
+"""Bytes of the records of a run; those of a thousand epochs of a deep network have some ten million."""
 
 
 class MetricsFile:
@@ -30,14 +33,17 @@ class MetricsFile:
     def rewind(self, count: int) -> None:
         """Keeps the first `count` records: a resumed run writes the later ones again."""
         kept = b"".join(self._lines()[:count])
-        if self.path.exists() and kept != self.path.read_bytes():
+        if self.path.exists() and kept != read_regular(self.path, LARGEST):
             write_bytes(self.path, kept)
         self.count = min(count, self.count)
 
     def read(self) -> list[dict[str, Any]]:
         """Every record so far."""
-        return [json.loads(line) for line in self._lines()]
+        return [parsed(self.path, line) for line in self._lines()]
 
     def _lines(self) -> list[bytes]:
-        whole = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        try:
+            whole = read_regular(self.path, LARGEST).splitlines(keepends=True)
+        except Absent:
+            return []
         return [line for line in whole if line.endswith(b"\n")]

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from snnexp.track.lines import in_units, number, timesteps_line
+from snnexp.visible import one_line
 
 
 def summary(result: dict[str, Any], run_dir: Path, page: Console | None = None) -> None:
@@ -16,14 +16,15 @@ def summary(result: dict[str, Any], run_dir: Path, page: Console | None = None) 
     page = Console(highlight=False) if page is None else page
     page.print(_table(result))
     lines = [timesteps_line(result["accuracy_by_timestep"])] if result.get("accuracy_by_timestep") else []
-    for line in [*lines, f"run folder  {run_dir}"]:
+    for line in [*lines, f"run folder  {one_line(run_dir)}"]:
         page.print(Text(line), soft_wrap=True)  # whole, so that the path can be copied
 
 
 def _table(result: dict[str, Any]) -> Table:
-    table = Table("result", escape(result.get("experiment") or ""))
+    table = Table("result")
+    table.add_column(Text(one_line(result.get("experiment") or "")))
     for name, value in _rows(result):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     return table
 
 

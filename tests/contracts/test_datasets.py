@@ -19,6 +19,7 @@ from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.datasets.digits import drawn_per_class
 from snnexp.datasets.mnist16 import mnist16
+from snnexp.errors import ConfigError
 from snnexp.noise import sample_keys
 from tests.options import build_option, options, settings
 from tests.photographs import write_class_folders
@@ -187,7 +188,7 @@ def test_settings_that_do_not_fit_are_refused_before_data(changes, words):
 
 
 def test_validation_of_all_samples_is_refused_when_read(small):
-    with pytest.raises(DataError, match=f"validation={TRAIN}.*{TRAIN - 1}"):
+    with pytest.raises(ConfigError, match=f"validation={TRAIN}.*{TRAIN - 1}"):
         option("cifar10", small, validation=TRAIN).load()
 
 

@@ -1,0 +1,47 @@
+"""How many values the sweeps of a command have: one without any starts nothing, and one of millions comes to no end."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeSweep
+
+from snnexp.cli.resolvers import register
+
+MOST = 10_000
+"""Values of one sweep; a run takes seconds at least."""
+
+
+def out_of_extent(arguments: list[str]) -> list[str]:
+    """What is wrong with the number of values of each sweep among `arguments`, in words."""
+    register()
+    with initialize_config_module("snnexp.conf", version_base="1.3"):
+        compose("config", [each for each in arguments if each.startswith("hydra.searchpath=")])  # where a glob looks for options
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        return [said for override in parser.parse_overrides(arguments) if override.is_sweep_override() for said in _said(override)]
+
+
+def _said(override: Override) -> Iterator[str]:
+    count = sum(1 for _ in islice(_values(override), MOST + 1))
+    text, key = override.get_value_string(), override.key_or_group
+    if count == 0 and isinstance(override.value(), Glob):
+        yield f"{key}: no option matches {text}, so that there is nothing to run (snnexp list {key} shows the options)"
+    elif count == 0:
+        yield f"{key}: {text} has no values, so that there is nothing to run; a range ends before its second number"
+    elif count > MOST:
+        yield f"{key}: {text} has more than {MOST} values; sweep over fewer"
+
+
+def _values(override: Override) -> Iterable:
+    sweep = override.value()
+    if isinstance(sweep, RangeSweep):
+        return _steps(sweep)
+    if isinstance(sweep, ChoiceSweep):
+        return sweep.list
+    return override.sweep_iterator() if isinstance(sweep, Glob) else [sweep]  # an interval is for a sweeper that searches
+
+
+def _steps(sweep: RangeSweep) -> Iterable:
+    return sweep.range() if sweep.step else range(MOST + 1)  # a step of 0 comes to no end
