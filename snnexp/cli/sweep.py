@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snnexp.status import unfinished
+
 OVERRIDES = "overrides.json"
 """In the folder of a job of a sweep: the arguments it was given."""
 
@@ -75,7 +77,8 @@ def _outcome(job: Path) -> tuple[str, str, str]:
     status, result = _read(job / "status.json") or {}, _read(job / "result.json") or {}
     finished = status.get("status") == "finished" and result.get("accuracy") is not None
     error = re.sub(r"\s*\n\s*", "; ", status.get("error") or "")
-    return status.get("status", "?"), f"{result['accuracy']:.2f}" if finished else "", error
+    died = status.get("status") == "running" and unfinished(job)
+    return "killed" if died else status.get("status", "?"), f"{result['accuracy']:.2f}" if finished else "", error
 
 
 def _read(path: Path) -> Any:
