@@ -1,6 +1,7 @@
 """Sweeps through the launchers and sweepers of Hydra's plugins, each for real: `pip install '.[sweep]'` for all of them."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeperConf
 from omegaconf import OmegaConf
 
 from snnexp.cli.objective import check_sweeper, objective
+from snnexp.cli.sweep import Sweep
 from snnexp.errors import ConfigError
 from tests.options import options
 from tests.shell import Answer, Shell, environment
@@ -141,6 +143,24 @@ def test_a_search_without_its_plugin_says_what_there_is(snnexp):
 def test_the_objective_is_the_validation_accuracy_where_there_is_one():
     assert objective({"accuracy": 50.0}) == 50.0
     assert objective({"accuracy": 50.0, "validation_accuracy": 60.0}) == 60.0
+
+
+def test_a_search_for_the_worst_is_refused():
+    config = OmegaConf.create({"dataset": {"validation": 1}, "selection": "last"})
+    with pytest.raises(ConfigError, match="hydra.sweeper.direction: 'minimize' looks for the worst accuracy; set .*=maximize"):
+        check_sweeper(config, "a.sweeper.that.Chooses", "minimize")
+    check_sweeper(config, "a.sweeper.that.Chooses", "maximize")
+
+
+def test_a_job_whose_process_is_gone_does_not_run(tmp_path, capsys):
+    state = {"status": "running", "pid": 2**22 + 1, "process_born": "1", "host": platform.node(), "started": "now"}
+    for job, facts in (("0_s1", state), ("1_s2", {**state, "host": "elsewhere"})):
+        (tmp_path / job).mkdir()
+        (tmp_path / job / "status.json").write_text(json.dumps(facts))
+    Sweep.folder = tmp_path
+    Sweep.close()
+    said = capsys.readouterr().out
+    assert said.count("killed") == 1 and said.count("running") == 1
 
 
 def test_a_search_on_the_test_set_must_be_asked_for():

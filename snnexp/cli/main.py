@@ -32,8 +32,16 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     keep_freed_memory()
+    _print_any_letter()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     sys.exit(_piped(_command(name), arguments))
+
+
+def _print_any_letter() -> None:
+    """A folder may have a name that the terminal's encoding does not know: it is then shown in escapes, and no command fails of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _piped(command: Callable[[list[str]], int], arguments: list[str]) -> int:

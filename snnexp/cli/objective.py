@@ -14,8 +14,13 @@ def objective(result: dict[str, Any]) -> float:
     return result.get("validation_accuracy", result["accuracy"])
 
 
-def check_sweeper(config: DictConfig, sweeper: str) -> None:
-    """Raises `ConfigError` where a sweeper would choose values by the accuracy on the test set without being told to."""
+def check_sweeper(config: DictConfig, sweeper: str, direction: Any = "maximize") -> None:
+    """Raises `ConfigError` where a sweeper would look for the worst, or choose by the accuracy on the test set without being told to."""
+    if str(getattr(direction, "name", direction)) != "maximize":
+        raise ConfigError(
+            f"1 problem in this configuration\n  hydra.sweeper.direction: {getattr(direction, 'name', direction)!r} looks for the worst "
+            "accuracy; set hydra.sweeper.direction=maximize"
+        )
     if sweeper != _GRID and not config.dataset.validation and config.selection != "best_test":
         raise ConfigError(
             "1 problem in this configuration\n  dataset.validation: a search needs images to choose by; "

@@ -16,6 +16,7 @@ from rich.text import Text
 from snnexp.documents import read_json
 from snnexp.foreign import Unreadable
 from snnexp.hints import fits
+from snnexp.status import unfinished
 from snnexp.visible import one_line
 
 OVERRIDES = "overrides.json"
@@ -89,7 +90,8 @@ def _outcome(job: Path) -> tuple[str, str, str]:
     status, result = (found if isinstance(found := _read(job / name), dict) else {} for name in ("status.json", "result.json"))
     finished = status.get("status") == "finished" and fits(result.get("accuracy"), float)
     error = re.sub(r"\s*\n\s*", "; ", str(status.get("error") or ""))
-    return str(status.get("status", "?")), f"{result['accuracy']:.2f}" if finished else "", error
+    died = status.get("status") == "running" and unfinished(job)
+    return "killed" if died else str(status.get("status", "?")), f"{result['accuracy']:.2f}" if finished else "", error
 
 
 def _read(path: Path) -> Any:

@@ -94,7 +94,7 @@ def _job(config: DictConfig) -> float | None:
     run_dir = Path(settings.runtime.output_dir)
     if sweeping:
         every_job_its_own_run()
-        check_sweeper(config, settings.sweeper._target_)
+        check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
     result, error, _Job.code = attempt(config, choices, run_dir, overrides)
     if error is not None and sweeping:
         error.of_a_job = True

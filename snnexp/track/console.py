@@ -20,7 +20,7 @@ from snnexp.visible import visible
 class Console:
     """One line per epoch on stderr, a bar where stderr is an interactive terminal, and the table of the result on stdout.
 
-    A terminal that goes away does not stop the run: `train.log` goes on.
+    A terminal that goes away, or does not know a letter, does not stop the run: `train.log` goes on.
 
     Args:
         run_dir: the run folder, for `train.log`.
@@ -107,7 +107,7 @@ class Console:
     def _terminal(self) -> Iterator[None]:
         try:
             yield
-        except OSError:
+        except (OSError, UnicodeError):  # the letters, too: a process that a launcher has started has a stdout of its own
             self.bar = None
         except SystemExit as error:  # rich's answer to a broken pipe; anybody else's exit is meant
             if not isinstance(error.__context__, BrokenPipeError):

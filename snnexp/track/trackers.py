@@ -51,9 +51,13 @@ class Trackers:
 
     def __enter__(self) -> "Trackers":
         self.console.start()
-        self._tell(self.tracker.start, *self.start)
-        for record in self.metrics.read():  # a tracker starts anew where a run is resumed
-            self._tell(self.tracker.log, record)
+        try:
+            self._tell(self.tracker.start, *self.start)
+            for record in self.metrics.read():  # a tracker starts anew where a run is resumed
+                self._tell(self.tracker.log, record)
+        except BaseException as error:  # a signal: a server may be waited for here
+            self.__exit__(type(error), error, None)
+            raise
         self._next_stage()
         return self
 
