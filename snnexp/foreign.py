@@ -4,6 +4,9 @@ import os
 import stat
 from pathlib import Path
 
+PART = 2**20
+"""Bytes read at a time."""
+
 
 class Unreadable(Exception):
     """A file does not hold what it should; `why` says what it holds, or that it is not there."""
@@ -43,11 +46,12 @@ def _whole(descriptor: int, path: Path | str, limit: int) -> bytes:
         raise Unreadable(path, "not a regular file")
     if found.st_size > limit:
         raise Unreadable(path, f"{found.st_size} bytes, more than the {limit} that such a file may have")
+    data = bytearray()
     try:
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit + 1)  # a file may grow meanwhile, and one below /proc says nothing of its size
+        while part := os.read(descriptor, PART):  # until the end: a file may grow meanwhile, and one below /proc says nothing of its size
+            data += part
+            if len(data) > limit:
+                raise Unreadable(path, f"more than the {limit} bytes that such a file may have")
     except OSError as error:
         raise Unreadable(path, f"cannot be read ({error.strerror})") from error
-    if len(data) > limit:
-        raise Unreadable(path, f"more than the {limit} bytes that such a file may have")
-    return data
+    return bytes(data)
