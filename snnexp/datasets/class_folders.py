@@ -130,7 +130,7 @@ class ClassFolders(Source):
                 for file in pictures(self.root / part / name, _SUFFIXES, unused)
             ]
         except Unreadable as error:
-            raise self._fault(error.path, error.why) from None
+            raise self._fault(Path(error.path), error.why) from None
         if not files:
             raise self._fault(self.root / part, f"there is no image in its class folders ({' '.join(_SUFFIXES)})")
         return files

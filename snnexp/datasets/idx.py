@@ -99,7 +99,7 @@ class IdxFiles(Source):
         try:
             content, packed = self._bytes(path), self._bytes(_packed(path))
         except Unreadable as error:
-            raise self._fault(error.path, f"unreadable ({error.why})") from error
+            raise self._fault(Path(error.path), f"unreadable ({error.why})") from error
         if content is None and packed is None:
             raise self._fault(path, "missing")
         if content is None:

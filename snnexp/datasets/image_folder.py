@@ -22,7 +22,8 @@ def image_folder(
 
     The shorter side is brought to `size` and the middle square is cut out; the result is held in memory (3 size^2 bytes per image) and
     kept in `<folder>/.cache`, where it is used until a file is added, removed or changed. Classes are numbered by sorted name. Where
-    there is a `test`, `val` is not used.
+    there is a `test`, `val` is not used. Files of other kinds, hidden ones and those in folders below a class are not used, and counted.
+    A file is read as a person sees it: 16 bits as 8, transparency over white, turned as the camera says (`pictures.opened`).
 
     Args:
         data_dir: may start with `~`.

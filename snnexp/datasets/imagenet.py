@@ -27,7 +27,8 @@ def imagenet(
     """ImageNet: the photographs of the ILSVRC 2012 challenge, 1281167 for training and 50000 (`val`) for testing, 1000 classes.
 
     They are decoded in every epoch by worker processes, while the device computes. Training sees a random part of each, resized;
-    evaluation the middle square of the image whose shorter side is `size` * 256 / 224.
+    evaluation the middle square of the image whose shorter side is `size` * 256 / 224. Files are read as a person sees them, turned as the
+    camera says (`pictures.opened`).
 
     Source: Russakovsky et al. 2015.
 
