@@ -5,6 +5,11 @@ class ConfigError(Exception):
     """The configuration cannot be run; the message says everything that is wrong with it. Exit code 2."""
 
 
+def problem(said: str) -> ConfigError:
+    """The error for the one thing wrong with a configuration, in the words of all such errors."""
+    return ConfigError(f"1 problem in this configuration\n  {said}")
+
+
 class OutOfMemory(Exception):
     """Memory has run out; the message says what was asked for and what needs less. Exit code 4."""
 

@@ -17,6 +17,7 @@ from snnexp.build import component
 from snnexp.calibrations.light import Light
 from snnexp.cell import Over, streaming
 from snnexp.datasets.batches import Batch, Batches
+from snnexp.errors import ConfigError
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.network import Blueprint, Network, analog_units, connections, fold_norms, spiking_units, transfer
@@ -317,7 +318,7 @@ def test_a_silent_layer_is_named(rule):
     made = plan(MLP)
     analog = trained(made.analog())
     connections(analog)["body.linear2.connection"].layer.bias.fill_(-100.0)
-    with pytest.raises(ValueError, match=r"layer body\.linear2 is silent"):
+    with pytest.raises(ConfigError, match=r"layer body\.linear2 is silent"):
         converted(made, analog, rule, include_weights=False, timesteps=3) if rule == "ann_max" else converted(
             made, analog, rule, timesteps=3
         )
@@ -406,13 +407,13 @@ def test_the_mse_rule_finds_the_best_share(start):
 
 
 def test_a_decrement_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match="layer one: .*lower decrement"):
+    with pytest.raises(ConfigError, match="layer one: .*lower decrement"):
         build_option("threshold", "ann_percentile", {"decrement": 50.0})(VALUES, layer(place=2))
 
 
 def test_a_bound_that_no_activation_has_learned_is_refused():
     made = plan()
-    with pytest.raises(ValueError, match="ReLU has none.*activation=qcfs"):
+    with pytest.raises(ConfigError, match="ReLU has none.*activation=qcfs"):
         converted(made, trained(made.analog()), "learned_clip")
 
 

@@ -9,7 +9,7 @@ from snnexp.datasets.base import DataError, Images, Samples, Source
 from snnexp.datasets.names import listed
 from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.datasets.text import shown
-from snnexp.errors import ConfigError
+from snnexp.errors import problem
 from snnexp.limits import Natural, Seed
 from snnexp.noise import sample_keys
 
@@ -72,7 +72,7 @@ class Dataset:
         try:
             _check_held_out(self.validation, len(train))
         except ValueError as error:
-            raise ConfigError(f"1 problem in this configuration\n  dataset.{error}") from None
+            raise problem(f"dataset.{error}") from None
         train, validation = held_out(train, self.validation, self.split_seed)
         _refuse_single(train, self.validation, shown(self.source.place))
         _say_absent(train, names, shown(self.source.place))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from snnexp import probe
 from snnexp.cell import is_static
 from snnexp.datasets.batches import Batch
+from snnexp.errors import problem
 from snnexp.layers.analog import AnalogUnit
 from snnexp.network import Network, analog_units, connections
 from snnexp.stages.convertible import Weights, amplitude, driving, hidden_units
@@ -50,7 +51,7 @@ class Balance:
         """Measures and sets the thresholds of these layers.
 
         Raises:
-            ValueError: the images give a layer no threshold above 0.
+            ConfigError: the images give a layer no threshold above 0.
         """
         if rule.spikes:
             for name in names:
@@ -89,7 +90,7 @@ class Balance:
     def _valid(self, name: str, threshold: float) -> float:
         if threshold <= 0:
             said = f"layer {name} is silent on the calibration images, or the rule reads no threshold above 0 there"
-            raise ValueError(f"{said}; train the ANN longer, or raise threshold.percentile where the rule has one")
+            raise problem(f"{said}; train the ANN longer, or raise threshold.percentile where the rule has one")
         return threshold
 
     def scale(self, factor: float, names: list[str]) -> None:

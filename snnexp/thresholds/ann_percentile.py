@@ -5,6 +5,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
+from snnexp.errors import problem
 from snnexp.limits import NonNegative, Percentile
 from snnexp.thresholds.base import Layer, Rule
 from snnexp.thresholds.nearest_rank import nearest_rank
@@ -25,7 +26,7 @@ class AnnPercentile(Rule):
         decrement: by which it is lowered from layer to layer, >= 0, in percent.
 
     Raises:
-        ValueError: nothing is left of the percentile at this depth.
+        ConfigError: nothing is left of the percentile at this depth.
     """
 
     spikes: ClassVar[bool] = False
@@ -37,6 +38,6 @@ class AnnPercentile(Rule):
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
         percentile = self.percentile - self.decrement * layer.place
         if percentile <= 0:
-            raise ValueError(f"layer {layer.name}: {self.decrement:g} less per layer leaves percentile {percentile:g}; lower decrement")
+            raise problem(f"layer {layer.name}: {self.decrement:g} less per layer leaves percentile {percentile:g}; lower decrement")
         active = values[values > 0]
         return nearest_rank(active, percentile) if len(active) else 0.0

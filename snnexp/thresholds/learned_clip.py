@@ -5,6 +5,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
+from snnexp.errors import problem
 from snnexp.thresholds.base import Layer, Rule
 
 
@@ -16,14 +17,14 @@ class LearnedClip(Rule):
     Source: Bu 2022 (survey [40]); Ho & Chang 2021 (trainable clipping layer).
 
     Raises:
-        ValueError: the activation has no bound.
+        ConfigError: the activation has no bound.
     """
 
     spikes: ClassVar[bool] = False
 
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
         if not hasattr(layer.activation, "clip"):
-            raise ValueError(
+            raise problem(
                 f"layer {layer.name}: threshold=learned_clip reads the bound of an activation, and {type(layer.activation).__name__} has "
                 "none; train the ANN with activation=qcfs or clip, or choose threshold=ann_percentile"
             )
