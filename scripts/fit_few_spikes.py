@@ -3,7 +3,9 @@
     python scripts/fit_few_spikes.py
 
 A neuron of K steps has a threshold T_k, a reset h_k and a weight d_k per step. They are found by gradient descent from many random starts,
-under the order in which the neuron runs: fire above T_k, send d_k, then take h_k off. A few minutes on one core.
+under the order in which the neuron runs: fire above T_k, send d_k, then take h_k off. The best is polished: what thresholds and resets
+make a neuron fire for decides which weights are best (least squares, in float64), so that only those two are tried at random.
+Some ten minutes on one core.
 
 Source of the method: Stockl & Maass 2021 (survey [33]): loss, surrogate slope, ranges of the random starts and of the learning rate.
 """
@@ -22,6 +24,8 @@ FITS: dict[str, tuple[Callable[[Tensor], Tensor], int, tuple[float, float]]] = {
 }
 """Function, steps K, and the range of inputs that is fitted."""
 STARTS, ITERATIONS, POINTS = 48, 3000, 500
+TRIALS, ROUNDS, GRID = 64, 600, 4001
+"""Of the polishing: changes tried at once, how often, and inputs on which they are judged."""
 TARGET = Path(__file__).parents[1] / "snnexp" / "neurons" / "few_spikes_coefficients.py"
 
 
@@ -57,7 +61,7 @@ def starts(steps: int) -> Tensor:
 
 
 def fit(function: Callable[[Tensor], Tensor], steps: int, domain: tuple[float, float]) -> tuple[Tensor, float]:
-    """The best coefficients [3, K] of all starts and their mean squared error on a fine grid."""
+    """The best coefficients [3, K] of all starts, polished, and their mean squared error on a fine grid."""
     x = torch.linspace(*domain, POINTS)
     parts = [each.clone().requires_grad_() for each in starts(steps)]
     rates = (0.09 + 0.41 * torch.rand(STARTS)).tolist()
@@ -75,18 +79,54 @@ def fit(function: Callable[[Tensor], Tensor], steps: int, domain: tuple[float, f
         (error + strictness * stray).sum().backward()
         optimizer.step()
         scheduler.step()
-    fine = torch.linspace(*domain, 100_000, dtype=torch.float64)
-    errors = (sent(fine, best.double())[0] - function(fine)).square().mean(1)
-    place = int(errors.argmin())
-    return best[place], float(errors[place])
+    coefficients = polished(best[errors.argmin()].double(), function, domain)
+    rounded = torch.tensor([[float(f"{value:.7g}") for value in row] for row in coefficients.tolist()], dtype=torch.float64)
+    return rounded, float(measured(rounded[None], function, torch.linspace(*domain, 100_000, dtype=torch.float64)))
+
+
+def measured(coefficients: Tensor, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Mean squared errors [S] of neurons with `coefficients` [S, 3, K] on inputs `x`."""
+    return (sent(x, coefficients)[0] - function(x)).square().mean(1)
+
+
+def spikes(x: Tensor, thresholds: Tensor, resets: Tensor) -> Tensor:
+    """For which inputs neurons with `thresholds` and `resets` [S, K] fire in which steps, [S, G, K]."""
+    v, fired = x.expand(len(thresholds), -1), []
+    for threshold, reset in zip(thresholds.T[..., None], resets.T[..., None], strict=True):
+        fired.append((v >= threshold).to(x.dtype))
+        v = v - reset * fired[-1]
+    return torch.stack(fired, -1)
+
+
+def best_weights(fired: Tensor, y: Tensor) -> Tensor:
+    """The weights [S, K] with which spikes [S, G, K] come closest to `y` [G]."""
+    squares = fired.mT @ fired + 1e-6 * torch.eye(fired.shape[-1], dtype=fired.dtype)
+    return torch.linalg.solve(squares, (fired.mT @ y[:, None]))[..., 0]
+
+
+def polished(coefficients: Tensor, function: Callable[[Tensor], Tensor], domain: tuple[float, float]) -> Tensor:
+    """Better coefficients [3, K], by trying changes of some thresholds and resets and keeping what has a smaller error."""
+    x = torch.linspace(*domain, GRID, dtype=torch.float64)
+    y, kept = function(x), coefficients
+    least = float(measured(kept[None], function, x))
+    for _ in range(ROUNDS):
+        size = 10 ** (-4 + 4 * torch.rand(TRIALS, 1, 1, dtype=torch.float64))
+        changed = torch.rand(TRIALS, 2, kept.shape[1]) < 0.2
+        tried = kept[:2] + size * changed * torch.randn(TRIALS, 2, kept.shape[1], dtype=torch.float64)
+        weights = best_weights(spikes(x, tried[:, 0], tried[:, 1]), y)
+        candidates = torch.cat([tried, weights[:, None]], 1)
+        errors = measured(candidates, function, x)
+        if errors.min() < least:
+            least, kept = float(errors.min()), candidates[errors.argmin()]
+    return kept
 
 
 def written(name: str, coefficients: Tensor, error: float, domain: tuple[float, float]) -> str:
     """The coefficients of one function as Python."""
-    rows = (f"({', '.join(f'{value:.6g}' for value in row)})," for row in coefficients.tolist())
+    rows = (f"({', '.join(f'{value:.7g}' for value in row)})," for row in coefficients.tolist())
     lines = (textwrap.fill(row, 120, initial_indent=" " * 8, subsequent_indent=" " * 9) for row in rows)
     return (
-        f"    # on [{domain[0]:g}, {domain[1]:g}]: mean squared error {error:.2g}\n"
+        f"    # on [{domain[0]:g}, {domain[1]:g}]: mean squared error {error:.3g}\n"
         + f'    "{name}": (\n'
         + "\n".join(lines)
         + "\n    ),\n"

@@ -33,7 +33,13 @@ ROOT: dict[str, Any] = {
 }
 EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
 CHECKPOINT: dict[str, Any] = {"every": Count | None}
-REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None, "stages": dict[str, str]}
+REFERENCE: dict[str, Any] = {
+    "rows": list[str],
+    "accuracy": float | None,
+    "timesteps": int | None,
+    "read_at": int | None,
+    "stages": dict[str, str],
+}
 Rate, Moderate = Annotated[float, Interval(0.0, 1e30, low_open=True)], Annotated[float, Interval(0.0, 1e30)]
 """What optimizers multiply and divide with each other before float32 sees it."""
 Decay = Annotated[float, Interval(0.0, 1.0, low_open=True)]
@@ -95,7 +101,7 @@ def _root(config: dict[str, Any]) -> Iterator[Fault]:
     for name, schema in (("evaluate", EVALUATE), ("checkpoint", CHECKPOINT), ("reference", REFERENCE)):
         node = config.get(name)
         if isinstance(node, Mapping):
-            yield from _keys(node, schema, f"{name}.", optional=("stages",) if name == "reference" else ())
+            yield from _keys(node, schema, f"{name}.", optional=("stages", "read_at") if name == "reference" else ())
             yield from _values(node, schema, f"{name}.")
         elif name != "reference" or node is not None:
             yield Fault(name, f"expected a mapping with {', '.join(schema)}, got {shown(node)}")

@@ -1,5 +1,8 @@
 """Errors that end a run with an exit code of their own."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ConfigError(Exception):
     """The configuration cannot be run; the message says everything that is wrong with it. Exit code 2."""
@@ -15,4 +18,13 @@ class OutOfMemory(Exception):
 
 
 class NumericalError(Exception):
-    """A loss or gradient is not finite. Exit code 5."""
+    """A loss, gradient, weight, potential, score or figure is not finite. Exit code 5.
+
+    Args:
+        said: what is not finite, where, and what helps.
+        facts: what is known of it beside that, in plain values: step, images of the batch, ...
+    """
+
+    def __init__(self, said: str, facts: Mapping[str, Any] | None = None):
+        super().__init__(said)
+        self.facts = facts

@@ -6,9 +6,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.answers import added, answers, right
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import summed, total
@@ -17,6 +18,7 @@ from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
 from snnexp.record import recording
 from snnexp.tally import Tally
+from snnexp.unsound import Unsound
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Evaluation:
     hidden_timesteps: int = 0
     """How many of the T timesteps a presimulation has spent."""
     undecided: float = 0.0
-    """Percent of the images whose scores at T are all the same; they count as wrong."""
+    """Percent of the images for which no class is ahead of all others at T; they count as wrong."""
+    answers: list[int] = field(default_factory=list)
+    """How many images each class is the answer for at T."""
     shown: dict = field(default_factory=dict)
     """What else the result file says: of a timed network its behaviour in discrete time."""
 
@@ -63,29 +67,34 @@ class Evaluator:
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
-        started = time.perf_counter()
+        started, hidden = time.perf_counter(), self._hidden(network)
         counted = recording(network, self._since(network)) if count else nullcontext()
         with in_evaluation(network), counted as tally:
-            correct, loss, images, undecided = self._pass(network, batches)
+            correct, loss, images, given = self._pass(network, batches)
         if tally is not None:
-            tally.images = images
+            tally.images, tally.timesteps = images, hidden + self._length(network) - self._since(network)
             tally.gather()
-        hidden = self._hidden(network)
         accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
         seconds = time.perf_counter() - started
-        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * undecided / images)
+        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * (images - sum(given)) / images, given)
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, float]:
+    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
         correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
-        loss, images, undecided = 0.0, 0, 0.0
+        loss, images, given, unsound = 0.0, 0, None, Unsound(network)
         for batch in batches.epoch(0, shuffle=False):
             with streaming(network), autocast(batch.images.device, self.precision):
                 scores = self._read(network, batch, correct)
+                unsound.see(scores, images)
+            if unsound.found:
+                with streaming(network), autocast(batch.images.device, self.precision):
+                    unsound.locate(lambda batch=batch: self._read(network, batch, torch.zeros_like(correct)))
+                break
             loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-            undecided += int(_tied(scores).sum())
-        loss, images, undecided = summed(loss, images, undecided, device=correct.device)
-        return total(correct).cpu(), loss, int(images), undecided
+            given = answers(scores[0]) if given is None else given + answers(scores[0])
+        unsound.refuse()
+        loss, images = summed(loss, images, device=correct.device)
+        return total(correct).cpu(), loss, int(images), added(given)
 
     def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Float[Tensor, "1 B K"]:
         """The scores of `batch` at T; adds to `correct` how many are right at each timestep.
@@ -95,8 +104,7 @@ class Evaluator:
         steps = self._started(network, batch)
         for part in self._chunks(steps):
             logits = network(batch.images, part, batch.keys)
-            right = (logits.argmax(-1) == batch.labels) & ~_tied(logits)
-            correct[part.start - steps.start : part.stop - steps.start] += right.sum(1)
+            correct[part.start - steps.start : part.stop - steps.start] += right(logits, batch.labels).sum(1)
         return logits[-1:]
 
     def _started(self, network: Network, batch: Batch) -> range:
@@ -125,11 +133,6 @@ class Evaluator:
     def _chunks(self, steps: range) -> Iterator[range]:
         for start in range(0, len(steps), self.chunk):
             yield steps[start : start + self.chunk]
-
-
-def _tied(logits: Float[Tensor, "T B K"]) -> Bool[Tensor, "T B"]:
-    """Which images are undecided: no class is ahead of any other."""
-    return logits.amax(-1) == logits.amin(-1)
 
 
 @contextmanager

@@ -66,6 +66,7 @@ class _Recorder:
         self.since = since
         self.skipped = 0  # timesteps of this chunk that are not counted
         self.before: dict[str, Tensor] = {}  # the last output of what sends levels, whose changes are spikes
+        self.active: dict[str, Tensor] = {}  # which neurons have fired for which image so far
         self.real_input = not network.encoder.spiking
         self.spiking = is_spiking(network)
         self.input: Tensor | None = None
@@ -82,6 +83,7 @@ class _Recorder:
         self.skipped = max(self.since - arguments[1].start, 0)
         self.real, self.pools, self.counts = {}, {}, {}
         self.before = {} if self.first_chunk else self.before
+        self.active = {} if self.first_chunk else self.active
 
     def encoded(self, encoder: nn.Module, arguments: tuple, output: Tensor) -> None:
         if not self.real_input:
@@ -93,11 +95,19 @@ class _Recorder:
         self.real[id(output)] = output, int(self.first_chunk) if static else max(len(output) - self.skipped, 0)
 
     def fired(self, name: str, unit: SpikingUnit, arguments: tuple, spikes: Tensor) -> None:
-        layer = self.tally.layers.setdefault(name, Layer(neurons=spikes[0, 0].numel()))
+        layer = self.tally.layers.setdefault(name, Layer(spikes[0, 0].numel(), largest=getattr(unit.neuron, "largest", 1)))
         self._sent_by(unit.neuron, name, spikes)
         if unit.cells.counts is not None and not self.skipped and id(spikes) not in self.pools:
             self.counts[id(spikes)] = spikes, unit.cells.counts.sum(0, dtype=torch.float64)
         layer.spikes = layer.spikes + self._sent_from(spikes).sum().to(torch.int64)
+        layer.active = layer.active + self._newly_active(name, unit, spikes).sum()
+
+    def _newly_active(self, name: str, unit: SpikingUnit, spikes: Tensor) -> Tensor:
+        fused = unit.cells.counts is not None and not self.skipped
+        fires = unit.cells.counts != 0 if fused else (spikes[self.skipped :] != 0).any(0)
+        before = self.active.get(name)
+        self.active[name] = fires if before is None else fires | before
+        return fires if before is None else fires & ~before
 
     def _sent_by(self, sender: nn.Module, name: str, output: Tensor) -> None:
         """Asks what does not send one spike per value other than 0 how many spikes are behind its output."""

@@ -12,9 +12,16 @@ import torch
 
 import snnexp
 from snnexp.evaluate import Evaluation
+from snnexp.finite import require_figures
+from snnexp.flags import flags
+from snnexp.identity import scientific, starts
 from snnexp.network import Network, code_window, form_of
+from snnexp.survey.gap import gap
 
-CHOSEN = ("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "norm", "architecture", "readout")
+CHOSEN = (
+    *("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "surrogate", "norm", "architecture", "readout"),
+    *("presimulation", "activation", "loss", "optimizer", "scheduler", "threshold", "calibration"),
+)
 """The config groups whose chosen option a result names."""
 
 UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint")
@@ -30,11 +37,14 @@ def block(
     `timesteps` are all that the network runs, the first `hidden_timesteps` of which a presimulation spends before it answers:
     `accuracy_by_timestep[t - 1]` is the accuracy after t of them, and null for t <= hidden_timesteps.
     Of a code in windows `timesteps_per_layer` is the window, and spikes and operations are those of one window in every layer, since a
-    new image may enter with each. `undecided` is the share of images, in percent, for which no class is ahead at T.
+    new image may enter with each. `undecided` is the share of images, in percent, for which no class is ahead of all others at T.
+    `flags` are what the accuracy should not be read without. `gap` compares accuracies at one T, of the stage that ends the strategy.
+
+    Raises:
+        NumericalError: a figure is not finite.
     """
     tally = evaluation.tally
-    reference = config["reference"]
-    return {
+    found = {
         "experiment": choices.get("experiment"),
         "stage": stage,
         **{group: choices.get(group) for group in CHOSEN[1:]},
@@ -55,25 +65,28 @@ def block(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "test_images": evaluation.images,
         "evaluate_seconds": evaluation.seconds,
-        "reference": reference,
+        "reference": config["reference"],
         "selection": config["selection"],
         "accuracy_last": evaluation.accuracy,
         "accuracy_best_test": None,  # a stage that trains has chosen among epochs, and says so in `shown`
-        "gap": None if not reference or reference["accuracy"] is None else evaluation.accuracy - reference["accuracy"],
+        "flags": flags(evaluation),
         **evaluation.shown,
         **shown,
     }
+    require_figures(found, f"result of stage {stage}")
+    return found | {"gap": gap(found) if stage == [*config["strategy"]["stages"]][-1] else None}
 
 
-def surroundings(config: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """Where and with what the run was made."""
+def surroundings(config: dict[str, Any], device: torch.device, started_from: dict[str, str]) -> dict[str, Any]:
+    """Where and with what the run was made; `started_from` as `starts` gives it, before any of it can be gone."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})",
         "threads": torch.get_num_threads(),
         "precision": config["precision"],
         "versions": versions(),
         "git_commit": git_commit(),
-        "config_hash": config_hash(config),
+        "config_hash": config_hash(config, started_from),
+        "started_from": started_from,
     }
 
 
@@ -101,10 +114,13 @@ def _git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def config_hash(config: dict[str, Any]) -> str:
-    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and folders."""
-    hashed = {key: value for key, value in config.items() if key not in UNHASHED}
-    hashed["dataset"] = {key: value for key, value in hashed.get("dataset", {}).items() if key != "data_dir"}
+def config_hash(config: dict[str, Any], started_from: dict[str, str] | None = None) -> str:
+    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and folders.
+
+    A network that a run starts from counts by its weights (`started_from`, looked up where it is not given), not by where it lay.
+    """
+    known = starts(config) if started_from is None else started_from
+    hashed = scientific({"dataset": {}} | {key: value for key, value in config.items() if key not in UNHASHED}, known)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 

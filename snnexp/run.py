@@ -1,5 +1,6 @@
 """One run: read the data, go through the stages, evaluate after each, leave the records."""
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,8 @@ from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.distributed import joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
+from snnexp.finite import require_finite
+from snnexp.identity import starts
 from snnexp.network import Blueprint, Network, form_of
 from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
@@ -27,6 +30,7 @@ from snnexp.track.trackers import Trackers
 from snnexp.weights import save
 
 Config = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 CALIBRATION_IMAGES = 1000
 """Training images from which an encoder reads statistics it keeps."""
@@ -39,6 +43,7 @@ def run(
     trackers: Trackers | Muted,
     checkpoints: Checkpoints | None = None,
     intended: Config | None = None,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
 
@@ -49,20 +54,23 @@ def run(
         trackers: where measurements go as they come.
         checkpoints: from where the run goes on, and where it writes how far it is; None for neither.
         intended: what the experiment asks for by itself, against which the run may have been given less; None for a run without one.
+        command: the command line that gives this run, for the result.
 
     Returns:
         The result, as written.
     """
     device = _device(config["device"])
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
-    short = shortfall(config, intended)  # before the training: the run that a network starts from may be gone afterwards
+    # Before the training: the run that a network starts from may be gone afterwards.
+    known = {"command": command, **shortfall(config, intended)}
+    started_from = starts(config)
     with joined(device):
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         checkpoints.tell_apart(session.class_names)
         with explaining_elsewhere(config):
             blocks, network = _stages(config, choices, session)
-        result = _result(blocks, config, session, short)
+        result = _result(blocks, config, session, known | surroundings(config, device, started_from))
         if run_dir is not None:
             save(network, run_dir / "weights.safetensors", session.class_names)
             write_json(run_dir / "result.json", result)
@@ -78,6 +86,7 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
         begun = time.perf_counter() - checkpoints.seconds(name)
         outcome = stage(name, network, session)
         network = outcome.network
+        require_finite(network, f"stage {name}, at its end")
         if ended is None:
             shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
             blocks[name] = _evaluated(name, network, config, choices, session, shown, blocks)
@@ -97,7 +106,10 @@ def _evaluated(
     shown |= _ann_accuracy(blocks, evaluation, network)
     if session.validation is not None:
         shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
-    return block(name, network, evaluation, config, choices, shown)
+    found = block(name, network, evaluation, config, choices, shown)
+    if found["flags"]:
+        logger.warning("%s", f"{name}: {'; '.join(found['flags'])}")
+    return found
 
 
 def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
@@ -106,11 +118,11 @@ def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: N
     return {"ann_accuracy": known[-1]} if known else {}
 
 
-def _result(blocks: dict[str, dict], config: Config, session: Session, short: dict[str, Any]) -> dict[str, Any]:
-    around = {**surroundings(config, session.device), "peak_memory_bytes": peak_memory(session.device)}
+def _result(blocks: dict[str, dict], config: Config, session: Session, known: dict[str, Any]) -> dict[str, Any]:
     last = list(blocks.values())[-1]
     global_batch = {"batch_size": config["batch_size"], "processes": processes()}
-    return {**last, **around, **global_batch, **short, "classes": list(session.class_names), "stages": blocks}
+    known |= {"classes": list(session.class_names), "peak_memory_bytes": peak_memory(session.device)}
+    return {**last, **known, **global_batch, "stages": blocks}
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:

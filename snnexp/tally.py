@@ -19,6 +19,10 @@ class Layer:
 
     neurons: int = 0
     spikes: int | Tensor = 0  # stays on the device until it is read
+    active: int | Tensor = 0
+    """Neurons that fire at all, summed over images."""
+    largest: int = 1
+    """Most spikes that a neuron can send in one timestep."""
 
 
 @dataclass
@@ -36,19 +40,22 @@ class Tally:
 
     layers: dict[str, Layer] = field(default_factory=dict)
     images: int = 0
+    timesteps: int | None = None
+    """At how many timesteps spikes were counted; None where a neuron fires once at most."""
     mac: int = 0
     ac: float | Tensor = 0.0
     mac_ann: int = 0
 
     def gather(self) -> None:
         """Adds up the counts of all processes, each of which has seen other images; `images` is the total already."""
-        layers = {name: (layer.neurons, int(layer.spikes)) for name, layer in self.layers.items()}
+        layers = {name: (layer.neurons, layer.largest, int(layer.spikes), int(layer.active)) for name, layer in self.layers.items()}
         own = self.mac, float(self.ac), self.mac_ann, layers
         self.mac, self.ac, self.mac_ann, self.layers = 0, 0.0, 0, {}
         for mac, ac, mac_ann, seen in gathered(own):
             self.mac, self.ac, self.mac_ann = self.mac + mac, self.ac + ac, self.mac_ann + mac_ann
-            for name, (neurons, spikes) in seen.items():  # a process that saw no image knows no layer
-                self.layers.setdefault(name, Layer(neurons)).spikes += spikes
+            for name, (neurons, largest, spikes, active) in seen.items():  # a process that saw no image knows no layer
+                layer = self.layers.setdefault(name, Layer(neurons, largest=largest))
+                layer.spikes, layer.active = layer.spikes + spikes, layer.active + active
 
     def spikes_by_layer(self) -> dict[str, dict[str, int | float]]:
         """Per layer: number of neurons, mean spikes per neuron and inference."""

@@ -14,6 +14,7 @@ from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import gathered
 from snnexp.fan_out import fan_out
 from snnexp.network import Network
+from snnexp.ranks import nearest
 from snnexp.tally import Layer, Tally
 from snnexp.timed.body import timed_layers
 from snnexp.timed.delays import terminals
@@ -120,19 +121,21 @@ class _Exact:
         decided = decided[decided.isfinite()]
         if neuron.forced or not len(decided):
             return neuron.horizon
-        return max(float(decided.sort().values[min(int(0.999 * len(decided)), len(decided) - 1)]), 1e-3)
+        return max(float(decided.kthvalue(nearest(99.9, len(decided))).values), 1e-3)
 
     def shown(self) -> dict[str, Any]:
         """What the result file says of it."""
         times, images = torch.cat(self.decisions), self.tally.images
         decided = times[times.isfinite()].sort().values
         neurons = sum(layer.neurons for layer in self.tally.layers.values())
-        at = {"median": 0.5, "p95": 0.95}
+        at = {"median": 50.0, "p95": 95.0}
         return {
             "accuracy_ties_as_correct": 100.0 * self.among_first / images,
             "ties": 100.0 * self.tied / images,
-            "undecided": 100.0 * (images - len(decided)) / images,
-            "decision_time": {key: float(decided[int(share * (len(decided) - 1))]) if len(decided) else None for key, share in at.items()},
+            "unanswered": 100.0 * (images - len(decided)) / images,
+            "decision_time": {
+                key: float(decided[nearest(percentile, len(decided)) - 1]) if len(decided) else None for key, percentile in at.items()
+            },
             "spikes_per_neuron_until_decision": sum(self.early.values()) / images / neurons,
             "spikes_by_layer_until_decision": {
                 name: count / images / self.tally.layers[name].neurons for name, count in self.early.items()

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snnexp.answers import added, answers, right
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
 from snnexp.evaluate import Evaluation, in_evaluation
 from snnexp.network import Network
 from snnexp.through_time import through_time
+from snnexp.unsound import Unsound
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,23 @@ class TimedEvaluator:
         """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
         started = time.perf_counter()
         with in_evaluation(network), torch.no_grad():
-            correct, loss, images, undecided = self._pass(network, batches)
+            correct, loss, images, given = self._pass(network, batches)
             tally, shown = through_time(network, batches, self.timesteps) if count else (None, {})
         seconds = time.perf_counter() - started
         share = 100.0 / images
-        return Evaluation([correct * share], loss / images, int(images), seconds, tally, undecided=100.0 * undecided / images, shown=shown)
+        undecided = 100.0 * (images - sum(given)) / images
+        return Evaluation([correct * share], loss / images, int(images), seconds, tally, 0, undecided, given, shown)
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[int | float, ...]:
-        correct, loss, images, undecided = 0, 0.0, 0, 0
+    def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
+        correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
         for batch in batches.epoch(0, shuffle=False):
             scores = network(batch.images, range(1), batch.keys)
-            first = scores == scores.amax(-1, keepdim=True)
-            correct += int(((scores.argmax(-1) == batch.labels) & (first.sum(-1) == 1)).sum())
+            unsound.see(scores, images)
+            if unsound.found:
+                break
+            correct += int(right(scores, batch.labels).sum())
             loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-            undecided += int(first.all(-1).sum())
-        return summed(correct, loss, images, undecided, device=batches.split.labels.device)
+            given = answers(scores[0]) if given is None else given + answers(scores[0])
+        unsound.refuse()
+        return *summed(correct, loss, images, device=batches.split.labels.device), added(given)

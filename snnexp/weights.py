@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from snnexp.atomic import write_bytes
 from snnexp.datasets.base import DataError
+from snnexp.finite import require
+from snnexp.kept import carried_over
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
 
@@ -29,7 +31,13 @@ def save(network: Network, path: Path, class_names: Sequence[str] | None = None)
     write_bytes(path, _ordered(to_bytes(tensors, said)))
 
 
-def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Literal["saved", "own"] = "saved") -> Network:
+def load(
+    blueprint: Blueprint,
+    path: Path,
+    device: torch.device,
+    encoder: Literal["saved", "own"] = "saved",
+    before: Blueprint | None = None,
+) -> Network:
     """Builds the network of `blueprint` in the form that was saved and loads every tensor strictly.
 
     Args:
@@ -38,17 +46,23 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
         device: where the network will be.
         encoder: whose statistics the encoder has: "saved", those of the training; "own", those it has taken itself, as an encoder
             with other settings must.
+        before: of the network as it was trained, where that has changed since.
 
     Raises:
+        Settled: the change bears on what has been learned, or set by a stage.
         DataError: the file is missing, damaged, or holds the weights of another network.
     """
     form, tensors = read(path, device)
-    network = {"spiking": blueprint.spiking, "timed": blueprint.timed, "analog": blueprint.analog}[form]()
+    network = _built(blueprint, form, tensors)
     if encoder == "own":
         tensors = {name: value for name, value in tensors.items() if name not in _encoder(tensors)} | _encoder(network.state_dict())
+    if before is not None:
+        first, learned = (
+            _built(before, form, tensors).state_dict(),
+            {name for name, each in network.named_parameters() if each.requires_grad},
+        )
+        tensors = carried_over(tensors, {**first, **_encoder(tensors)}, network.state_dict(), learned)
     try:
-        if not any(".norm." in name for name in tensors):  # folded, unless there were none
-            fold_norms(network)
         _make_room(network, tensors)
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError) as error:
@@ -56,13 +70,30 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
     return network.to(device).eval()
 
 
+def _built(blueprint: Blueprint, form: str, tensors: dict[str, Tensor]) -> Network:
+    """A network of the form with first weights that are the same each time, its norms folded where `tensors` have none."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        network = {"spiking": blueprint.spiking, "timed": blueprint.timed, "analog": blueprint.analog}[form]()
+    if not any(".norm." in name for name in tensors):  # folded, unless there were none
+        fold_norms(network)
+    return network
+
+
 def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str, Tensor]]:
-    """The form and all tensors of a network that was saved. Raises `DataError` where they cannot be read."""
+    """The form and all tensors of a network that was saved.
+
+    Raises:
+        DataError: they cannot be read.
+        NumericalError: one of them is not finite.
+    """
     try:
         with safe_open(_regular(path), framework="pt", device=str(device)) as file:
-            return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
+            form, tensors = (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+    require(tensors.items(), str(path))
+    return form, tensors
 
 
 def _regular(path: Path) -> Path:

@@ -103,7 +103,7 @@ NUMBER = "expected a whole number >= 1, got "
         ("device=0", "device: expected a word, got 0"),
         ("evaluate.timesteps=0", f"evaluate.timesteps: {NUMBER}0"),
         ("evaluate=3", f"evaluate: expected a mapping with {', '.join(checking.EVALUATE)}, got 3"),
-        ("reference=3", "reference: expected a mapping with rows, accuracy, timesteps, stages, got 3"),
+        ("reference=3", "reference: expected a mapping with rows, accuracy, timesteps, read_at, stages, got 3"),
         ("neuron.leak=2", "neuron.leak: expected a number in [0, 1], got 2"),
         ("neuron.leak=.nan", "neuron.leak: expected a number in [0, 1], got nan"),
         ("neuron.threshold=0", "neuron.threshold: expected a number > 0, got 0"),

@@ -358,7 +358,7 @@ def test_a_run_is_evaluated_with_another_encoder(finished, snnexp):
         (("+timesteps=2",), 2, "+timesteps: a stored configuration is complete"),
         (("~neuron",), 2, "~neuron: a stored configuration is complete"),
         (("tracker._target_=os.system",), 2, "'os.system' is not allowed"),
-        (("architecture.layers=[8C3, AP4]",), 3, "holds the weights of another network"),
+        (("architecture.layers=[8C3, AP4]",), 2, "has been learned, or set by a stage"),
         (("encoder=poison", "tmesteps=3", "batch_size=0"), 2, "3 problems in the changes"),
         (("dataset=mnist", "data_dir=nowhere"), 3, "nowhere/MNIST/raw/train-images-idx3-ubyte: missing"),
         (("data_dir=nowhere", "dataset=mnist"), 3, "nowhere/MNIST/raw/train-images-idx3-ubyte: missing"),

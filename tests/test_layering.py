@@ -8,12 +8,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
-    {"cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "status", "distributed"},
+    {
+        *("cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "finite", "ranks"),
+        *("status", "distributed"),
+    },
     {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
     {"layers", "norms", "timed"},
     {"network", "architectures", "datasets", "segments", "presimulations"},
     {
         "stages",
+        "answers",
+        "unsound",
+        "flags",
+        "identity",
         "evaluate",
         "through_time",
         "timed_evaluate",
@@ -24,6 +31,7 @@ LAYERS = [
         "track",
         "weights",
         "start",
+        "kept",
         "survey",
         "checkpoint",
         "checkpoint_file",
@@ -31,7 +39,7 @@ LAYERS = [
         "calibrations",
         "probe",
     },
-    {"run", "check", "build", "rules", "slots", "soundness", "budget"},
+    {"run", "check", "build", "rules", "slots", "soundness", "budget", "reopened"},
     {"cli", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

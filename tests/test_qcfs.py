@@ -66,6 +66,29 @@ def test_a_converted_network_with_one_hidden_layer_is_the_quantised_one(levels, 
     assert [float(each.neuron.firing.initial_potential) for each in spiking_units(spiking).values()] == [1.0]
 
 
+def fired(z: torch.Tensor, clip: float, levels: int) -> torch.Tensor:
+    """What neurons of threshold `clip`, started from half of it, send on average of constant currents z in so many timesteps."""
+    v, total = torch.full_like(z, clip / 2), torch.zeros_like(z)
+    for _ in range(levels):
+        v = v + z
+        spikes = (v >= clip).double()
+        total, v = total + spikes, v - clip * spikes
+    return clip * total / levels
+
+
+@pytest.mark.parametrize("clip, levels, exact", [(2.0, 4, True), (0.5, 8, True), (1.0, 3, False), (3.7, 3, False), (0.3, 7, False)])
+def test_the_staircase_is_what_neurons_send_but_for_the_rounding_of_half_steps(clip, levels, exact):
+    step = clip / levels
+    halves = torch.arange(-1, levels + 2, dtype=torch.float64) * step + step / 2
+    between = torch.linspace(-clip, 2 * clip, 997, dtype=torch.float64)
+    between = between[((between / step + 0.5).frac().abs() - 0.5).abs() < 0.499]  # no half steps
+    with torch.no_grad():
+        activation = build_option("activation", "qcfs", {"levels": levels, "clip": clip}).double()
+        activation.w.fill_(clip)
+        torch.testing.assert_close(activation(between), fired(between, clip, levels), rtol=0, atol=1e-12)
+        assert torch.equal(activation(halves), fired(halves, clip, levels)) or not exact
+
+
 def clips(folder: Path) -> dict[str, float]:
     return {name: value.item() for name, value in load_file(folder / "weights.safetensors").items() if name.endswith("activation.w")}
 

@@ -17,8 +17,9 @@ class QCFS(nn.Module):
 
     Backward the floor counts as the identity: dy/dz = 1 for 0 <= z <= clip, else 0; dy/dclip = y / clip - (z / clip) dy/dz.
     With shift = 1/2 it is what an integrate-and-fire neuron of threshold clip sends on average in `levels` timesteps of constant input,
-    started from half its threshold and reset by subtraction: the same to the last bit in float64, ties included (both round half up).
-    In float32 a sum of timesteps may round to the other side of a tie. For other numbers of timesteps the mean error is zero.
+    started from half its threshold and reset by subtraction. Where clip and inputs are sums of a few powers of two that is so to the last
+    bit, ties included (both round half up); elsewhere a sum of timesteps may round to the other side of an exact half step, and nowhere
+    else. For other numbers of timesteps the mean error is zero.
     `clip` stays at or above 0.001, whatever training does to it. An optimizer's weight decay applies to it as to every weight, which is
     how the authors train. Works in float32 at least: bfloat16 has no steps finer than 1/128 of a value to floor.
 

@@ -1,5 +1,6 @@
 """`snnexp evaluate RUN_DIR`: the weights of a run, evaluated again."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +14,23 @@ from snnexp.build import GROUPS
 from snnexp.check import check, faults, refuse
 from snnexp.cli.change import change_of
 from snnexp.cli.compose import composed
+from snnexp.cli.effects import effective
 from snnexp.cli.exits import exit_code
 from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.cli.since import completed
 from snnexp.datasets.base import DataError
-from snnexp.datasets.names import refuse_others
 from snnexp.distributed import processes
 from snnexp.documents import read_json, read_yaml
 from snnexp.errors import ConfigError
 from snnexp.foreign import Absent, Unreadable
+from snnexp.identity import starts, without_lost_starts
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
-from snnexp.run import prepare
 from snnexp.stages.memory import explaining_elsewhere
 from snnexp.survey.schema import fault
 from snnexp.track.summary import summary
 from snnexp.visible import visible
-from snnexp.weights import classes, load
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
 """What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
@@ -57,20 +57,21 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _evaluate(run_dir: Path, changes: list[str]) -> int:
-    trained = resolved(completed(stored(run_dir / "config.yaml")))
+    trained = without_lost_starts(resolved(completed(stored(run_dir / "config.yaml"))))
     config, choices = changed(OmegaConf.create(trained), changes)
     check(config)
-    session = prepare(config, trackers=None)
-    refuse_others(classes(run_dir / "weights.safetensors"), session.class_names, run_dir)
-    encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
-    network = load(session.blueprint, run_dir / "weights.safetensors", session.device, encoder)
+    under = lambda some: changed(OmegaConf.create(trained), some)[0]  # noqa: E731
+    reopened = effective(run_dir / "weights.safetensors", trained, config, changes, under)
+    session, network = reopened.session, reopened.network
     stage = list(config["strategy"]["stages"])[-1]
     before = result_of(run_dir)
     choices = {group: before[group] for group in CHOSEN if before.get(group)} | choices
     with explaining_elsewhere(config):
         evaluation = session.evaluator(network, session.test, count=True)
     result = block(stage, network, evaluation, config, choices, {"changes": changes, "ann_accuracy": before.get("ann_accuracy")})
-    result |= surroundings(config, session.device) | {"peak_memory_bytes": peak_memory(session.device)}
+    started_from = before.get("started_from") or starts(config)
+    command = shlex.join(["snnexp", "evaluate", str(run_dir), *changes])
+    result |= surroundings(config, session.device, started_from) | {"command": command, "peak_memory_bytes": peak_memory(session.device)}
     result["classes"] = list(session.class_names)
     write_json(run_dir / "evaluations" / f"{stamp(config['seed'])}.json", result)
     summary(result, run_dir)

@@ -29,13 +29,15 @@ from snnexp.track.trackers import Trackers
 from snnexp.visible import visible
 
 Config = dict[str, Any]
+NOT_FINITE = "not_finite.json"
+"""In the folder of a run that the numerical guard has stopped: of which step, and for which images."""
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
 COMMON = (ConfigError, NumericalError, KeyboardInterrupt, Stopped)
 """What all processes of a run come to alike, so that one says it for all."""
 
 
 def attempt(
-    config: DictConfig, choices: dict[str, str], run_dir: Path, overrides: list[str] | None = None
+    config: DictConfig, choices: dict[str, str], run_dir: Path, overrides: list[str] | None = None, command: str | None = None
 ) -> tuple[dict[str, Any] | None, BaseException | None, int]:
     """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned, not raised.
 
@@ -44,6 +46,7 @@ def attempt(
         choices: the option chosen in each group.
         run_dir: the run folder; nothing is left there if the configuration is wrong.
         overrides: of a job of a sweep, which keeps them in its folder, and its status even if the configuration is wrong.
+        command: the command line that gives this run, for its result.
 
     Returns:
         The result or None, the error or None, and the exit code.
@@ -59,7 +62,7 @@ def attempt(
         with stopping_on_signals(), claimed(run_dir, exit_code):
             if overrides is not None:
                 write_json(run_dir / OVERRIDES, overrides)
-            return _tracked(plain or _checked(config), choices, run_dir), None, 0
+            return _tracked(plain or _checked(config), choices, run_dir, command), None, 0
     except ENDINGS as error:
         _conclude(error, config, run_dir)
         return None, error, exit_code(error)
@@ -72,6 +75,9 @@ def _conclude(error: BaseException, config: DictConfig, run_dir: Path) -> None:
         return
     if isinstance(error, ConfigError):
         _withdraw(run_dir, config)
+    if isinstance(error, NumericalError) and error.facts is not None:
+        with suppress(OSError):
+            write_json(run_dir / NOT_FINITE, error.facts)
     _say(error, run_dir)
 
 
@@ -81,7 +87,8 @@ def _checked(config: DictConfig) -> Config:
     return plain
 
 
-def _tracked(config: Config, choices: dict[str, str], run_dir: Path) -> dict[str, Any]:
+def _tracked(config: Config, choices: dict[str, str], run_dir: Path, command: str | None) -> dict[str, Any]:
+    (run_dir / NOT_FINITE).unlink(missing_ok=True)
     for folder in (run_dir, run_dir / "checkpoints"):
         remove_drafts(folder)
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
@@ -90,7 +97,7 @@ def _tracked(config: Config, choices: dict[str, str], run_dir: Path) -> dict[str
     past, labels = checkpoints.past, Labels(choices.get("experiment"), choices, stages)
     tracker = build.component(config["tracker"])
     with Trackers(run_dir, config, labels, tracker, config["progress"], past.records, len(past.finished)) as trackers:
-        result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices))
+        result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)
     return result
 

@@ -1,7 +1,8 @@
-"""Names that the configuration asks code for: `${snnexp.experiment:}` and `${snnexp.stamp:...}`."""
+"""Names that the configuration asks code for: `${snnexp.experiment:}`, `${snnexp.stamp:...}` and `${snnexp.real:...}`."""
 
 import os
 from datetime import datetime
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -11,10 +12,16 @@ def register() -> None:
     OmegaConf.register_new_resolver("snnexp.experiment", _experiment, replace=True)
     # Cached with the configuration, so that all jobs of a sweep get the same folder.
     OmegaConf.register_new_resolver("snnexp.stamp", stamp, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("snnexp.real", _real, replace=True)
 
 
 def _experiment(*, _root_: DictConfig) -> str:
     return OmegaConf.select(_root_, "hydra.runtime.choices.experiment") or "train"
+
+
+def _real(value: Any) -> Any:
+    """A whole number as a real one, such as a threshold that is as large as T; what is no number is left to the check."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def stamp(label: int | str) -> str:

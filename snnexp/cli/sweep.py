@@ -17,6 +17,7 @@ from snnexp.documents import read_json
 from snnexp.foreign import Unreadable
 from snnexp.hints import fits
 from snnexp.status import unfinished
+from snnexp.track.lines import FLAGGED
 from snnexp.visible import one_line
 
 OVERRIDES = "overrides.json"
@@ -72,7 +73,8 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def _table(folder: Path, jobs: list[Path]) -> Table:
-    table = Table("job", "overrides", "status", "accuracy %", "error", title=Text(f"Sweep {one_line(folder)}"), title_justify="left")
+    title = Text(f"Sweep {one_line(folder)}")
+    table = Table("job", "overrides", "status", "accuracy %", "error or flags", title=title, title_justify="left")
     overrides = [_overrides(job) for job in jobs]
     common = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
     for job, chosen in zip(jobs, overrides, strict=True):
@@ -91,7 +93,9 @@ def _outcome(job: Path) -> tuple[str, str, str]:
     finished = status.get("status") == "finished" and fits(result.get("accuracy"), float)
     error = re.sub(r"\s*\n\s*", "; ", str(status.get("error") or ""))
     died = status.get("status") == "running" and unfinished(job)
-    return "killed" if died else str(status.get("status", "?")), f"{result['accuracy']:.2f}" if finished else "", error
+    flags = result["flags"] if fits(result.get("flags"), list[str]) else []
+    accuracy = f"{result['accuracy']:.2f}{FLAGGED if flags else ''}" if finished else ""
+    return "killed" if died else str(status.get("status", "?")), accuracy, error or "; ".join(flags)
 
 
 def _read(path: Path) -> Any:

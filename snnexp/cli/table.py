@@ -4,6 +4,7 @@ import sys
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,7 +33,7 @@ def table(arguments: list[str]) -> int:
         said = "\n".join(f"snnexp: {folder}: no such folder. Expected: one with runs or results in it" for folder in missing)
         print(visible(said), file=sys.stderr)
         return 3
-    results = standing(read_results([_recorded(), *chosen.runs]), served())
+    results = standing(read_results([_recorded(), *chosen.runs]), references())
     print(FORMATS[chosen.format](chosen.table, lines(rows(chosen.table), results, experiments())), end="")
     return 0
 
@@ -53,9 +54,14 @@ def experiments() -> dict[str, str]:
     return found
 
 
-@cache
 def served() -> dict[str, list[str]]:
     """The rows for which each experiment stands, by name."""
+    return {name: reference.get("rows", []) for name, reference in references().items()}
+
+
+@cache
+def references() -> dict[str, dict[str, Any]]:
+    """The published result that each experiment stands for, by name."""
     paths = [path for path in (files("snnexp.conf") / "experiment").iterdir() if path.name.endswith(".yaml")]
     heads = {path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text()) or {} for path in sorted(paths, key=lambda path: path.name)}
-    return {name: (head.get("reference") or {}).get("rows", []) for name, head in heads.items()}
+    return {name: head.get("reference") or {} for name, head in heads.items()}

@@ -3,6 +3,7 @@
 import atexit
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -88,14 +89,15 @@ def _job(config: DictConfig) -> float | None:
     settings = HydraConfig.get()
     choices = {group: option for group, option in settings.runtime.choices.items() if option and not group.startswith("hydra/")}
     sweeping = settings.mode == RunMode.MULTIRUN
-    overrides = list(settings.overrides.task) if sweeping else None
+    given = list(settings.overrides.task)
+    overrides = given if sweeping else None
     if sweeping:
         print(visible(f"job {settings.job.num}: {' '.join(overrides)}"), file=sys.stderr, flush=True)
     run_dir = Path(settings.runtime.output_dir)
     if sweeping:
         every_job_its_own_run()
         check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
-    result, error, _Job.code = attempt(config, choices, run_dir, overrides)
+    result, error, _Job.code = attempt(config, choices, run_dir, overrides, shlex.join(["snnexp", "train", *given]))
     if error is not None and sweeping:
         error.of_a_job = True
         raise error  # a launcher and a sweeper know a failed job by its exception

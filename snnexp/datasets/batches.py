@@ -73,6 +73,12 @@ class Batches:
         """Samples of a training epoch's batch `number` (from 0), of all processes together."""
         return min(self.batch_size, self._training_samples() - number * self.batch_size)
 
+    def indices(self, batch: Batch, number: int) -> list[int]:
+        """Numbers, in the split's files, of the samples of a batch of training epoch `number`."""
+        keys = sample_keys(self.seed, number, self.split.index)
+        places = (batch.keys[:, None] == keys[None]).nonzero()[:, 1]
+        return self.split.index[places].tolist()
+
     def sample(self, count: int) -> Batch:
         """`count` random samples (all, if there are fewer) as one batch, not augmented: the same whenever it is called."""
         keys = sample_keys(self.seed, 0, self.split.index)

@@ -11,6 +11,7 @@ from snnexp.encoders.base import Encoder
 from snnexp.encoders.dct_basis import basis
 from snnexp.encoders.signed_firing import SignedFiring
 from snnexp.limits import Count, Percentile
+from snnexp.ranks import between, exact
 
 # JPEG's luma and chroma; the offset is 128 of 255 and is added to images in [-1, 1] as well, as the authors do.
 _YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
@@ -78,8 +79,8 @@ class DCT(Encoder):
         self._measure(self.components(images))
 
     def _measure(self, components: Float[Tensor, "K B C Y X"]) -> None:
-        values, share = components.flatten(), self.percentile / 100
-        lower, upper = (values.kthvalue(1 + round(each * (len(values) - 1))).values for each in (1 - share, share))
+        values, percentile = components.flatten(), exact(self.percentile)
+        lower, upper = (values.kthvalue(between(each, len(values))).values for each in (100 - percentile, percentile))
         if not lower < 0 < upper:
             raise ValueError(
                 f"the {100 - self.percentile:g}th and {self.percentile:g}th percentile of the DCT components are {lower:g} and {upper:g}; "

@@ -15,8 +15,8 @@ class FirstSpike(Cell):
         logits_c(t) = f_c (t - t_c + 1) / t  from the first spike t_c on, 0 before        t counted from 1, f_c the height of that spike
 
     The logit is the share of time since the first spike, so of neurons with spikes of one height the earlier stays ahead. Until an output
-    neuron has fired all are 0 and the image is undecided, which counts as wrong. Neurons that fire in the same timestep share the first
-    place: the lower class wins.
+    neuron has fired all are 0, and of neurons that fire first in the same timestep none is ahead: the image is undecided, which counts as
+    wrong.
 
     Source: Rueckauer & Liu 2018 (survey [19]); survey section II (time-to-first-spike coding).
     """

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from snnexp.distributed import total
 from snnexp.network import Network
+from snnexp.ranks import exact
 from snnexp.timed.body import timed_layers
 from snnexp.timed.form import Form
 
@@ -45,7 +46,7 @@ class Redraw:
         generator, redrawn = torch.Generator().manual_seed(seed), 0
         images = total(torch.tensor(float(self.images), device=self.fired[0].device)) if self.layers else 0
         for place, (fired, (connection, timed)) in enumerate(zip(self.fired, self.layers, strict=True)):
-            dead = total(fired) < self.share * images
+            dead = total(fired) < float(exact(self.share) * round(float(images)))  # a neuron at exactly the share stays
             self._renew(connection.layer, dead, self.form.weights(connection.layer, timed.neuron.threshold, place, generator))
             redrawn += int(dead.sum())
         self._reset()

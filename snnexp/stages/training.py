@@ -1,6 +1,5 @@
 """The one loop over epochs."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +10,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from snnexp.answers import right
 from snnexp.datasets.batches import Batch
-from snnexp.distributed import align, processes, summed
+from snnexp.distributed import align, processes
 from snnexp.errors import NumericalError
 from snnexp.evaluate import autocast
+from snnexp.finite import require_figures, require_finite
 from snnexp.network import Network
+from snnexp.stages.activity import warn_of_idle
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Form
 from snnexp.stages.keeper import Keeper
 from snnexp.stages.memory import estimate, explained, warn_if_short
+from snnexp.stages.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
         What the result file says of training: accuracy_last, accuracy_best_test, accuracy_at_best_validation, selection.
 
     Raises:
-        NumericalError: the loss is not finite.
+        NumericalError: a loss, gradient or weight is not finite, nor potential or score of an evaluation.
     """
     replayed = session.checkpoints.replay()
     if replayed is not None:
@@ -113,16 +116,19 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
     needed = estimate(session.execution, network, steps, session.train, session.precision, form)
     warn_if_short(needed, session.device)
     forward = session.execution.forward(network, steps, form)
-    training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session)
+    watch = Watch(name, network, session)
+    training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session, watch)
     for epoch in range(done + 1, schedule.epochs + 1):
         started = time.perf_counter()
         torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
         record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
         record |= training.epoch(epoch)
         parts.scheduler.step()
+        require_finite(network, f"stage {name}, after epoch {epoch}")  # before a checkpoint, or the best weights, could take it in
+        if epoch == 1:
+            warn_of_idle(network, steps, session)
         if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
-            record |= _measured(network, session)
-            _guard(record["test/loss"], f"the evaluation after epoch {epoch}")
+            record |= _measured(network, session, f"stage {name}, the evaluation after epoch {epoch}")
             parts.keeper.see(network, record)
         if epoch < schedule.epochs:
             record |= schedule.between(_epoch_seed(session, epoch))
@@ -142,8 +148,9 @@ Explain = Callable[[int, BaseException], BaseException]
 class _Training:
     """Passes over the training set."""
 
-    def __init__(self, forward: nn.Module, explain: Explain, optimizer: Optimizer, schedule: Schedule, session: Session):
+    def __init__(self, forward: nn.Module, explain: Explain, optimizer: Optimizer, schedule: Schedule, session: Session, watch: Watch):
         self.forward = forward
+        self.watch = watch
         self.explain = explain
         self.optimizer = optimizer
         self.schedule = schedule
@@ -154,45 +161,40 @@ class _Training:
         self.forward.train()
         loss, correct, seen = 0.0, 0, 0
         for number, batch in enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True)):
-            sums = self._step(batch, self.session.train.size_of(number))
-            # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
-            value, hits, images = summed(*sums, device=self.session.device)
-            _guard(value, f"epoch {epoch}, batch {number + 1}")
+            value, hits, images = self._step(batch, (epoch, number + 1))
             loss, correct, seen = loss + value, correct + hits, seen + images
             self.session.trackers.advance(number + 1, len(self.session.train))
         align(self.forward)
         return {"train/loss": loss / seen, "train/accuracy": 100.0 * correct / seen}
 
-    def _step(self, batch: Batch, whole: int) -> tuple[float, int, int]:
+    def _step(self, batch: Batch, place: tuple[int, int]) -> tuple[float, int, int]:
+        whole = self.session.train.size_of(place[1] - 1)
         try:
-            return self._descend(batch, whole)
+            return self._descend(batch, whole, place)
         except (MemoryError, RuntimeError) as error:
             raise self.explain(whole, error) from error
 
-    def _descend(self, batch: Batch, whole: int) -> tuple[float, int, int]:
+    def _descend(self, batch: Batch, whole: int, place: tuple[int, int]) -> tuple[float, int, int]:
         with autocast(self.session.device, self.session.precision):
             logits = self.forward(batch.images, batch.keys)
         loss = self.schedule.loss(logits, batch.labels)
         self.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.
         (loss * (len(batch.labels) * processes() / whole)).backward()
+        sums = self.watch.sums(loss, right(logits[-1].detach(), batch.labels).sum(), batch, place)
         if self.schedule.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.forward.parameters(), self.schedule.gradient_clip)
         self.optimizer.step()
         bound(self.forward)
-        return float(loss.detach()) * len(batch.labels), _hits(logits, batch.labels), len(batch.labels)
+        return sums
 
 
-def _hits(logits: Tensor, labels: Tensor) -> int:
-    return int((logits[-1].argmax(-1) == labels).sum())
-
-
-def _guard(loss: float, place: str) -> None:
-    if not math.isfinite(loss):
-        raise NumericalError(f"the loss is {loss} in {place}; lower optimizer.lr, set gradient_clip, or use precision=float32")
-
-
-def _measured(network: Network, session: Session) -> dict[str, float]:
+def _measured(network: Network, session: Session, place: str) -> dict[str, float]:
     splits = {"test": session.test} | ({"validation": session.validation} if session.validation is not None else {})
-    measured = {split: session.evaluator(network, batches) for split, batches in splits.items()}
-    return {f"{split}/{key}": getattr(each, key) for split, each in measured.items() for key in ("loss", "accuracy")}
+    try:
+        measured = {split: session.evaluator(network, batches) for split, batches in splits.items()}
+    except NumericalError as error:
+        raise NumericalError(f"{place}: {error}") from error
+    found = {f"{split}/{key}": getattr(each, key) for split, each in measured.items() for key in ("loss", "accuracy")}
+    require_figures(found, place)
+    return found

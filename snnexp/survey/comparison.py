@@ -15,9 +15,12 @@ from snnexp.survey.schema import fault
 from snnexp.visible import all_visible, one_line
 
 EXPECTED = "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a JSON file"
-OPTIONS = ("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "norm", "architecture", "readout")
+OPTIONS = (
+    *("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "surrogate", "norm", "architecture", "readout"),
+    *("presimulation", "activation", "loss", "optimizer", "scheduler", "threshold", "calibration"),
+)
 """Chosen options that a result names."""
-GIVEN = (*OPTIONS, "seed", "timesteps", "batch_size", "precision")
+GIVEN = (*OPTIONS, "seed", "timesteps", "batch_size", "precision", "command")
 """What a result says of its configuration where that is not beside it."""
 
 
@@ -73,8 +76,15 @@ def _settings(result: Result, config: Path | None) -> dict[str, Any]:
     if not isinstance(found, Mapping):
         raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
     chosen = {name: result[name] for name in OPTIONS if result.get(name) is not None}
-    components = {key.removesuffix("._target_"): str(target).rpartition(".")[2] for key, target in flat(found).items() if "_target_" in key}
+    targets = {key.removesuffix("._target_"): str(target) for key, target in flat(found).items() if "_target_" in key}
+    components = {key: _option(key, targets, chosen) for key in targets}
     return components | chosen | {key: value for key, value in flat(found).items() if "_target_" not in key}
+
+
+def _option(key: str, targets: dict[str, str], chosen: dict[str, str]) -> str:
+    """The name of a component: that of the chosen option, where a stage has been handed it on, else that of its class."""
+    group = key.rpartition(".")[2]
+    return chosen[group] if group in chosen and targets.get(group) == targets[key] else targets[key].rpartition(".")[2]
 
 
 def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -90,7 +100,15 @@ def differing(runs: list[Run]) -> list[Line]:
     names = dict.fromkeys(name for run in runs for name in run.settings)
     lines = {name: tuple(run.settings.get(name) for run in runs) for name in names}
     lines = {name: values for name, values in lines.items() if _differs(name, runs)}
-    return [Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)]
+    found = [Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)]
+    return [*found, *_unsaid(runs)]
+
+
+def _unsaid(runs: list[Run]) -> list[Line]:
+    """The hashes of whole configurations that differ, where results lie alone and may not say in what."""
+    hashes = tuple(run.result.get("config_hash") for run in runs)
+    known = {each for each in hashes if each is not None}
+    return [Line("hash of the configuration", hashes, _plain, "config_hash")] if len(known) > 1 and not all(r.whole for r in runs) else []
 
 
 def _differs(name: str, runs: list[Run]) -> bool:

@@ -28,12 +28,14 @@ class Measured:
         timesteps: T at which they were read.
         spikes_per_neuron: mean over the runs; None for analog networks, and where T is not the whole inference that was counted.
         budget: what was reduced against the experiment, in words; empty for full runs.
+        marks: what the accuracy should not be read without: flags of the runs, and that no commit, or today's code, gives them again.
     """
 
     accuracies: tuple[float, ...]
     timesteps: int
     spikes_per_neuron: float | None
     budget: str
+    marks: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -75,7 +77,7 @@ def _configuration(result: Result) -> str:
 
 def _together(row: Row, results: list[Result]) -> Measured:
     blocks = [_block(row, result) for result in results]
-    timesteps = [_timesteps(row, block) for block in blocks]
+    timesteps = [_timesteps(row, block, result) for block, result in zip(blocks, results, strict=True)]
     accuracies = [_accuracy(block, steps) for block, steps in zip(blocks, timesteps, strict=True)]
     counted = [
         block.get("spikes_per_neuron")
@@ -84,7 +86,16 @@ def _together(row: Row, results: list[Result]) -> Measured:
     ]
     spikes = [each for each in counted if each is not None]
     budget = "; ".join(sorted({reduced(row, block, result) for block, result in zip(blocks, results, strict=True)} - {""}))
-    return Measured(tuple(accuracies), timesteps[0], fmean(spikes) if spikes else None, budget)
+    marks = dict.fromkeys(mark for block, result in zip(blocks, results, strict=True) for mark in _marks(block, result))
+    return Measured(tuple(accuracies), timesteps[0], fmean(spikes) if spikes else None, budget, tuple(marks))
+
+
+def _marks(block: Block, result: Result) -> Iterator[str]:
+    yield from block.get("flags") or ()
+    if result.get("history"):
+        yield f"history: {result['history']}"
+    elif str(result.get("git_commit") or "").endswith("+changes"):
+        yield "made by code that no commit has"
 
 
 def _block(row: Row, result: Result) -> Block | None:
@@ -102,11 +113,20 @@ def _block(row: Row, result: Result) -> Block | None:
     return next(reversed(converted or spiking), None)
 
 
-def _timesteps(row: Row, block: Block) -> int:
+def _timesteps(row: Row, block: Block, result: Result) -> int:
     curve = block["accuracy_by_timestep"]
-    wanted = int(row.timesteps) if row.timesteps.isdigit() else len(curve)
+    wanted = _wanted(row, result) or len(curve)
     # The row's T may be more than was run, or over before the run's hidden timesteps are.
     return wanted if wanted <= len(curve) and curve[wanted - 1] is not None else len(curve)
+
+
+def _wanted(row: Row, result: Result) -> int | None:
+    """The T at which a run answers for the row: the row's, or what the experiment says stands for it; None where the row has none."""
+    if not row.timesteps.isdigit():
+        return None
+    reference = result["reference"]
+    published = int(row.timesteps)
+    return reference["read_at"] if reference.get("read_at") and reference.get("timesteps") == published else published
 
 
 def _accuracy(block: Block, timesteps: int) -> float:
@@ -116,14 +136,12 @@ def _accuracy(block: Block, timesteps: int) -> float:
 
 def reduced(row: Row, block: Block, result: Result) -> str:
     """How the run fell short of its experiment's budget as far as `row` is concerned, in words; empty if it did not."""
-    return ", ".join([*_short_of_row(row, block), *_short_of_experiment(row, block, result)])
+    return ", ".join([*_short_of_row(row, block, result), *_short_of_experiment(row, block, result)])
 
 
-def _short_of_row(row: Row, block: Block) -> Iterator[str]:
-    if block.get("form") == "analog" or not row.timesteps.isdigit():
-        return
-    read, wanted = _timesteps(row, block), int(row.timesteps)
-    if read != wanted:
+def _short_of_row(row: Row, block: Block, result: Result) -> Iterator[str]:
+    read, wanted = _timesteps(row, block, result), _wanted(row, result)
+    if block.get("form") != "analog" and wanted is not None and read != wanted:
         yield f"timesteps {read} {'of' if read < wanted else 'in place of'} {wanted}"
 
 

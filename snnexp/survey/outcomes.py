@@ -4,31 +4,32 @@ from collections.abc import Callable
 from typing import Any
 
 from snnexp.survey.comparison import Line, Run, flat
+from snnexp.survey.gap import gap
 
 PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "u", 1e-9: "n", 1e-12: "p"}
 
 
-def _percent(value: float) -> str:
+def _percent(value: int | float) -> str:
     return f"{value:.2f} %"
 
 
-def _points(value: float) -> str:
+def _points(value: int | float) -> str:
     return f"{value:+.2f}"
 
 
-def _digits(value: float) -> str:
+def _digits(value: int | float) -> str:
     return f"{value:.3g}"
 
 
-def _unit(unit: str) -> Callable[[float], str]:
-    def words(value: float) -> str:
+def _unit(unit: str) -> Callable[[int | float], str]:
+    def words(value: int | float) -> str:
         scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
         return f"{value / scale:.3g} {PREFIXES[scale]}{unit}".rstrip()
 
     return words
 
 
-def _seconds(value: float) -> str:
+def _seconds(value: int | float) -> str:
     return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
 
 
@@ -43,6 +44,7 @@ def _commit(value: str) -> str:
 
 MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "accuracy": ("accuracy", _percent),
+    "flags": ("flags", _list),
     "timesteps": ("timesteps", str),
     "validation_accuracy": ("accuracy on validation", _percent),
     "ann_accuracy": ("accuracy of the ANN", _percent),
@@ -103,7 +105,9 @@ def _steps(lengths: list[int]) -> list[int]:
 def _whole(result: dict[str, Any]) -> dict[str, Any]:
     """The result by dotted names; training time is that of all stages, since the top level repeats the last."""
     seconds = [block.get("train_seconds") or 0.0 for block in result["stages"].values()]
-    return flat({key: value for key, value in result.items() if key != "stages"}) | {"train_seconds": sum(seconds) or None}
+    told = flat({key: value for key, value in result.items() if key != "stages"})
+    # A gap is worked out anew: what earlier versions recorded compared accuracies at different T.
+    return told | {"train_seconds": sum(seconds) or None, "gap": gap(result)}
 
 
 def _stages(runs: list[Run]) -> list[Line]:

@@ -1,5 +1,6 @@
 """The results of runs, as they lie about."""
 
+import csv
 import json
 import os
 import sys
@@ -7,26 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.documents import read_json
-from snnexp.foreign import Unreadable
+from snnexp.foreign import Unreadable, read_regular
 from snnexp.survey.schema import fault
 from snnexp.visible import all_visible, visible
 
 Result = dict[str, Any]
+HISTORY = "history.csv"
+"""Beside recorded results: the paths of those that are history, and why."""
+LARGEST_HISTORY = 2**20
+"""Bytes of it that are read."""
 
 
-def standing(results: list[Result], served: dict[str, list[str]]) -> list[Result]:
-    """The results with the rows that their experiments serve today; a recorded run may be of a time when its experiment served others.
+def standing(results: list[Result], references: dict[str, dict[str, Any]]) -> list[Result]:
+    """The results with what their experiments stand for today; a recorded run may be of a time when its experiment served other rows.
 
     Args:
         results: as they were read.
-        served: rows of each experiment there is; a result of no such experiment keeps its own.
+        references: of each experiment there is; a result of no such experiment keeps its own.
     """
-    return [_of_today(result, served.get(str(result.get("experiment")))) for result in results]
+    return [_of_today(result, references.get(str(result.get("experiment")))) for result in results]
 
 
-def _of_today(result: Result, served: list[str] | None) -> Result:
-    own = result["reference"].get("rows", [])
-    return result if served is None else {**result, "reference": {**result["reference"], "rows": [row for row in own if row in served]}}
+def _of_today(result: Result, today: dict[str, Any] | None) -> Result:
+    if today is None:
+        return result
+    own = result["reference"]
+    told = {"rows": [row for row in own.get("rows", []) if row in today.get("rows", [])]}
+    told |= {key: today[key] for key in ("timesteps", "read_at") if key in today}  # facts of the paper, which a run may have had wrong
+    return {**result, "reference": {**own, **told}}
+
+
+def histories(folder: Path) -> dict[Path, str]:
+    """Why results below `folder` are history: no commit, or not today's code, gives them again; from its `history.csv`."""
+    try:
+        lines = csv.DictReader(read_regular(folder / HISTORY, LARGEST_HISTORY).decode().splitlines())
+        return {(folder / line["path"]).resolve(): line["why"] for line in lines}
+    except (Unreadable, ValueError, KeyError, TypeError, csv.Error):
+        return {}
 
 
 def read_results(folders: list[Path]) -> list[Result]:
@@ -36,6 +54,7 @@ def read_results(folders: list[Path]) -> list[Result]:
     """
     found = {os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")}  # Path.resolve fails at a loop of links
     results: dict[str, Result] = {}
+    past = {path: why for folder in folders for path, why in histories(folder).items()}
     for path in sorted(found):
         try:
             result = _result(path)
@@ -43,7 +62,8 @@ def read_results(folders: list[Path]) -> list[Result]:
             print(visible(f"snnexp: {error}; left out"), file=sys.stderr)
             continue
         if result is not None and result.get("reference"):
-            results.setdefault(json.dumps(result, sort_keys=True), all_visible(result))
+            told = result if (why := past.get(Path(path))) is None else {**result, "history": why}
+            results.setdefault(json.dumps(result, sort_keys=True), all_visible(told))
     return [*results.values()]
 
 

@@ -25,7 +25,9 @@ GIVEN: dict[str, Any] = {
     **dict.fromkeys(("ann_accuracy", "validation_accuracy", "accuracy_last", "accuracy_best_test"), Percent | None),
     **dict.fromkeys(("spikes_per_neuron", "spikes_per_inference", "train_seconds", "evaluate_seconds"), NonNegative | None),
     **dict.fromkeys(("test_loss", "gap"), float | None),
-    "reduced": list[str] | None,
+    **dict.fromkeys(("reduced", "flags"), list[str] | None),
+    **dict.fromkeys(("surrogate", "presimulation", "activation", "loss", "optimizer", "scheduler"), str | None),
+    **dict.fromkeys(("threshold", "calibration", "command"), str | None),
     "given_budget": dict[str, Natural | None] | None,
     "full_budget": dict[str, Natural | None] | None,
     "versions": dict[str, str | None] | None,
@@ -37,6 +39,7 @@ REFERENCE: dict[str, Any] = {
     "rows": list[str],
     "accuracy": Percent | None,
     "timesteps": Count | None,
+    "read_at": Count | None,
     "stages": dict[str, str] | None,
 }
 OPERATIONS: dict[str, Any] = dict.fromkeys(("mac", "ac", "mac_ann", "energy_joule", "energy_ann_joule"), NonNegative | None)

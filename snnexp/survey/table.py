@@ -29,11 +29,12 @@ PUBLISHED = (
     "timesteps",
     "accuracy",
 )
-MEASURED = ("measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap", "status", "budget", "command")
+MEASURED = ("measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap", "status", "budget", "marks", "command")
 TITLES = {"1": "Table I: static images", "2": "Table II: event-based images", "3": "Table III: strategies compared", "text": "Running text"}
 NOTE = (
     f"Accuracy in percent. reproduced: within {REPRODUCED_WITHIN} points of the published figure or better; below: a full run that is not; "
-    "partial: the run was given less than its experiment asks for, as stated; T: timesteps at which the accuracy was read."
+    "partial: the run was given less than its experiment asks for, as stated; T: timesteps at which the accuracy was read; "
+    "marks: what the accuracy should not be read without, such as layers that never fire, or that today's code no longer gives it."
 )
 HEADINGS = {
     "dataset": "data set",
@@ -50,6 +51,7 @@ HEADINGS = {
     "gap": "gap",
     "status": "status",
     "budget": "reduced",
+    "marks": "marks",
     "command": "command",
 }
 """The columns of a page."""
@@ -80,6 +82,7 @@ def _measured_columns(row: Row, found: Measured | None) -> dict[str, str]:
         "gap": f"{found.mean - float(row.accuracy):+.2f}" if row.accuracy else "",
         "status": status(row, found),
         "budget": found.budget,
+        "marks": "; ".join(found.marks),
     }
 
 
@@ -126,6 +129,8 @@ def _cells(line: dict[str, str]) -> tuple[str | Text, ...]:
     verdict = Text(line["status"], STYLES.get(line["status"], ""))
     for shortfall in filter(None, re.split(", |; ", line["budget"])):
         verdict.append(f"\n{shortfall}", "dim")
+    for mark in filter(None, line["marks"].split("; ")):
+        verdict.append(f"\n(!) {mark}", "yellow")
     return (system, line["timesteps"], line["accuracy"], found, line["gap"], line["spikes_per_neuron"], verdict)
 
 

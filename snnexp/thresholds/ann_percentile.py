@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snnexp.errors import problem
 from snnexp.limits import NonNegative, Percentile
+from snnexp.ranks import exact
 from snnexp.thresholds.base import Layer, Rule
 from snnexp.thresholds.nearest_rank import nearest_rank
 
@@ -36,8 +37,8 @@ class AnnPercentile(Rule):
         self.decrement = decrement
 
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
-        percentile = self.percentile - self.decrement * layer.place
+        percentile = exact(self.percentile) - exact(self.decrement) * layer.place
         if percentile <= 0:
-            raise problem(f"layer {layer.name}: {self.decrement:g} less per layer leaves percentile {percentile:g}; lower decrement")
+            raise problem(f"layer {layer.name}: {self.decrement:g} less per layer leaves percentile {float(percentile):g}; lower decrement")
         active = values[values > 0]
         return nearest_rank(active, percentile) if len(active) else 0.0

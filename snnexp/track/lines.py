@@ -8,6 +8,8 @@ COLUMNS = {
     "validation/accuracy": "validation {:.2f} %",
     "test/accuracy": "test {:.2f} %",
 }
+FLAGGED = " (!)"
+"""Stands behind an accuracy that the result has flags for."""
 PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "u", 1e-9: "n", 1e-12: "p"}
 
 
@@ -25,7 +27,11 @@ def epoch_of(epoch: int, epochs: int) -> str:
 
 def stage_line(block: dict[str, Any]) -> str:
     """Such as `finetune  finished  test 96.50 % at T = 4  0.123 spikes per neuron`."""
-    parts = [block["stage"], "finished", f"test {number(block.get('accuracy'), '.2f')} % at T = {block.get('timesteps')}"]
+    parts = [
+        block["stage"],
+        "finished",
+        f"test {number(block.get('accuracy'), '.2f')} % at T = {block.get('timesteps')}{FLAGGED if block.get('flags') else ''}",
+    ]
     spikes = block.get("spikes_per_neuron")
     return "  ".join(parts if spikes is None else [*parts, f"{spikes:.3g} spikes per neuron"])
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnexp.track.lines import in_units, number, timesteps_line
+from snnexp.track.lines import FLAGGED, in_units, number, timesteps_line
 from snnexp.visible import one_line
 
 
@@ -29,7 +29,9 @@ def _table(result: dict[str, Any]) -> Table:
 
 
 def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [("accuracy", f"{number(result.get('accuracy'), '.2f')} % at T = {result.get('timesteps')}")]
+    flags = result.get("flags") or []
+    rows = [("accuracy", f"{number(result.get('accuracy'), '.2f')} % at T = {result.get('timesteps')}{FLAGGED if flags else ''}")]
+    rows += [("flags", escape("\n".join(flags)))] if flags else []
     rows += _published(result.get("reference"), result.get("gap"))
     if result.get("ann_accuracy") is not None:
         rows += [("accuracy of the ANN", f"{result['ann_accuracy']:.2f} %")]

@@ -56,7 +56,8 @@ class Mirror:
         """The scalars as summary, and accuracy against timestep as table and line."""
         scalars = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
         stages = {f"stages/{name}/accuracy": block["accuracy"] for name, block in (result.get("stages") or {}).items()}
-        self.run.summary.update({**scalars, **stages})
+        flags = {"flags": "; ".join(result["flags"])} if result.get("flags") else {}
+        self.run.summary.update({**scalars, **stages, **flags})
         self._plot(result.get("accuracy_by_timestep") or [])
         return {}
 

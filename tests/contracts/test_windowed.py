@@ -16,7 +16,7 @@ from tests.options import build_option, options, settings
 
 ALL = [name for name in options("neuron") if issubclass(locate(settings("neuron", name)["_target_"]), Windowed)]
 CODES = [name for name in ALL if "threshold" in settings("neuron", name)]
-FUNCTIONS = {"silu": (functional.silu, (-8.0, 12.0), 0.006), "sigmoid": (torch.sigmoid, (-10.0, 10.0), 0.0006)}
+FUNCTIONS = {"silu": (functional.silu, (-8.0, 12.0), 1e-3), "sigmoid": (torch.sigmoid, (-10.0, 10.0), 1.16e-4)}
 STEPS = {"silu": 16, "sigmoid": 12}
 WINDOWS = [2, 5, 8]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp import tally, through_time, timed_evaluate
+from snnexp import answers, tally, through_time, timed_evaluate, unsound
 from snnexp.datasets import batches as sharing
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
@@ -82,7 +82,7 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     threads = Threads(3)
     monkeypatch.setattr(sharing, "share", threads.share)
     monkeypatch.setattr(timed_evaluate, "summed", threads.summed)
-    for module in (through_time, tally):
+    for module in (through_time, tally, answers, unsound):
         monkeypatch.setattr(module, "gathered", threads.gathered)
     for found in threads.run(lambda: evaluated(copy.deepcopy(network), images)):
         assert (found.images, found.accuracy, found.undecided) == (images, one.accuracy, one.undecided)
@@ -104,7 +104,7 @@ def test_two_classes_at_one_time_are_no_decision():
     split = Split(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 0, 0]), torch.arange(4))
     batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
     found = TimedEvaluator(8, lambda scores, labels: scores.isfinite().float().mean())(told, batches)
-    assert (found.accuracy, found.undecided, found.images, found.tally) == (25.0, 25.0, 4, None)
+    assert (found.accuracy, found.undecided, found.images, found.tally) == (25.0, 50.0, 4, None)
     assert found.accuracy_by_timestep == [25.0] and found.loss == pytest.approx(11 / 12)
 
 
