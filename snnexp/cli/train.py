@@ -41,6 +41,7 @@ def train(arguments: list[str]) -> int:
         print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
+    _Job.code, _Job.begun = 0, False  # a process may run more than one
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
     try:
         _job()

@@ -69,17 +69,29 @@ def leaves(branch: Any, prefix: tuple = ()) -> Iterator[tuple]:
             yield from leaves(value, (*prefix, key))
 
 
+POWERS = [10.0**power for power in (-36, -30, -20, -10, -5, -3, -1, 1, 2, 3, 5, 10, 20, 30, 36)]
+
+
+def around(old: Any) -> list[Any]:
+    """Values of the kind of `old`, many of which are in range."""
+    if type(old) is float:
+        return [old, -old, 0.0, 0.5, 1.0, *(power * (old or 1.0) for power in POWERS)]
+    if type(old) is int:
+        return [old, 1, 2, 3, 5, 8]
+    if type(old) is bool:
+        return [not old]
+    if isinstance(old, list) and old:
+        return [old[:1], old + old[:1], old[::-1], *([each, *old[1:]] for each in around(old[0]))]
+    return [old]
+
+
 @st.composite
 def values(draw: st.DrawFn, old: Any) -> Any:
-    """Something for the place of `old`: near it, at an edge of its kind, or of another kind."""
-    near = [old, *([old * 2, old / 2, old + 1, -old] if type(old) in (int, float) and abs(old) < 1e9 else [])]
-    near += [old[:1], old + old[:1]] if isinstance(old, list) else []
-    kind = draw(st.integers(0, 3))
-    if kind == 0:
-        return draw(st.sampled_from(near))
-    if kind == 1 and type(old) is float:
-        return draw(st.floats(-2.0, 4.0))
-    return draw(st.sampled_from(NUMBERS if kind < 3 else OTHERS))
+    """Something for the place of `old`: of its kind, at an edge, or of another kind."""
+    kind = draw(st.integers(0, 9))
+    if kind < 6:
+        return draw(st.sampled_from(around(old)))
+    return draw(st.sampled_from(NUMBERS if kind < 8 else OTHERS))
 
 
 @st.composite
@@ -88,13 +100,13 @@ def configurations(draw: st.DrawFn) -> tuple[Config, str]:
     words = list(draw(st.sampled_from(STARTS)))
     said = words.copy()
     config = configuration(*words, *SMALL)
-    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
         group = draw(st.sampled_from(LOOSE))
         said.append(f"{group}={draw(st.sampled_from(options(group)))}")
         config = changed(config, said[-1])
     shorten(config)
     paths = [path for path in leaves(config) if path[0] not in HELD]
-    for path in draw(st.lists(st.sampled_from(paths), max_size=2)):
+    for path in draw(st.lists(st.sampled_from(paths), max_size=3)):
         said.append(_changed(config, path, draw))
     return config, "  ".join(said)
 
@@ -105,7 +117,7 @@ def _changed(config: Config, path: tuple, draw: st.DrawFn) -> str:
         holder = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(holder, dict) or path[-1] not in holder:
         return ""
-    action = draw(st.integers(0, 11))
+    action = draw(st.integers(0, 19))
     if action == 0:
         del holder[path[-1]]
         return f"without {path}"

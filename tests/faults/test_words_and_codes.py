@@ -47,7 +47,7 @@ def sentence(told: Answer, *words: str) -> str:
         (("neuron.leek=3",), ("there is no key 'neuron.leek'; did you mean 'neuron.leak'?",)),
         (("nueron=lif",), ("there is no key 'nueron'; did you mean 'neuron'?",)),
         (("neuron=lff",), ("there is no option 'lff'; did you mean 'lif'?",)),
-        (("+unknown=1",), ("unknown: no such key", "did you mean")),
+        (("+unknown=1",), ("unknown: no such key; there are activation, ",)),
         (("+neuron.leek=1",), ("neuron.leek: LIF takes no such argument; did you mean 'leak'?",)),
         (("+experiment=digits_an",), ("did you mean 'digits_ann'?",)),
         (("+stage@strategy.stages.x=bpt",), ("did you mean 'bptt'?",)),
