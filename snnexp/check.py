@@ -40,9 +40,10 @@ ROOT: dict[str, Any] = {
     "output_dir": str,
     "data_dir": str,
     "progress": Literal["auto", "plain"],
+    "on_error": Literal["continue", "stop"],
 }
 EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
-CHECKPOINT: dict[str, Any] = {"every": Count | None}
+CHECKPOINT: dict[str, Any] = {"every": Count | None, "minutes": Positive | None}
 REFERENCE: dict[str, Any] = {"rows": list[str], "accuracy": float | None, "timesteps": int | None, "stages": dict[str, str]}
 TORCH: dict[str, Any] = {
     "lr": Positive,

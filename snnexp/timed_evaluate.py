@@ -38,7 +38,7 @@ class TimedEvaluator:
 
     def _pass(self, network: Network, batches: Batches) -> tuple[int | float, ...]:
         correct, loss, images, undecided = 0, 0.0, 0, 0
-        for batch in batches.epoch(0, shuffle=False):
+        for batch in batches.in_order():
             scores = network(batch.images, range(1), batch.keys)
             first = scores == scores.amax(-1, keepdim=True)
             correct += int(((scores.argmax(-1) == batch.labels) & (first.sum(-1) == 1)).sum())

@@ -1,7 +1,9 @@
 """Weights of a network as a safetensors file that says which form it has."""
 
+import hashlib
+import json
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,13 +15,15 @@ from snnexp.datasets.base import DataError
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
 
-def save(network: Network, path: Path) -> None:
-    """Writes all tensors of `network` and the name of its form, whole or not at all; equal weights give equal bytes."""
+def save(network: Network, path: Path) -> str:
+    """Writes all tensors of `network` and the name of its form, whole or not at all; the SHA-256 of the bytes, equal for equal weights."""
     # One key alone: safetensors writes several in random order.
     form = {"form": form_of(network)}
     # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
-    write_bytes(path, to_bytes(tensors, form))
+    data = to_bytes(tensors, form)
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Literal["saved", "own"] = "saved") -> Network:
@@ -50,12 +54,47 @@ def load(blueprint: Blueprint, path: Path, device: torch.device, encoder: Litera
 
 
 def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str, Tensor]]:
-    """The form and all tensors of a network that was saved. Raises `DataError` where they cannot be read."""
+    """The form and all tensors of a network that was saved.
+
+    Raises:
+        DataError: they cannot be read, or are not those of which the result beside them has the SHA-256.
+    """
     try:
+        _compare(path)
         with safe_open(path, framework="pt", device=str(device)) as file:
             return (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+
+
+def _compare(path: Path) -> None:
+    """Raises `DataError` where a file is not what the run beside it has written. Results from before there were such sums have none."""
+    wanted = _written(path.with_name("result.json"))
+    if wanted is None:
+        return
+    with path.open("rb") as file:
+        found = _digest(file)
+    if found != wanted:
+        raise DataError(
+            f"{path}: is damaged or not that of this run: its SHA-256 is {found}, result.json beside it says {wanted}. "
+            "Expected: the file as the run wrote it; copy it again, or train again"
+        )
+
+
+def _digest(file: BinaryIO) -> str:
+    """SHA-256 of a file, a piece at a time."""
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _written(result: Path) -> str | None:
+    try:
+        said = json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return said.get("weights_sha256") if isinstance(said, dict) else None
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:

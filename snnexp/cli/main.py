@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
+from snnexp.cli.streams import patient_streams, shown
 
 HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
 
@@ -32,18 +33,9 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     keep_freed_memory()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    sys.exit(_piped(_command(name), arguments))
-
-
-def _piped(command: Callable[[list[str]], int], arguments: list[str]) -> int:
-    """The code of a command; that of SIGPIPE where whoever reads its output, such as `head`, has had enough."""
-    try:
-        code = command(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
-        return 141
-    return code
+    with patient_streams():
+        code = shown(_command(name), arguments)
+    sys.exit(code)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

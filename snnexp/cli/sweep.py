@@ -31,8 +31,8 @@ class Sweep(Callback):
         Sweep.folder = Path(config.hydra.sweep.dir)
 
     @staticmethod
-    def close() -> None:
-        """Prints the summary of the sweep, if there was one; one of which no job could start leaves nothing."""
+    def close() -> Path | None:
+        """Prints the summary of the sweep, if there was one, and says where it is; one of which no job could start leaves nothing."""
         folder, Sweep.folder = Sweep.folder, None
         jobs = [] if folder is None else job_folders(folder)
         if jobs:
@@ -41,6 +41,7 @@ class Sweep(Callback):
             with suppress(OSError):
                 (folder / "multirun.yaml").unlink()
                 folder.rmdir()
+        return folder if jobs else None
 
 
 def job_folders(folder: Path) -> list[Path]:

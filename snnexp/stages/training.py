@@ -17,9 +17,11 @@ from snnexp.errors import NumericalError
 from snnexp.evaluate import autocast
 from snnexp.network import Network
 from snnexp.stages.base import Session
+from snnexp.stages.course import Course
 from snnexp.stages.execution import Form
 from snnexp.stages.keeper import Keeper
 from snnexp.stages.memory import estimate, explained, warn_if_short
+from snnexp.stopping import Stopped, asked, told
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Schedule:
 def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session, form: Form | None = None) -> dict:
     """Trains `network` in place on sequences of `steps` and leaves in it the weights that the selection rule keeps.
 
-    A run that is resumed goes on after the last epoch of which there is a checkpoint, and comes to the same weights.
+    A run that is resumed goes on after the last batch of which there is a checkpoint, and comes to the same weights. One that is asked to
+    stop writes one at the edge of the batch.
 
     Args:
         name: of the stage.
@@ -61,6 +64,7 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
 
     Raises:
         NumericalError: the loss is not finite.
+        Stopped: the run was asked to stop.
     """
     replayed = session.checkpoints.replay()
     if replayed is not None:
@@ -76,17 +80,20 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
 
 @dataclass(frozen=True)
 class _Parts:
-    """What changes from epoch to epoch."""
+    """What changes from batch to batch and from epoch to epoch."""
 
     network: Network
     optimizer: Optimizer
     scheduler: LRScheduler
     keeper: Keeper
+    loss: nn.Module
+    between: Callable[[int], dict]
 
     @classmethod
     def of(cls, network: Network, schedule: Schedule, session: Session) -> "_Parts":
         optimizer = schedule.optimizer(parameter_groups(network))
-        return cls(network, optimizer, schedule.scheduler(optimizer), Keeper(session.selection))
+        keeper = Keeper(session.selection)
+        return cls(network, optimizer, schedule.scheduler(optimizer), keeper, schedule.loss, schedule.between)
 
 
 def parameter_groups(network: nn.Module) -> list[Tensor] | list[dict]:
@@ -106,29 +113,48 @@ def bound(network: nn.Module) -> None:
 
 def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, form: Form | None) -> None:
     begun = time.perf_counter() - session.checkpoints.seconds(name)
-    done = session.checkpoints.resume(name, vars(parts))
-    if done >= schedule.epochs:
+    reached = session.checkpoints.resume(name, vars(parts))
+    if reached.epochs >= schedule.epochs:
         return
     network = parts.network
     needed = estimate(session.execution, network, steps, session.train, session.precision, form)
     warn_if_short(needed, session.device)
     forward = session.execution.forward(network, steps, form)
     training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session)
-    for epoch in range(done + 1, schedule.epochs + 1):
+    course = Course.after(reached)
+    for epoch in range(reached.epochs + 1, schedule.epochs + 1):
         started = time.perf_counter()
-        torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
+        keep = partial(_keep, name, epoch, course, parts, session, begun)
         record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
-        record |= training.epoch(epoch)
+        try:
+            record |= _one(epoch, training, course, keep, parts, schedule, session)
+        except Stopped:  # raised where no batch is half done
+            keep()
+            raise
         parts.scheduler.step()
-        if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
-            record |= _measured(network, session)
-            _guard(record["test/loss"], f"the evaluation after epoch {epoch}")
-            parts.keeper.see(network, record)
         if epoch < schedule.epochs:
             record |= schedule.between(_epoch_seed(session, epoch))
         session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
         seconds = time.perf_counter() - begun
         session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)
+        course = Course()
+
+
+def _one(epoch: int, training: "_Training", course: Course, keep: Callable, parts: _Parts, schedule: Schedule, session: Session) -> dict:
+    """An epoch and the evaluation after it: what they have shown."""
+    torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
+    shown = training.epoch(epoch, course, keep)
+    if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
+        shown |= _measured(parts.network, session)
+        _guard(shown["test/loss"], f"the evaluation after epoch {epoch}")
+        parts.keeper.see(parts.network, shown)
+    return shown
+
+
+def _keep(name: str, epoch: int, course: Course, parts: _Parts, session: Session, begun: float) -> None:
+    """Writes a checkpoint within an epoch."""
+    seconds = time.perf_counter() - begun
+    session.checkpoints.within(name, course.reached(epoch - 1), vars(parts), session.trackers.records, seconds)
 
 
 def _epoch_seed(session: Session, epoch: int) -> int:
@@ -149,19 +175,23 @@ class _Training:
         self.schedule = schedule
         self.session = session
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Trains on every batch once; mean loss and accuracy along the way, of all processes together."""
+    def epoch(self, epoch: int, course: Course, keep: Callable[[], None]) -> dict[str, float]:
+        """Trains on every batch once, on those after `course`; mean loss and accuracy along the way, of all processes together."""
         self.forward.train()
-        loss, correct, seen = 0.0, 0, 0
-        for number, batch in enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True)):
-            sums = self._step(batch, self.session.train.size_of(number))
+        course.begin()
+        for batch in self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True, first=course.batches):
+            sums = self._step(batch, self.session.train.size_of(course.batches))
             # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
-            value, hits, images = summed(*sums, device=self.session.device)
-            _guard(value, f"epoch {epoch}, batch {number + 1}")
-            loss, correct, seen = loss + value, correct + hits, seen + images
-            self.session.trackers.advance(number + 1, len(self.session.train))
+            *sums, stop, due = summed(*sums, int(asked() is not None), int(self.session.checkpoints.due()), device=self.session.device)
+            _guard(sums[0], f"epoch {epoch}, batch {course.batches + 1}")
+            course.add(*sums)
+            self.session.trackers.advance(course.batches, len(self.session.train))
+            if stop:
+                raise Stopped(told())
+            if due:
+                keep()
         align(self.forward)
-        return {"train/loss": loss / seen, "train/accuracy": 100.0 * correct / seen}
+        return course.shown()
 
     def _step(self, batch: Batch, whole: int) -> tuple[float, int, int]:
         try:
