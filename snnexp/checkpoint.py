@@ -75,7 +75,7 @@ class Checkpoints:
         folder: Path | None = None,
         every: int | None = None,
         stages: Sequence[str] = (),
-        minutes: float | None = None,
+        minutes: int | float | None = None,
         config: str = "",
         past: Past | None = None,
     ):

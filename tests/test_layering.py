@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
-    {"cell", "noise", "limits", "kernels", "atomic", "errors", "status", "distributed"},
+    {"cell", "noise", "limits", "kernels", "atomic", "disk", "drafts", "errors", "status", "stopping", "distributed"},
     {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
     {"layers", "norms", "timed"},
     {"network", "architectures", "datasets", "segments", "presimulations"},
@@ -27,6 +27,7 @@ LAYERS = [
         "survey",
         "checkpoint",
         "checkpoint_file",
+        "past",
         "thresholds",
         "calibrations",
         "probe",

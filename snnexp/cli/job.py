@@ -18,6 +18,7 @@ from snnexp.cli.folder import finished_before, past_of, resolved
 from snnexp.cli.signals import stopping_on_signals
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.cli.usable import refuse_unusable
+from snnexp.disk import NoRoom
 from snnexp.distributed import processes, rank
 from snnexp.drafts import remove_drafts
 from snnexp.errors import ConfigError, NumericalError
@@ -148,7 +149,7 @@ def _withdraw(run_dir: Path, config: DictConfig) -> None:
 
 
 def _say(error: BaseException, run_dir: Path) -> None:
-    kind = "" if isinstance(error, Stopped | ConfigError | RunFolderTaken) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, Stopped | ConfigError | RunFolderTaken | NoRoom) else f"{type(error).__name__}: "
     has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
     details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
     print(f"snnexp: {kind}{error}{details}", file=sys.stderr)

@@ -42,7 +42,7 @@ class Course:
     def reached(self, epochs: int) -> Reached:
         """The place to go on from, with so many epochs behind it."""
         sums = {key: value for key, value in asdict(self).items() if key != "random"}
-        return Reached(epochs, self.batches, sums, self.random or random_states())
+        return Reached(epochs, self.batches, sums, self.random or (random_states() if self.batches else []))
 
     def shown(self) -> dict[str, float]:
         """What the record of the epoch says: mean loss and accuracy along the way."""

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -116,21 +117,14 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
     reached = session.checkpoints.resume(name, vars(parts))
     if reached.epochs >= schedule.epochs:
         return
-    network = parts.network
-    needed = estimate(session.execution, network, steps, session.train, session.precision, form)
-    warn_if_short(needed, session.device)
-    forward = session.execution.forward(network, steps, form)
-    training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session)
-    course = Course.after(reached)
+    course, keep = Course.after(reached), partial(_keep, name, parts, session, begun)
+    with _kept_if_stopped(partial(keep, course, reached.epochs)):
+        training = _prepared(parts, steps, schedule, session, form)
     for epoch in range(reached.epochs + 1, schedule.epochs + 1):
         started = time.perf_counter()
-        keep = partial(_keep, name, epoch, course, parts, session, begun)
         record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
-        try:
-            record |= _one(epoch, training, course, keep, parts, schedule, session)
-        except Stopped:  # raised where no batch is half done
-            keep()
-            raise
+        with _kept_if_stopped(partial(keep, course, epoch - 1)) as keep_now:
+            record |= _one(epoch, training, course, keep_now, parts, schedule, session)
         parts.scheduler.step()
         if epoch < schedule.epochs:
             record |= schedule.between(_epoch_seed(session, epoch))
@@ -138,6 +132,23 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
         seconds = time.perf_counter() - begun
         session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)
         course = Course()
+
+
+def _prepared(parts: _Parts, steps: range, schedule: Schedule, session: Session, form: Form | None) -> "_Training":
+    needed = estimate(session.execution, parts.network, steps, session.train, session.precision, form)
+    warn_if_short(needed, session.device)
+    forward = session.execution.forward(parts.network, steps, form)
+    return _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session)
+
+
+@contextmanager
+def _kept_if_stopped(keep: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Writes a checkpoint if the block is left because the run is asked to stop: that is raised where no batch is half done."""
+    try:
+        yield keep
+    except Stopped:
+        keep()
+        raise
 
 
 def _one(epoch: int, training: "_Training", course: Course, keep: Callable, parts: _Parts, schedule: Schedule, session: Session) -> dict:
@@ -151,10 +162,10 @@ def _one(epoch: int, training: "_Training", course: Course, keep: Callable, part
     return shown
 
 
-def _keep(name: str, epoch: int, course: Course, parts: _Parts, session: Session, begun: float) -> None:
-    """Writes a checkpoint within an epoch."""
+def _keep(name: str, parts: _Parts, session: Session, begun: float, course: Course, epochs: int) -> None:
+    """Writes a checkpoint within an epoch that so many epochs lie behind."""
     seconds = time.perf_counter() - begun
-    session.checkpoints.within(name, course.reached(epoch - 1), vars(parts), session.trackers.records, seconds)
+    session.checkpoints.within(name, course.reached(epochs), vars(parts), session.trackers.records, seconds)
 
 
 def _epoch_seed(session: Session, epoch: int) -> int:
