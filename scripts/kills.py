@@ -3,8 +3,8 @@
     python scripts/kills.py --count 100 --kind both --shorten      200 runs: 100 with SIGKILL, 100 with SIGTERM, SIGUSR1, SIGHUP, SIGINT
 
 Each run is disturbed up to three times. `metrics.jsonl` and `weights.safetensors` must be the same bytes, `result.json` the same less
-times; a signal must end a run with 128 + its number and the status `preempted`, unless it comes before the run has begun or when it is over.
-Exit code 1 if any is not so. Runs are forked from one process that has imported everything, so that a moment is seldom one of the start.
+times; a signal must end a run with 128 + its number and the status `preempted`, unless it comes before the run has begun or when it is
+over. Exit code 1 if any is not so. Runs are forked from one process that has imported everything, so that few moments are of the start.
 """
 
 import argparse

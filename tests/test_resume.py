@@ -379,7 +379,8 @@ from snnexp.track.wandb import WandbTracker
 from tests.runs import BLOCK, EPOCH, trackers
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
-with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records="" if killed else (folder / "metrics.jsonl").read_text().split("\\n")[0] + "\\n") as run:
+kept = "" if killed else (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
+with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=kept) as run:
     for number in (1, 2) if killed else (2,):
         run.epoch({**EPOCH, "epoch": number}, 2)
     if killed:

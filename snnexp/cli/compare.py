@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snnexp.atomic import write_bytes
+from snnexp.disk import NoRoom
 from snnexp.survey import curves
 from snnexp.survey.columns import FORMATS, compared
 from snnexp.survey.comparison import Run, read_run
@@ -55,6 +56,6 @@ def _plot(runs: list[Run], path: Path) -> int:
         write_bytes(path, curves.drawn(runs, path.suffix.removeprefix(".").lower()))
     except (curves.NoMatplotlib, OSError) as error:
         print(f"snnexp: {error}", file=sys.stderr)
-        return 1
+        return 4 if isinstance(error, NoRoom) else 1
     print(f"picture  {path}", file=sys.stderr)
     return 0

@@ -16,8 +16,10 @@ from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.cli.since import completed
+from snnexp.cli.usable import refuse_unusable
 from snnexp.datasets.base import DataError
 from snnexp.distributed import processes
+from snnexp.drafts import remove_dead_drafts
 from snnexp.errors import ConfigError
 from snnexp.result import CHOSEN, block, peak_memory, surroundings
 from snnexp.run import prepare
@@ -50,6 +52,9 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _evaluate(run_dir: Path, changes: list[str]) -> int:
+    if run_dir.is_dir():
+        refuse_unusable(run_dir, files=(), folders=("evaluations",))
+        remove_dead_drafts(run_dir / "evaluations")
     trained = resolved(completed(stored(run_dir / "config.yaml")))
     config, choices = changed(OmegaConf.create(trained), changes)
     check(config)

@@ -1,13 +1,15 @@
 """Arrays kept in a file that is written whole or not at all."""
 
 import logging
-import os
-import secrets
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from snnexp.atomic import make_folder, replacing
+from snnexp.disk import writing
+from snnexp.drafts import remove_dead_drafts
 
 Arrays = dict[str, np.ndarray]
 
@@ -42,14 +44,8 @@ def _read(path: Path, key: str) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Under another name first: whoever opens `path`, now or after a power cut, finds the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}.draft")
-    try:
-        with draft.open("xb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    """Whoever opens `path`, now or after a power cut, finds the old file or the whole new one."""
+    make_folder(path.parent)
+    remove_dead_drafts(path.parent)
+    with writing(path, sum(array.nbytes for array in arrays.values())), replacing(path) as draft, draft.open("xb") as file:
+        np.savez(file, **arrays)

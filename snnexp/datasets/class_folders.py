@@ -14,6 +14,7 @@ from snnexp.datasets.base import TEST_OFFSET, DataError, Source, fault
 from snnexp.datasets.reading import Decoder
 from snnexp.datasets.stream import Stream
 from snnexp.limits import Count, Natural
+from snnexp.stopping import look
 
 _SUFFIXES = (".jpeg", ".jpg")
 _PARTS = ("train", "val")
@@ -130,4 +131,5 @@ class ClassFolders(Source):
 
 
 def _images(folder: Path) -> list[str]:
+    look()  # a thousand folders on a slow disk take minutes
     return sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(_SUFFIXES))

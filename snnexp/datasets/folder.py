@@ -1,6 +1,7 @@
 """Images sorted into one folder per class."""
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, status_of
 from snnexp.datasets.cache import Arrays, cached
 from snnexp.limits import Count
+from snnexp.stopping import look
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _FORM = 1  # raised when the same files give other pixels, so that older caches are not used
@@ -77,9 +79,15 @@ class FolderImages(Source):
 
     def _key(self, files: list[tuple[Path, int]]) -> str:
         """Changes whenever the pixels may."""
-        stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path, _ in files]
+        stats = [(path.relative_to(self.root).as_posix(), self._stat(path)) for path, _ in files]
         listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         return hashlib.sha256(repr((_FORM, self.size, listing)).encode()).hexdigest()
+
+    def _stat(self, path: Path) -> os.stat_result:
+        try:
+            return path.stat()
+        except OSError as error:  # a link that leads nowhere
+            raise self._fault(path, f"unreadable ({error.strerror})") from error
 
     def _arrays(self, train: list[tuple[Path, int]], test: list[tuple[Path, int]]) -> Arrays:
         parts = {"train": train, "test": test}
@@ -90,6 +98,7 @@ class FolderImages(Source):
         pixels = np.empty((len(paths), *self.shape), dtype=np.uint8)
         with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter free
             for place, square in enumerate(pool.map(self._square, paths)):
+                look()
                 pixels[place] = square
         return pixels
 

@@ -21,8 +21,8 @@ class Course:
 
     batches: int = 0
     loss: float = 0.0
-    correct: float = 0
-    seen: float = 0
+    correct: int | float = 0
+    seen: int | float = 0
     random: list[Tensor] = field(default_factory=list)
 
     @classmethod
@@ -34,7 +34,7 @@ class Course:
         """Sets the random generators to where the pass goes on."""
         set_random_states(self.random)
 
-    def add(self, loss: float, correct: float, seen: float) -> None:
+    def add(self, loss: float, correct: int | float, seen: int | float) -> None:
         """Takes in a batch."""
         self.batches, self.loss, self.correct, self.seen = self.batches + 1, self.loss + loss, self.correct + correct, self.seen + seen
         self.random = []
