@@ -256,8 +256,11 @@ def test_a_checkpoint_cannot_carry_code(tmp_path, straight, interrupted, capsys)
     torch.save({"epoch": 3, "network": bomb}, path)
     forged = path.with_name(f"train-0003-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.pt")
     path.rename(forged)
+    assert attempted(tmp_path, *LONG)[2] == 2 and not bomb.path.exists()
+    told = capsys.readouterr().err
+    assert f"{forged} is not a checkpoint" in told and "delete it to go on" in told
+    forged.unlink()
     job(tmp_path, *LONG)
-    assert f"{forged} is not a checkpoint" in capsys.readouterr().err and not bomb.path.exists()
     assert_same(tmp_path, straight(*LONG))
 
 
@@ -320,7 +323,12 @@ def test_what_changes_no_result_may_change(tmp_path, straight, interrupted):
 def test_a_finished_run_is_not_run_again(tmp_path, capsys):
     job(tmp_path, *FEW)
     before = (tmp_path / "result.json").read_bytes()
-    assert attempted(tmp_path, *FEW)[2] == 2 and "holds a finished run" in capsys.readouterr().err
+    result, error, code = attempted(tmp_path, *FEW)
+    assert (result, error, code) == (json.loads(before), None, 0)
+    assert "holds this run, finished: its result is taken" in capsys.readouterr().err
+    assert attempted(tmp_path, *FEW, "seed=2")[2] == 2
+    told = capsys.readouterr().err
+    assert "holds a finished run of another configuration" in told and "seed: 1 there, 2 here" in told
     assert (tmp_path / "result.json").read_bytes() == before
 
 
@@ -332,7 +340,7 @@ def test_a_sweep_started_again_takes_the_results_of_its_finished_jobs(tmp_path, 
     first = repeated()
     before = (tmp_path / "0_s1" / "metrics.jsonl").stat().st_mtime_ns
     assert first[2] == 0 and repeated() == first
-    assert "holds this job, finished: its result is taken" in capsys.readouterr().err
+    assert "holds this run, finished: its result is taken" in capsys.readouterr().err
     assert repeated("seed=2")[2] == 2 and "holds a finished run" in capsys.readouterr().err
     assert (tmp_path / "0_s1" / "metrics.jsonl").stat().st_mtime_ns == before
 
@@ -371,7 +379,8 @@ from snnexp.track.wandb import WandbTracker
 from tests.runs import BLOCK, EPOCH, trackers
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
-with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=0 if killed else 1) as run:
+kept = "" if killed else (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
+with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=kept) as run:
     for number in (1, 2) if killed else (2,):
         run.epoch({**EPOCH, "epoch": number}, 2)
     if killed:
@@ -424,8 +433,8 @@ def test_of_two_trainings_under_one_name_the_second_begins_anew(tmp_path):
     first = Checkpoints(tmp_path, 1, ["both"])
     for value in (1.0, 2.0):
         torch.nn.init.constant_(layer.weight, value)
-        assert first.resume("both", {"layer": layer}) == 0
-        first.save("both", 1, 1, {"layer": layer}, records=1, seconds=0.0)
+        assert first.resume("both", {"layer": layer}).epochs == 0
+        first.save("both", 1, 1, {"layer": layer}, metrics="{}\n", seconds=0.0)
     again = Checkpoints(tmp_path, 1, ["both"])
-    assert again.resume("both", {"layer": layer}) == 1 and layer.weight.item() == 1.0
-    assert again.resume("both", {"layer": layer}) == 0
+    assert again.resume("both", {"layer": layer}).epochs == 1 and layer.weight.item() == 1.0
+    assert again.resume("both", {"layer": layer}).epochs == 0
