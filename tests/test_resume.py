@@ -219,7 +219,10 @@ def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_used(tmp_path, s
     path.write_bytes(damage(path.read_bytes()))
     job(tmp_path, *LONG)
     errors = capsys.readouterr().err
-    assert f"warning: {path} is damaged; it is left out" in errors and "resumed after epoch 2 of train" in errors
+    assert (
+        f"warning: {path} is damaged: its SHA-256 is not the one in its name; it is left out" in errors
+        and "resumed after epoch 2 of train" in errors
+    )
     assert_same(tmp_path, straight(*LONG))
 
 
@@ -418,10 +421,10 @@ def test_the_terminal_names_the_stage_that_goes_on(tmp_path):
 def test_no_stage_repeats_the_epochs_of_another(tmp_path, monkeypatch):
     epochs, epoch = [], Batches.epoch
 
-    def watched(self, number, shuffle):
+    def watched(self, number, shuffle, first=0):
         if shuffle:
             epochs.append(number)
-        return epoch(self, number, shuffle)
+        return epoch(self, number, shuffle, first)
 
     monkeypatch.setattr(Batches, "epoch", watched)
     job(tmp_path, "strategy=hybrid", *STRATEGIES["hybrid"], *FEW)

@@ -120,6 +120,7 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
     reached = session.checkpoints.resume(name, vars(parts))
     if reached.epochs >= schedule.epochs:
         return
+    parts.optimizer._opt_called = reached.batches > 0  # else torch warns where the schedule is stepped first in this process
     course, keep = Course.after(reached), partial(_keep, name, parts, session, begun)
     with _kept_if_stopped(partial(keep, course, reached.epochs)):
         training = _prepared(name, parts, steps, schedule, session, form)

@@ -22,14 +22,16 @@ from tests.faults.forks import Forks, assert_same, facts, kept, lines, told_comm
 from tests.jobs import attempted, job
 from tests.shell import hearing
 
+OFTEN = "checkpoint.minutes=0.00001"
+"""A checkpoint after every batch: so it can be seen that a run is in the midst of an epoch."""
 NUMBERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
 
 
 @pytest.mark.fault("10: signal within an epoch", "SIGTERM, SIGUSR1, SIGHUP and SIGINT reach a run between two checkpoints")
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
 def test_a_signal_within_an_epoch_costs_no_batch(forks: Forks, straight: Path, tmp_path: Path, number: int, happened: Any):
-    run = forks.train(tmp_path)
-    run.until(lambda: lines(tmp_path / "run") >= 1)
+    run = forks.train(tmp_path, OFTEN)
+    run.until(lambda: any("batch" in name for name in kept(tmp_path / "run")))
     run.send(number)
     assert run.code() == 128 + number, run.said
     told = facts(tmp_path / "run")
@@ -45,13 +47,12 @@ def test_a_signal_within_an_epoch_costs_no_batch(forks: Forks, straight: Path, t
 
 @pytest.mark.fault("B: signals", "a run is asked to stop again and again, a few batches after each start")
 def test_a_run_stopped_over_and_over_ends_the_same(forks: Forks, straight: Path, tmp_path: Path, happened: Any):
-    starts = 0
-    for count in (1, 1, 2, 3):
-        run = forks.train(tmp_path)
-        run.until(lambda count=count: lines(tmp_path / "run") >= count or facts(tmp_path / "run")["status"] != "running")
+    for _ in range(4):
+        before, run = kept(tmp_path / "run"), forks.train(tmp_path, OFTEN)
+        run.until(lambda before=before: kept(tmp_path / "run") != before)
         run.send(signal.SIGTERM)
-        starts += run.code() in (143, 0)
-    assert starts == 4 and forks.train(tmp_path).code() == 0
+        assert run.code() == 143, run.said
+    assert forks.train(tmp_path).code() == 0
     assert_same(tmp_path / "run", straight)
     happened("stopped four times, the same bytes in the end")
 
@@ -67,7 +68,7 @@ def test_what_the_parent_ignores_stays_ignored(forks: Forks, straight: Path, tmp
     happened("ignored: the run goes on to its end")
 
 
-FEW = ["dataset.validation=1337", "evaluate.images=40", "evaluate.batch_size=20", "evaluate.chunk=2", "batch_size=20"]
+FEW = ["dataset.validation=1337", "evaluate.images=20", "evaluate.batch_size=10", "evaluate.chunk=2", "batch_size=25"]
 DEAF_PLACES = {
     "hybrid": ["strategy=hybrid", "neuron=if", "neuron.amplitude=threshold", "calibration=light", "calibration.samples=40"],
     "tandem": ["+experiment=digits_tandem", "architecture=cnn", "architecture.layers=[4C3,AP4]"],
@@ -91,7 +92,7 @@ def test_a_signal_is_obeyed_within_a_batch_wherever_it_comes(strategy: str, tmp_
     monkeypatch.setattr(Network, "forward", counting)
     job(tmp_path / "straight", *settings)
     whole = passes[0]
-    for place in range(2, whole, max(1, whole // 4)):
+    for place in range(3, whole, max(1, whole // 3)):
         passes[:] = [0, place, 0]
         code = attempted(tmp_path / f"{place}", *settings)[2]
         assert (code, status(tmp_path / f"{place}")["status"]) == (143, "preempted") and passes[2] <= 2, place
