@@ -42,7 +42,7 @@ def histories(folder: Path) -> dict[Path, str]:
     """Why results below `folder` are history: no commit, or not today's code, gives them again; from its `history.csv`."""
     try:
         lines = csv.DictReader(read_regular(folder / HISTORY, LARGEST_HISTORY).decode().splitlines())
-        return {(folder / line["path"]).resolve(): line["why"] for line in lines}
+        return {Path(os.path.realpath(folder / line["path"])): line["why"] for line in lines}
     except (Unreadable, ValueError, KeyError, TypeError, csv.Error):
         return {}
 

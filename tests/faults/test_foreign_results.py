@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import yaml
 from hypothesis import strategies as st
 
 from snnexp.cli import sweep
@@ -45,6 +46,7 @@ GOOD: dict[str, Any] = {
     **{"versions": {"python": "3.11"}, "git_commit": "abc+changes", "peak_memory_bytes": 9, "batch_size": 4, "processes": 1},
     **{"reduced": ["dataset.validation", "epochs"], "given_budget": {"dataset.validation": 5, "epochs": 1}},
     **{"full_budget": {"dataset.validation": 0, "epochs": 3}, "selection": "last", "test_images": 5},
+    **{"flags": ["silent: a"], "history": "older", "optimizer": "adam", "command": "snnexp train"},
     "reference": {"rows": [ROW.id], "accuracy": 93.0, "timesteps": 4, "stages": {ROW.id: "train"}},
     "stages": {"pretrain": STAGE | {"form": "analog", "stage": "pretrain"}, "train": STAGE},
 }
@@ -116,6 +118,35 @@ def test_any_value_at_any_key_is_refused_or_shown(happened):
                 passed += 1
     happened(f"{refused} refused in words, {passed} shown, no traceback")
     assert refused > 500 and passed > 100
+
+
+CONFIG = {
+    "timesteps": 4,
+    "neuron": {"_target_": "snnexp.neurons.lif.LIF", "leak": 0.5},
+    "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1},
+    "strategy": {"stages": {"train": {"_target_": "a.B", "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1}}}},
+}
+
+
+@pytest.mark.fault(KIND, "another kind of value at every key of a configuration that is compared")
+def test_any_configuration_is_compared_or_refused(tmp_path, capsys, happened):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(json.dumps(GOOD))
+        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    codes = []
+    for path in leaves(CONFIG):
+        for value in HOSTILE:
+            config = copy.deepcopy(CONFIG)
+            holder: Any = config
+            for key in path[:-1]:
+                holder = holder[key]
+            holder[path[-1]] = value
+            (tmp_path / "one" / "config.yaml").write_text(yaml.safe_dump(config))
+            codes.append(compare([str(tmp_path / "one"), str(tmp_path / "two"), "--format", "csv"]))
+    capsys.readouterr()
+    assert set(codes) <= {0, 3} and codes.count(0) > 100
+    happened(f"{codes.count(0)} compared, {codes.count(3)} refused in words")
 
 
 VALUES = st.recursive(
