@@ -23,6 +23,7 @@ from snnexp.cli.job import attempt
 from snnexp.datasets.batches import Batches
 from snnexp.track.none import NoTracker
 from snnexp.track.trackers import Trackers
+from tests import wandb_records
 from tests.jobs import NETWORK, STRATEGIES, TINY, attempted, job, records
 from tests.runs import trackers
 from tests.shell import answer, environment, start
@@ -395,17 +396,14 @@ with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), record
 def test_a_resumed_run_is_one_run_for_wandb(tmp_path):
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    names = []
-    for words in (["killed"], []):
+    ids = set()
+    for words in (["killed"], []):  # at once: the first may still be at its record
         command = [sys.executable, "-c", ATTEMPT, str(run_dir), *words]
         told = subprocess.run(command, cwd=tmp_path, env={**environment(), "HOME": str(tmp_path)}, capture_output=True, text=True)
         assert told.returncode == len(words) and "warning" not in told.stderr, told.stderr
-        (folder,) = run_dir.glob("wandb/offline-run-*")
-        names.append(folder.name)
-    assert names[0] != names[1] and names[0].rpartition("-")[2] == names[1].rpartition("-")[2]
-    inspection = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(next(folder.glob("*.wandb")))]
-    told = subprocess.run(inspection, cwd=tmp_path, capture_output=True, text=True)
-    assert [json.loads(line)["type"] for line in told.stdout.splitlines()].count("history") == 3
+        ids.add((run_dir / "wandb" / "id").read_text())
+    record = wandb_records.kept(run_dir)  # the one that there is
+    assert len(record["history"]) == 3 and ids == {record["run"][0]["run_id"]}
 
 
 def test_the_terminal_names_the_stage_that_goes_on(tmp_path):

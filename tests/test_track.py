@@ -167,7 +167,7 @@ class Here(Apart):
         pass
 
     def kill(self):
-        pass
+        self.mirror.leave()
 
 
 class FakeWandb:

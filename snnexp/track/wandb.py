@@ -2,23 +2,22 @@
 
 import logging
 import os
-import secrets
 import shlex
-import string
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from snnexp.atomic import write_text
 from snnexp.limits import Interval
 from snnexp.track.apart import Apart, Ended
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.wandb_environment import environment
+from snnexp.track.wandb_names import known_id, names_of, new_id, quiet
 
 ATTEMPTS = {"online": ("online", "offline", "offline"), "offline": ("offline", "offline"), "disabled": ()}
 """How a run is kept, and how once that has failed: it is told again from its beginning."""
 
-LONGEST_NAME, LONGEST_TAG = 128, 64
 LOCAL = 5.0
 """Longest wait for what needs no server, in seconds: a Python has to start, on a machine that may be busy."""
 
@@ -57,10 +56,14 @@ class WandbTracker(Tracker):
     def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:
         """Opens a W&B run; a server that does not answer is waited for briefly, then the run is kept offline."""
         self.folder = Path(run_dir).absolute() / "wandb"
-        self.modes, self.known = iter(ATTEMPTS[self.mode]), _known(self.folder) or os.environ.get("WANDB_RUN_ID")
-        self.acts = [("start", {"run_dir": str(self.folder.parent), "settings": self._settings(), **self._labels(config, labels)})]
+        self.modes, self.known = iter(ATTEMPTS[self.mode]), known_id(self.folder) or os.environ.get("WANDB_RUN_ID")
         if self.mode == "disabled":
             return
+        run_id = self.known or new_id()
+        settings = {"settings": quiet(self.start_timeout, self.finish_timeout), "config": {**flat(config), **labels.choices}}
+        names = {"id": run_id, "project": self.project, "entity": self.entity, **names_of(self.folder.parent, labels)}
+        self.acts = [("start", {"run_dir": str(self.folder.parent), **settings, **names})]
+        write_text(self.folder / "id", run_id)  # before there is a record: whoever goes on with a run that is killed now goes on with it
         try:
             self._begin()
             patience = self.start_timeout + LOCAL
@@ -151,31 +154,6 @@ class WandbTracker(Tracker):
         if self.process is not None:
             self.process.kill()
             self.process = None
-
-    def _labels(self, config: dict[str, Any], labels: Labels) -> dict[str, Any]:
-        return {
-            "id": self.known or "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)),
-            "project": self.project,
-            "entity": self.entity,
-            "group": labels.group[:LONGEST_NAME],
-            "job_type": labels.stages[-1][:LONGEST_NAME],
-            "name": f"{labels.group} {self.folder.parent.name}"[:LONGEST_NAME],
-            "tags": list(dict.fromkeys(tag[:LONGEST_TAG] for tag in labels.tags)),
-            "config": {**flat(config), **labels.choices},
-        }
-
-    def _settings(self) -> dict[str, Any]:
-        waits = {"init_timeout": self.start_timeout, "finish_timeout": self.finish_timeout, "finish_timeout_raises": True}
-        # The metadata hold the command line with all that was typed on it; an empty host keeps the real one out.
-        private = {"x_disable_meta": True, "host": "", "disable_git": True, "disable_code": True, "console": "off"}
-        quiet = {"x_save_requirements": False, "x_disable_stats": True, "x_disable_viewer": True, "silent": True}
-        return {**waits, **private, **quiet, "x_transaction_log_flush_interval": 1.0}  # seconds: a machine may go at any time
-
-
-def _known(folder: Path) -> str | None:
-    """The W&B id under which earlier attempts at the run were kept."""
-    records = sorted(folder.glob("*run-*/run-*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
-    return records[-1].stem.removeprefix("run-") if records else None
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The process that speaks with W&B: whatever W&B does, or is done to it, the run does not feel it."""
 
+import fcntl
 import json
 import math
 import os
@@ -25,6 +26,8 @@ class Mirror:
     def __init__(self):
         self.run: Any = None
         self.folder, self.patience = Path(), 0.0
+        self.earlier: list[Path] = []
+        self.lock: int | None = None
         self.there = 0
         self.stage, self.before, self.epoch = None, 0, 0
 
@@ -33,6 +36,8 @@ class Mirror:
         import wandb
 
         self.patience = settings["finish_timeout"]
+        self._wait_for_another(Path(run_dir) / "wandb")
+        self.earlier = [record.parent for record in Path(run_dir).glob(f"wandb/*run-*/run-{labels['id']}.wandb")]
         wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
         if labels["mode"] == "online" and not wandb.login(prompt=False, verify=False):
             raise ConnectionError("no API key: `wandb login` stores one")
@@ -69,10 +74,23 @@ class Mirror:
         except TimeoutError:
             return {"late": True}
         finally:
-            for record in self.folder.parent.glob(f"*run-*/run-{run.id}.wandb"):
-                if record.parent != self.folder:
-                    shutil.rmtree(record.parent, ignore_errors=True)
+            for folder in self.earlier:
+                shutil.rmtree(folder, ignore_errors=True)
+            self.leave()
         return {}
+
+    def leave(self) -> None:
+        """Lets another one at the folder; the end of the process does, too."""
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
+    def _wait_for_another(self, folder: Path) -> None:
+        """The process of an attempt that was killed a moment ago may still be at its record, in the same folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
 
     def _epochs(self, record: dict[str, Any]) -> dict[str, int]:
         if record.get("stage") != self.stage:
