@@ -3,62 +3,85 @@
 import json
 import math
 import os
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from snnexp.disk import writing
+from snnexp.drafts import draft_of
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Lends a draft file beside `path`; it takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    A folder that is not there yet is made.
+    A folder that is not there yet is made. The new file outlasts a power cut from the end of the block on.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = _draft(path)
+    make_folder(path.parent)
+    draft = draft_of(path)
     try:
         yield draft
         _sync(draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def write_bytes(path: Path | str, data: bytes | memoryview) -> None:
-    """Writes `data` whole or not at all."""
-    with replacing(path) as draft:
+    """Writes `data` whole or not at all. Raises `NoRoom` where the disk is full."""
+    with writing(path, len(data)), replacing(path) as draft:
         draft.write_bytes(data)
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` as UTF-8, whole or not at all; what is no text in it, as bytes of file names may be, as an escape (of JSON, too)."""
+    """Writes `text` as UTF-8, whole or not at all; what is no text in it, as bytes of file names may be, as an escape (of JSON, too).
+
+    Raises `NoRoom` where the disk is full.
+    """
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> None:
     """Writes `value` as strict, indented JSON, whole or not at all; NaN and infinities become null."""
-    write_text(path, dumps(value, indent=2) + "\n")
+    write_bytes(path, _json(value))
 
 
 def create_json(path: Path | str, value: Any) -> None:
     """Writes `value` as JSON where nothing is yet, or raises FileExistsError; of several writers at once one succeeds."""
-    path = Path(path)
-    draft = _draft(path)
+    path, data = Path(path), _json(value)
+    make_folder(path.parent)
+    draft = draft_of(path)
     try:
-        write_json(draft, value)
-        _publish(draft, path)
+        with writing(path, len(data)):
+            with draft.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _publish(draft, data, path)
     finally:
         draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
-def remove_drafts(folder: Path) -> None:
-    """Takes away what writers that were killed have left in a folder; whoever owns it calls this, since it would take a live one's too."""
-    for draft in folder.glob(".*.draft"):
-        if not draft.name.startswith(".status.json."):  # by which others ask for the folder, even now
-            draft.unlink(missing_ok=True)
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; they outlast a power cut."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Has the names in a folder written to the disk, where the system can: a file that is there may otherwise be gone after a power cut."""
+    with suppress(OSError):
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
@@ -79,9 +102,8 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _draft(path: Path) -> Path:
-    # Not `tempfile`: only their owner can read its files, and results are shared. Beside `path`, since a rename stays on one file system.
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}.draft")
+def _json(value: Any) -> bytes:
+    return f"{dumps(value, indent=2)}\n".encode()
 
 
 def _sync(path: Path) -> None:
@@ -89,11 +111,11 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _publish(draft: Path, path: Path) -> None:
+def _publish(draft: Path, data: bytes, path: Path) -> None:
     try:
         os.link(draft, path)  # exclusive, and nobody ever sees the file without its content
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: exclusive still, but not whole in the blink of an eye
+    except OSError:  # no hard links, or the draft was held for dead: exclusive still, but not whole in the blink of an eye
         with path.open("xb") as file:
-            file.write(draft.read_bytes())
+            file.write(data)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_origin
 from snnexp.build import GROUPS, PROVIDED, STAGE_GROUPS
 from snnexp.errors import ConfigError
 from snnexp.hints import fits, shown, words
-from snnexp.limits import LARGEST, SMALLEST, WHOLE, Count, Fraction, Interval, Natural, Probability, Seed, computable
+from snnexp.limits import LARGEST, SMALLEST, WHOLE, Count, Fraction, Interval, Natural, Positive, Probability, Seed, computable
 from snnexp.rules import RULES
 from snnexp.slots import ALLOWED, SLOTS, Refused, annotations, component_of
 from snnexp.soundness import Fault, Sound, Unsound, distinct
@@ -30,9 +30,10 @@ ROOT: dict[str, Any] = {
     "output_dir": str,
     "data_dir": str,
     "progress": Literal["auto", "plain"],
+    "on_error": Literal["continue", "stop"],
 }
 EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
-CHECKPOINT: dict[str, Any] = {"every": Count | None}
+CHECKPOINT: dict[str, Any] = {"every": Count | None, "minutes": Positive | None}
 REFERENCE: dict[str, Any] = {
     "rows": list[str],
     "accuracy": float | None,

@@ -1,9 +1,9 @@
-"""Files of checkpoints, and how far they say that a run had come."""
+"""Files of checkpoints: one is what was written, or it is not used."""
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,90 +11,60 @@ from urllib.parse import quote
 import torch
 
 from snnexp.atomic import write_bytes
+from snnexp.errors import ConfigError
+from snnexp.foreign import Unreadable, read_regular
 
 FINISHED = "finished"
 """Stands where the epoch would: the stage has ended, and so has its evaluation."""
+LARGEST = 2**40
+"""Bytes of a checkpoint; those of the largest networks here have some ten billion."""
+SCHEMA = 2
+"""Form of what is kept. 1, which has no number, knew neither the records and the configuration of its run nor places within an epoch."""
 
 
-@dataclass
-class Past:
-    """How far earlier attempts at a run have come.
-
-    Args:
-        finished: what was kept of the stages that had ended, by name, in order.
-        stage: the stage that was going on, where it had come past an epoch.
-        training: what was kept of it.
-        paths: the files that are known to be good, of epochs, by stage.
-        notes: what is wrong with files that are left out.
-    """
-
-    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
-    stage: str | None = None
-    training: dict[str, Any] | None = None
-    paths: dict[str, Path] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def place(self) -> str | None:
-        """Such as `epoch 3 of finetune`; None at the beginning."""
-        if self.training is not None:
-            return f"epoch {self.training['epoch']} of {self.stage}"
-        return next(reversed(self.finished), None)
-
-    @property
-    def records(self) -> int:
-        """How many records the metrics file had by then."""
-        newest = self.training or next(reversed(self.finished.values()), {"records": 0})
-        return newest["records"]
-
-
-def found(folder: Path, stages: Sequence[str]) -> Past:
-    """The furthest that whole files vouch for, stage by stage from the first."""
-    past = Past()
-    for stage in stages:
-        path, state = _newest(finished(folder, stage), past)
-        if state is None:
-            past.stage = stage
-            path, past.training = _newest(names(folder, stage), past)
-            if path is not None:
-                past.paths[stage] = path
-            return past
-        past.finished[stage] = state
-    return past
-
-
-def _newest(paths: Sequence[Path], past: Past) -> tuple[Path | None, dict[str, Any] | None]:
-    for path in reversed(paths):
-        try:
-            return path, read(path)
-        except Damaged as error:
-            past.notes.append(f"{error}; it is left out, and what was kept before it is used")
-    return None, None
+def place(epoch: int, batch: int | None = None) -> str:
+    """How far a file says that a stage has come: past an epoch, or past so many batches of it."""
+    return f"{epoch:04}" if batch is None else f"{epoch:04}batch{batch:06}"
 
 
 def names(folder: Path, stage: str) -> list[Path]:
-    """The files kept after epochs of a stage, oldest epoch first."""
-    return [path for path, epoch in _files(folder, stage) if epoch != FINISHED]
+    """The files kept in the course of a stage, oldest first."""
+    return [path for path, at in _files(folder, stage) if at != FINISHED]
 
 
 def finished(folder: Path, stage: str) -> list[Path]:
     """The files that say a stage has ended."""
-    return [path for path, epoch in _files(folder, stage) if epoch == FINISHED]
+    return [path for path, at in _files(folder, stage) if at == FINISHED]
+
+
+def is_whole_epoch(path: Path) -> bool:
+    """Whether a file was kept past an epoch, and not within one."""
+    return "batch" not in _place_of(path)
 
 
 def _files(folder: Path, stage: str) -> Iterator[tuple[Path, str]]:
-    for path in sorted(folder.glob("*.pt"), key=lambda path: (len(path.name), path.name)):
-        name, _, epoch = path.stem.rpartition("-")[0].rpartition("-")
-        if name == _quoted(stage):
-            yield path, epoch
+    found = [(path, _place_of(path)) for path in folder.glob("*.pt") if path.stem.rpartition("-")[0].rpartition("-")[0] == _quoted(stage)]
+    yield from sorted(found, key=lambda each: (_order(each[1]), each[0].name))
 
 
-def write(folder: Path, stage: str, epoch: str, state: dict[str, Any]) -> Path:
+def _place_of(path: Path) -> str:
+    return path.stem.rpartition("-")[0].rpartition("-")[2]
+
+
+def _order(at: str) -> tuple[int, int]:
+    """Whole epochs that lie behind it, and batches past them."""
+    found = re.fullmatch(r"(\d+)(?:batch(\d+))?", at)
+    if found is None:
+        return (0, 0)
+    return (int(found[1]), 0) if found[2] is None else (int(found[1]) - 1, int(found[2]))
+
+
+def write(folder: Path, stage: str, at: str, state: dict[str, Any]) -> Path:
     """Keeps `state`, of tensors and plain values, whole or not at all; the name ends in the first digits of the SHA-256 of the bytes."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({"schema": SCHEMA, **state}, buffer)
     data = buffer.getbuffer()
-    path = folder / f"{_quoted(stage)}-{epoch}-{_digest(data)}.pt"
+    path = folder / f"{_quoted(stage)}-{at}-{_digest(data)}.pt"
     write_bytes(path, data)
     return path
 
@@ -104,17 +74,31 @@ class Damaged(Exception):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What `write` kept. Raises `Damaged`, before anything of a file that has changed is looked at."""
+    """What `write` kept.
+
+    Raises:
+        Damaged: the file has changed; nothing of it is looked at.
+        ConfigError: somebody else has made it, or a newer version of this package.
+    """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read ({error})") from error
+        data = read_regular(path, LARGEST)
+    except Unreadable as error:
+        raise Damaged(f"{path} cannot be read ({error.why})") from error
     if _digest(data) != path.stem.rpartition("-")[2]:
-        raise Damaged(f"{path} is damaged")
+        raise Damaged(f"{path} is damaged: its SHA-256 is not the one in its name")
     try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whoever made the name fit the bytes: pickle runs nothing here, and says no in many ways
-        raise Damaged(f"{path} is not a checkpoint ({type(error).__name__})") from error
+        raise _refused(path, f"is not a checkpoint ({type(error).__name__}), though its name fits: this program has not made it") from error
+    if not isinstance(state, dict) or not isinstance(state.get("schema", 1), int):
+        raise _refused(path, "is not a checkpoint of a run")
+    if state.get("schema", 1) > SCHEMA:
+        raise _refused(path, f"was written by a newer version of snnexp (form {state['schema']}, known are 1 to {SCHEMA})")
+    return state
+
+
+def _refused(path: Path, wrong: str) -> ConfigError:
+    return ConfigError(f"{path} {wrong}; delete it to go on from what was kept before it, or choose another folder with hydra.run.dir=PATH")
 
 
 def _digest(data: bytes | memoryview) -> str:

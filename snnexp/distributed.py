@@ -53,6 +53,14 @@ def summed(*numbers: int | float, device: torch.device | str = "cpu") -> tuple[i
     return tuple(total(torch.tensor(numbers, dtype=torch.float64, device=device)).tolist())
 
 
+def anywhere(here: bool) -> bool:
+    """Whether it is so in any of the processes."""
+    if processes() == 1:
+        return here
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    return summed(int(here), device=device) != (0.0,)
+
+
 def total(values: Tensor) -> Tensor:
     """`values` summed over all processes, elementwise; in place."""
     if processes() > 1:

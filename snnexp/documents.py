@@ -12,6 +12,8 @@ from snnexp.foreign import Unreadable, read_regular
 
 LARGEST = 4 * 2**20
 """Bytes of a result or a status; those of ImageNet networks at T = 2048 have a tenth of a megabyte."""
+LARGEST_RECORDS = 2**28
+"""Bytes of the records of a run; those of a thousand epochs of a deep network have some ten million."""
 LARGEST_YAML = 2**20
 """Bytes of a configuration, which have some ten thousand; YAML takes a second per megabyte."""
 DEEPEST = 64

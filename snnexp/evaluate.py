@@ -17,6 +17,7 @@ from snnexp.network import Network, code_window, is_spiking
 from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
 from snnexp.record import recording
+from snnexp.stopping import look_if_alone
 from snnexp.tally import Tally
 from snnexp.unsound import Unsound
 
@@ -81,7 +82,7 @@ class Evaluator:
     def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
         correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
-        for batch in batches.epoch(0, shuffle=False):
+        for batch in batches.in_order():
             with streaming(network), autocast(batch.images.device, self.precision):
                 scores = self._read(network, batch, correct)
                 unsound.see(scores, images)
@@ -132,6 +133,7 @@ class Evaluator:
 
     def _chunks(self, steps: range) -> Iterator[range]:
         for start in range(0, len(steps), self.chunk):
+            look_if_alone()
             yield steps[start : start + self.chunk]
 
 

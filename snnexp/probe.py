@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch
 from snnexp.network import Network
+from snnexp.stopping import look_together
 
 PER_CALL = 1024
 """Images times timesteps of one call, for images of up to 64 x 64 pixels; memory grows with it, nothing else."""
@@ -22,10 +23,14 @@ class _Reached(Exception):
 
 
 def run(network: Network, batch: Batch, timesteps: int, seen: dict[nn.Module, See], last: nn.Module | None = None) -> None:
-    """Runs `network` without gradients for `timesteps`, showing what the modules in `seen` give; what lies behind `last` is not run."""
+    """Runs `network` without gradients for `timesteps`, showing what the modules in `seen` give; what lies behind `last` is not run.
+
+    Raises `Stopped` between two parts if the run is asked to stop.
+    """
     stop = {} if last is None else {last: _stop}
     with watching(seen), watching(stop), streaming(network):
         for steps in chunks(timesteps, len(batch.images) * -(-batch.images[0, 0].numel() // PIXELS)):
+            look_together()
             with suppress(_Reached):
                 network(batch.images, steps, batch.keys)
 

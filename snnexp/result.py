@@ -24,7 +24,7 @@ CHOSEN = (
 )
 """The config groups whose chosen option a result names."""
 
-UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint")
+UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint", "on_error")
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 
 
@@ -111,7 +111,8 @@ def git_commit() -> str | None:
 
 
 def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    told = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, start_new_session=True)
+    return told.stdout.strip()  # in a session of its own, or Ctrl+C would end it and the commit be unknown
 
 
 def config_hash(config: dict[str, Any], started_from: dict[str, str] | None = None) -> str:

@@ -15,11 +15,12 @@ from snnexp.budget import shortfall
 from snnexp.checkpoint import Checkpoints
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
-from snnexp.distributed import joined, local_device, processes
+from snnexp.distributed import from_first, joined, local_device, processes
 from snnexp.evaluate import Evaluation, Evaluator
 from snnexp.finite import require_finite
 from snnexp.identity import starts
 from snnexp.network import Blueprint, Network, form_of
+from snnexp.past import Past
 from snnexp.result import block, peak_memory, surroundings
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
@@ -72,10 +73,17 @@ def run(
             blocks, network = _stages(config, choices, session)
         result = _result(blocks, config, session, known | surroundings(config, device, started_from))
         if run_dir is not None:
-            save(network, run_dir / "weights.safetensors", session.class_names)
+            result["weights_sha256"] = save(network, run_dir / "weights.safetensors", session.class_names)
             write_json(run_dir / "result.json", result)
         checkpoints.close()
         return result
+
+
+def nothing_to_do(config: Config) -> None:
+    """Tells the other processes, which wait in `run`, that the run had ended before."""
+    device = _device(config["device"])
+    with joined(device):
+        from_first(Past(over=True), device)
 
 
 def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[dict[str, dict], Network]:

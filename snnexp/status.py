@@ -10,12 +10,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from snnexp.atomic import create_json, write_json, write_text
+from snnexp.atomic import create_json, dumps, write_json, write_text
 from snnexp.documents import read_json
+from snnexp.drafts import is_running, remove_dead_drafts
 from snnexp.foreign import Absent, Unreadable
 
 SIGNALLED = 128
 """Exit codes from here on are 128 + the number of the signal that ended the run."""
+
+
+LONGEST = 1500
+"""Characters of an error in the status, so that it fits into the block that the file has from the beginning."""
 
 
 class RunFolderTaken(RuntimeError):
@@ -35,6 +40,7 @@ class Status:
         Raises:
             RunFolderTaken: a run is going on or is finished there. A run that ended otherwise, or whose process is gone, gives way.
         """
+        remove_dead_drafts(self.path.parent)
         self._make_way()
         self.facts = {"status": "running", "exit_code": None, "error": None, **_process(), "started": _now(), "finished": None}
         try:
@@ -53,12 +59,17 @@ class Status:
 
     def fail(self, error: BaseException, exit_code: int) -> None:
         """The run stopped at `error`, whose traceback goes to `error.txt`."""
-        write_text(self.path.with_name("error.txt"), "".join(traceback.format_exception(error)))
-        self._end("failed", exit_code, f"{type(error).__name__}: {error}")
+        with suppress(OSError):  # a full disk may be the very error: it must not hide behind a second one
+            write_text(self.path.with_name("error.txt"), "".join(traceback.format_exception(error)))
+        said = f"{type(error).__name__}: {error}"
+        self._end("failed", exit_code, said if len(said) <= LONGEST else f"{said[:LONGEST]} ...")
 
     def _end(self, status: str, exit_code: int, error: str | None = None) -> None:
         self.facts |= {"status": status, "exit_code": exit_code, "error": error, "finished": _now()}
-        write_json(self.path, self.facts)
+        try:
+            write_json(self.path, self.facts)
+        except OSError:
+            _overwrite(self.path, f"{dumps(self.facts, indent=2)}\n".encode())
 
     def _make_way(self) -> None:
         found = read(self.path.parent)
@@ -108,11 +119,20 @@ def claimed(run_dir: Path | str, exit_code: Callable[[BaseException], int]) -> I
 
 
 def _ended_by(status: Status, error: BaseException, code: int) -> None:
-    with suppress(OSError):  # a full disk may be the very error: it must not hide behind a second one
+    with suppress(OSError):  # the folder may be gone: that must not hide what has ended the run
         if code >= SIGNALLED:
             status.preempt(code)
         else:
             status.fail(error, code)
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """Into the room that a file has already: what can still be done on a full disk."""
+    with path.open("rb+") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(run_dir: Path | str) -> dict[str, Any] | None:
@@ -148,17 +168,7 @@ def _lives(found: dict[str, Any]) -> bool:
     if found.get("host") != platform.node():
         return True
     pid = found.get("pid")
-    return isinstance(pid, int) and 0 < pid < 2**31 and _exists(pid) and _born(pid) == found.get("process_born")
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, but there
-        return True
-    return True
+    return isinstance(pid, int) and 0 < pid < 2**31 and is_running(pid) and _born(pid) == found.get("process_born")
 
 
 def _born(pid: int) -> str | None:

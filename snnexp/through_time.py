@@ -53,7 +53,7 @@ def _halves(timesteps: int) -> list[int]:
 
 def _batches(batches: Batches) -> Iterator[Batch]:
     with torch.no_grad():
-        yield from batches.epoch(0, shuffle=False)
+        yield from batches.in_order()
 
 
 def _total(own: tuple) -> Iterator[Any]:

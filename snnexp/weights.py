@@ -1,9 +1,10 @@
 """Weights of a network as a safetensors file that says which form it has."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,13 +13,15 @@ from torch import Tensor, nn
 
 from snnexp.atomic import write_bytes
 from snnexp.datasets.base import DataError
+from snnexp.documents import read_json
 from snnexp.finite import require
+from snnexp.foreign import Unreadable
 from snnexp.kept import carried_over
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
 
-def save(network: Network, path: Path, class_names: Sequence[str] | None = None) -> None:
-    """Writes all tensors of `network` and the name of its form, whole or not at all; equal weights give equal bytes.
+def save(network: Network, path: Path, class_names: Sequence[str] | None = None) -> str:
+    """Writes all tensors of `network` and the name of its form, whole or not at all; the SHA-256 of the bytes, equal for equal weights.
 
     Args:
         network: what is written.
@@ -28,7 +31,9 @@ def save(network: Network, path: Path, class_names: Sequence[str] | None = None)
     said = {"form": form_of(network)} | ({} if class_names is None else {"classes": json.dumps(list(class_names))})
     # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
-    write_bytes(path, _ordered(to_bytes(tensors, said)))
+    data = _ordered(to_bytes(tensors, said))
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def load(
@@ -84,10 +89,11 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str,
     """The form and all tensors of a network that was saved.
 
     Raises:
-        DataError: they cannot be read.
+        DataError: they cannot be read, or are not those of which the result beside them has the SHA-256.
         NumericalError: one of them is not finite.
     """
     try:
+        _compare(path)
         with safe_open(_regular(path), framework="pt", device=str(device)) as file:
             form, tensors = (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
@@ -120,6 +126,36 @@ def _ordered(data: bytes) -> bytes:
     written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     written += b" " * (-len(written) % 8)
     return len(written).to_bytes(8, "little") + written + data[8 + size :]
+
+
+def _compare(path: Path) -> None:
+    """Raises `DataError` where a file is not what the run beside it has written. Results from before there were such sums have none."""
+    wanted = _written(path.with_name("result.json"))
+    if wanted is None:
+        return
+    with path.open("rb") as file:
+        found = _digest(file)
+    if found != wanted:
+        raise DataError(
+            f"{path}: is damaged or not that of this run: its SHA-256 is {found}, result.json beside it says {wanted}. "
+            "Expected: the file as the run wrote it; copy it again, or train again"
+        )
+
+
+def _digest(file: BinaryIO) -> str:
+    """SHA-256 of a file, a piece at a time."""
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _written(result: Path) -> str | None:
+    try:
+        said = read_json(result)
+    except Unreadable:
+        return None
+    return said.get("weights_sha256") if isinstance(said, dict) else None
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:

@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests import commands
 
@@ -28,10 +29,17 @@ def environment(*search: Path) -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(map(str, [*search, ROOT]))}
 
 
-def start(*words: str, folder: Path) -> subprocess.Popen:
+def hearing() -> None:
+    """For the start of a process: it hears signals, also where the tests run under `nohup` and ignore them."""
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def start(*words: str, folder: Path, **more: Any) -> subprocess.Popen:
     """Starts `snnexp` in a process of its own."""
     command = [sys.executable, "-m", "snnexp", *words]
-    return subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": hearing}
+    return subprocess.Popen(command, cwd=folder, env=environment(), **{**pipes, **more})
 
 
 def answer(process: subprocess.Popen) -> Answer:
@@ -47,7 +55,7 @@ class Shell:
         self.folder, self.torch = folder, False
         command = [sys.executable, commands.__file__]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        self.process = subprocess.Popen(command, env=environment(*search), **pipes)
+        self.process = subprocess.Popen(command, env=environment(*search), preexec_fn=hearing, **pipes)
 
     def ask(self, *words: str, **variables: str) -> None:
         """Starts a command."""

@@ -1,8 +1,11 @@
 """Two processes on one machine, as `torchrun` starts them, train what one process trains."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +21,7 @@ from snnexp.cli.job import attempt
 from snnexp.errors import NumericalError
 from snnexp.tally import Layer, Tally
 from tests.jobs import job
-from tests.shell import environment
+from tests.shell import environment, hearing
 
 GENERAL = [
     *("tracker=none", "device=cpu", "progress=plain", "epochs=2", "timesteps=3", "batch_size=99", "optimizer.lr=0.01", "norm=batch"),
@@ -186,3 +189,42 @@ def test_counts_of_a_process_that_saw_nothing(monkeypatch):
         tally.gather()
         assert (tally.mac, tally.ac, tally.mac_ann) == (10 * factor, 7.0 * factor, 20 * factor)
         assert tally.layers == {"a": Layer(4, 3 * factor), "b": Layer(2, 5 * factor)}
+
+
+# Processes that are asked to stop
+
+
+def test_processes_stop_at_one_batch_and_go_on_from_it(tmp_path, two):
+    """A signal to torchrun reaches all processes; one to a single process stops the others, too. A finished run is not run again."""
+    often = ["hydra.run.dir=run", "checkpoint.minutes=0.00001"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "snnexp", "train"]
+    for number in (signal.SIGTERM, None):
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "preexec_fn": hearing}
+        with subprocess.Popen([*command, *SETTINGS, *often], cwd=tmp_path, env=environment(), **pipes) as process:
+            before = kept(tmp_path)
+            while kept(tmp_path) == before and process.poll() is None:
+                time.sleep(0.01)
+            if number is None:
+                os.kill(second(process.pid), signal.SIGTERM)
+            else:
+                process.send_signal(number)
+            errors = process.communicate()[1]
+        facts = json.loads((tmp_path / "run" / "status.json").read_text())
+        assert (facts["status"], facts["exit_code"]) == ("preempted", 143), errors
+        assert "batch" in kept(tmp_path)[-1] and "process 1: " not in errors
+    told = torchrun(tmp_path, "hydra.run.dir=run")
+    assert told.code == 0 and "resumed after batch" in told.errors, told.errors
+    for name in ("metrics.jsonl", "weights.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (two / "run" / name).read_bytes(), name
+    told = torchrun(tmp_path, "hydra.run.dir=run")
+    assert told.code == 0 and "holds this run, finished" in told.errors
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "run" / "checkpoints").glob("*.pt"))
+
+
+def second(launcher: int) -> int:
+    """The process of rank 1 among those that a launcher has started."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    return next(int(each) for each in children if b"\0RANK=1\0" in b"\0" + Path(f"/proc/{each}/environ").read_bytes())

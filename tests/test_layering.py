@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
     {
         *("cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "finite", "ranks"),
-        *("status", "distributed"),
+        *("status", "distributed", "disk", "drafts", "stopping"),
     },
     {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
     {"layers", "norms", "timed"},
@@ -35,6 +35,7 @@ LAYERS = [
         "survey",
         "checkpoint",
         "checkpoint_file",
+        "past",
         "thresholds",
         "calibrations",
         "probe",

@@ -219,7 +219,10 @@ def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_used(tmp_path, s
     path.write_bytes(damage(path.read_bytes()))
     job(tmp_path, *LONG)
     errors = capsys.readouterr().err
-    assert f"warning: {path} is damaged; it is left out" in errors and "resumed after epoch 2 of train" in errors
+    assert (
+        f"warning: {path} is damaged: its SHA-256 is not the one in its name; it is left out" in errors
+        and "resumed after epoch 2 of train" in errors
+    )
     assert_same(tmp_path, straight(*LONG))
 
 
@@ -256,8 +259,11 @@ def test_a_checkpoint_cannot_carry_code(tmp_path, straight, interrupted, capsys)
     torch.save({"epoch": 3, "network": bomb}, path)
     forged = path.with_name(f"train-0003-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.pt")
     path.rename(forged)
+    assert attempted(tmp_path, *LONG)[2] == 2 and not bomb.path.exists()
+    told = capsys.readouterr().err
+    assert f"{forged} is not a checkpoint" in told and "delete it to go on" in told
+    forged.unlink()
     job(tmp_path, *LONG)
-    assert f"{forged} is not a checkpoint" in capsys.readouterr().err and not bomb.path.exists()
     assert_same(tmp_path, straight(*LONG))
 
 
@@ -320,7 +326,12 @@ def test_what_changes_no_result_may_change(tmp_path, straight, interrupted):
 def test_a_finished_run_is_not_run_again(tmp_path, capsys):
     job(tmp_path, *FEW)
     before = (tmp_path / "result.json").read_bytes()
-    assert attempted(tmp_path, *FEW)[2] == 2 and "holds a finished run" in capsys.readouterr().err
+    result, error, code = attempted(tmp_path, *FEW)
+    assert (result, error, code) == (json.loads(before), None, 0)
+    assert "holds this run, finished: its result is taken" in capsys.readouterr().err
+    assert attempted(tmp_path, *FEW, "seed=2")[2] == 2
+    told = capsys.readouterr().err
+    assert "holds a finished run of another configuration" in told and "seed: 1 there, 2 here" in told
     assert (tmp_path / "result.json").read_bytes() == before
 
 
@@ -332,7 +343,7 @@ def test_a_sweep_started_again_takes_the_results_of_its_finished_jobs(tmp_path, 
     first = repeated()
     before = (tmp_path / "0_s1" / "metrics.jsonl").stat().st_mtime_ns
     assert first[2] == 0 and repeated() == first
-    assert "holds this job, finished: its result is taken" in capsys.readouterr().err
+    assert "holds this run, finished: its result is taken" in capsys.readouterr().err
     assert repeated("seed=2")[2] == 2 and "holds a finished run" in capsys.readouterr().err
     assert (tmp_path / "0_s1" / "metrics.jsonl").stat().st_mtime_ns == before
 
@@ -371,7 +382,8 @@ from snnexp.track.wandb import WandbTracker
 from tests.runs import BLOCK, EPOCH, trackers
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
-with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=0 if killed else 1) as run:
+kept = "" if killed else (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
+with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=kept) as run:
     for number in (1, 2) if killed else (2,):
         run.epoch({**EPOCH, "epoch": number}, 2)
     if killed:
@@ -409,10 +421,10 @@ def test_the_terminal_names_the_stage_that_goes_on(tmp_path):
 def test_no_stage_repeats_the_epochs_of_another(tmp_path, monkeypatch):
     epochs, epoch = [], Batches.epoch
 
-    def watched(self, number, shuffle):
+    def watched(self, number, shuffle, first=0):
         if shuffle:
             epochs.append(number)
-        return epoch(self, number, shuffle)
+        return epoch(self, number, shuffle, first)
 
     monkeypatch.setattr(Batches, "epoch", watched)
     job(tmp_path, "strategy=hybrid", *STRATEGIES["hybrid"], *FEW)
@@ -424,8 +436,8 @@ def test_of_two_trainings_under_one_name_the_second_begins_anew(tmp_path):
     first = Checkpoints(tmp_path, 1, ["both"])
     for value in (1.0, 2.0):
         torch.nn.init.constant_(layer.weight, value)
-        assert first.resume("both", {"layer": layer}) == 0
-        first.save("both", 1, 1, {"layer": layer}, records=1, seconds=0.0)
+        assert first.resume("both", {"layer": layer}).epochs == 0
+        first.save("both", 1, 1, {"layer": layer}, metrics="{}\n", seconds=0.0)
     again = Checkpoints(tmp_path, 1, ["both"])
-    assert again.resume("both", {"layer": layer}) == 1 and layer.weight.item() == 1.0
-    assert again.resume("both", {"layer": layer}) == 0
+    assert again.resume("both", {"layer": layer}).epochs == 1 and layer.weight.item() == 1.0
+    assert again.resume("both", {"layer": layer}).epochs == 0

@@ -14,6 +14,7 @@ from snnexp.layers.connection import Connection
 from snnexp.layers.count import Mean
 from snnexp.limits import Count, Positive
 from snnexp.stages.convertible import hidden_units
+from snnexp.stopping import look_together
 
 
 class AdvancedWeights(Calibration):
@@ -75,6 +76,7 @@ class AdvancedWeights(Calibration):
 
     def _draws(self, images: int) -> Iterator[Tensor]:
         for _ in range(self.iterations):
+            look_together()
             yield torch.randint(images, (min(self.batch_size, images),))
 
     def _rate(self, z: Float[Tensor, "B *m"], start: Float[Tensor, "1 *m"]) -> Float[Tensor, "B *m"]:

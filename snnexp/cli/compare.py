@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snnexp.atomic import write_bytes
 from snnexp.cli.arguments import Parser
+from snnexp.disk import NoRoom
 from snnexp.foreign import Unreadable
 from snnexp.survey import curves
 from snnexp.survey.columns import FORMATS, compared
@@ -57,6 +58,6 @@ def _plot(runs: list[Run], path: Path) -> int:
         write_bytes(path, curves.drawn(runs, path.suffix.removeprefix(".").lower()))
     except (curves.NoMatplotlib, OSError) as error:
         print(visible(f"snnexp: {error}"), file=sys.stderr)
-        return 1
+        return 4 if isinstance(error, NoRoom) else 1
     print(visible(f"picture  {path}"), file=sys.stderr)
     return 0

@@ -20,9 +20,11 @@ from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
 from snnexp.cli.resolvers import stamp
 from snnexp.cli.since import completed
+from snnexp.cli.usable import refuse_unusable
 from snnexp.datasets.base import DataError
 from snnexp.distributed import processes
 from snnexp.documents import read_json, read_yaml
+from snnexp.drafts import remove_dead_drafts
 from snnexp.errors import ConfigError
 from snnexp.foreign import Absent, Unreadable
 from snnexp.identity import starts, without_lost_starts
@@ -57,6 +59,9 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _evaluate(run_dir: Path, changes: list[str]) -> int:
+    if run_dir.is_dir():
+        refuse_unusable(run_dir, files=(), folders=("evaluations",))
+        remove_dead_drafts(run_dir / "evaluations")
     trained = without_lost_starts(resolved(completed(stored(run_dir / "config.yaml"))))
     config, choices = changed(OmegaConf.create(trained), changes)
     check(config)

@@ -1,22 +1,14 @@
 """From what ended a run to its exit code."""
 
-import errno
-
 from snnexp.cli.explain import MISTAKES
 from snnexp.datasets.base import DataError
+from snnexp.disk import FULL
 from snnexp.errors import ConfigError, NumericalError, OutOfMemory
 from snnexp.foreign import Unreadable
 from snnexp.status import RunFolderTaken
+from snnexp.stopping import Stopped
 
 FAILED, BAD_CONFIG, BAD_DATA, NO_ROOM, NOT_FINITE = 1, 2, 3, 4, 5
-
-
-class Stopped(BaseException):
-    """A signal asked the run to stop."""
-
-    def __init__(self, number: int):
-        super().__init__(f"stopped by signal {number}")
-        self.number = number
 
 
 def exit_code(error: BaseException) -> int:
@@ -27,7 +19,7 @@ def exit_code(error: BaseException) -> int:
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return 130
-    if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in FULL):
         return NO_ROOM
     kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), ((DataError, Unreadable), BAD_DATA), (NumericalError, NOT_FINITE))
     return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

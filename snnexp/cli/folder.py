@@ -1,5 +1,6 @@
 """Whose a run folder is that is not empty."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snnexp import status
+from snnexp.checkpoint_file import Damaged, read
+from snnexp.cli.since import completed
 from snnexp.documents import read_json, read_yaml
 from snnexp.errors import ConfigError
 from snnexp.foreign import Unreadable
+from snnexp.past import Past
+from snnexp.past import found as newest
 from snnexp.result import UNHASHED
 from snnexp.track.wandb import flat
 
@@ -30,33 +35,78 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"1 problem in this configuration\n  {error}") from error
 
 
-def refuse_another(config: DictConfig, run_dir: Path) -> None:
-    """Raises `ConfigError` where an unfinished run in `run_dir` is not one of this configuration, which could go on with it."""
-    before = _stored(run_dir) if status.unfinished(run_dir) else None
-    found = [] if before is None else differences(before, resolved(config))
+def past_of(config: dict[str, Any], run_dir: Path) -> Past:
+    """How far an unfinished run of this configuration has come in `run_dir`.
+
+    Raises:
+        ConfigError: the run there is one of another configuration, or it cannot be told of which.
+    """
+    found = status.read(run_dir)
+    if found is not None and not status.unfinished(run_dir):
+        return Past()  # it goes on or is finished: whoever asks for the folder is told
+    checkpoints = run_dir / "checkpoints"
+    past = newest(checkpoints, tuple(config["strategy"]["stages"]))
+    kept = past.newest or next(_others(checkpoints), None)
+    _refuse_another(None if kept is None else kept.get("config"), config, run_dir, needed=kept is not None)
+    return past
+
+
+def _others(checkpoints: Path) -> Iterator[dict[str, Any]]:
+    """What was kept of stages that this configuration does not have."""
+    for path in checkpoints.glob("*.pt"):
+        with suppress(Damaged):
+            yield read(path)
+
+
+def _refuse_another(kept: str | None, config: dict[str, Any], run_dir: Path, needed: bool) -> None:
+    before = _stored(run_dir) if kept is None else OmegaConf.to_container(OmegaConf.create(kept))
+    if before is None and needed:
+        raise ConfigError(
+            f"{run_dir} holds an unfinished run of which it cannot be told whether it is one of this configuration: its config.yaml is "
+            "gone or damaged, and its checkpoints are from before they kept one; choose another folder with hydra.run.dir=PATH, or delete "
+            "this one"
+        )
+    found = [] if before is None else differences(before, config)
     if found:
-        shown = found[:_LISTED] + ([f"... and {len(found) - _LISTED} more"] if len(found) > _LISTED else [])
-        listed = "".join(f"\n  {each}" for each in shown)
         raise ConfigError(
             f"{run_dir} holds an unfinished run of another configuration; choose another folder with hydra.run.dir=PATH, "
-            f"delete this one, or repeat the command it was started with{listed}"
+            f"delete this one, or repeat the command it was started with{_listed(found)}"
         )
 
 
+def _listed(found: list[str]) -> str:
+    shown = found[:_LISTED] + ([f"... and {len(found) - _LISTED} more"] if len(found) > _LISTED else [])
+    return "".join(f"\n  {each}" for each in shown)
+
+
 def finished_before(config: DictConfig, run_dir: Path) -> dict[str, Any] | None:
-    """The result of a finished run of this configuration in `run_dir`, None if there is no such run."""
+    """The result of a finished run of this configuration in `run_dir`, None if there is no such run.
+
+    Raises:
+        ConfigError: there is one of another configuration.
+    """
     if (status.read(run_dir) or {}).get("status") != "finished":
         return None
     before = _stored(run_dir)
-    with suppress(Unreadable, ConfigError):
-        if before is not None and not differences(before, resolved(config)):
-            return read_json(run_dir / "result.json")
+    found = [] if before is None else differences(before, resolved(config))
+    if found:
+        raise ConfigError(
+            f"{run_dir} holds a finished run of another configuration; choose another folder with hydra.run.dir=PATH, "
+            f"or delete this one{_listed(found)}"
+        )
+    with suppress(Unreadable):
+        return None if before is None else read_json(run_dir / "result.json")
     return None
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The settings in which two configurations differ, of those that change what is computed."""
+    """The settings in which two configurations differ, of those that change what is computed.
+
+    Settings that have come since the earlier one was made count as what runs did before.
+    """
     old, new = flat(_counting(before)), flat(_counting(now))
+    if old.keys() != new.keys():
+        old = flat(_counting(OmegaConf.to_container(completed(OmegaConf.create(before)))))
     pairs = {key: (old.get(key, "absent"), new.get(key, "absent")) for key in [*old, *(key for key in new if key not in old)]}
     return [f"{key}: {was!r} there, {wanted!r} here" for key, (was, wanted) in pairs.items() if was != wanted]
 

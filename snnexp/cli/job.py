@@ -1,28 +1,31 @@
 """One job with its folder: check, claim, run, and whatever happens, leave a record of it."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snnexp import build
-from snnexp.atomic import remove_drafts, write_json, write_text
+from snnexp import build, stopping
+from snnexp.atomic import write_json, write_text
 from snnexp.check import check
-from snnexp.checkpoint import Checkpoints
+from snnexp.checkpoint import AlreadyOver, Checkpoints
 from snnexp.cli.compose import again
-from snnexp.cli.exits import Stopped, exit_code
-from snnexp.cli.folder import finished_before, refuse_another, resolved
+from snnexp.cli.exits import exit_code
+from snnexp.cli.folder import finished_before, past_of, resolved
+from snnexp.cli.signals import stopping_on_signals
 from snnexp.cli.sweep import OVERRIDES
-from snnexp.distributed import rank
+from snnexp.cli.usable import refuse_unusable
+from snnexp.disk import NoRoom
+from snnexp.distributed import processes, rank
+from snnexp.drafts import remove_drafts
 from snnexp.errors import ConfigError, NumericalError
-from snnexp.run import run
-from snnexp.status import claimed
+from snnexp.past import Past
+from snnexp.run import nothing_to_do, run
+from snnexp.status import RunFolderTaken, claimed
+from snnexp.stopping import Stopped
 from snnexp.track.base import Labels
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
@@ -37,7 +40,12 @@ COMMON = (ConfigError, NumericalError, KeyboardInterrupt, Stopped)
 
 
 def attempt(
-    config: DictConfig, choices: dict[str, str], run_dir: Path, overrides: list[str] | None = None, command: str | None = None
+    config: DictConfig,
+    choices: dict[str, str],
+    run_dir: Path,
+    overrides: list[str] | None = None,
+    command: str | None = None,
+    goes_on: str | None = None,
 ) -> tuple[dict[str, Any] | None, BaseException | None, int]:
     """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned, not raised.
 
@@ -47,38 +55,73 @@ def attempt(
         run_dir: the run folder; nothing is left there if the configuration is wrong.
         overrides: of a job of a sweep, which keeps them in its folder, and its status even if the configuration is wrong.
         command: the command line that gives this run, for its result.
+        goes_on: the one with which it goes on if it ends before its end; None for a job of a sweep, which says it once for all.
 
     Returns:
         The result or None, the error or None, and the exit code.
     """
     try:
         if rank() > 0:
-            return run(_checked(config), choices, None, Muted()), None, 0
-        if overrides is not None and (result := finished_before(config, run_dir)):
-            print(visible(f"snnexp: {run_dir} holds this job, finished: its result is taken"), file=sys.stderr)
-            return result, None, 0
+            return _assisting(config, choices), None, 0
         plain = _checked(config) if overrides is None else {}
-        refuse_another(config, run_dir)
-        with stopping_on_signals(), claimed(run_dir, exit_code):
+        refuse_unusable(run_dir)
+        if result := finished_before(config, run_dir):
+            return _known(result, config, run_dir), None, 0
+        past = past_of(plain or _checked(config), run_dir) if _has_checkpoints(run_dir) or plain else Past()
+        with stopping_on_signals() as last_words, claimed(run_dir, exit_code) as status:
+            last_words.act = lambda code: (status.preempt(code), _last_line(goes_on))
+            stopping.look()
             if overrides is not None:
                 write_json(run_dir / OVERRIDES, overrides)
-            return _tracked(plain or _checked(config), choices, run_dir, command), None, 0
+            return _tracked(plain or _checked(config), choices, run_dir, past, command), None, 0
     except ENDINGS as error:
-        _conclude(error, config, run_dir)
-        return None, error, exit_code(error)
+        ending = _in_company(error)
+        _conclude(ending, config, run_dir, goes_on)
+        return None, ending, exit_code(ending)
 
 
-def _conclude(error: BaseException, config: DictConfig, run_dir: Path) -> None:
+def _assisting(config: DictConfig, choices: dict[str, str]) -> dict[str, Any] | None:
+    """The part of a process that leaves the records to another."""
+    with stopping_on_signals(), suppress(AlreadyOver):
+        return run(_checked(config), choices, None, Muted())
+    return None
+
+
+def _known(result: dict[str, Any], config: DictConfig, run_dir: Path) -> dict[str, Any]:
+    if processes() > 1:
+        nothing_to_do(resolved(config))
+    print(visible(f"snnexp: {run_dir} holds this run, finished: its result is taken"), file=sys.stderr)
+    return result
+
+
+def _has_checkpoints(run_dir: Path) -> bool:
+    return any((run_dir / "checkpoints").glob("*.pt"))
+
+
+def _in_company(error: BaseException) -> BaseException:
+    """What ends one of several processes that were asked to stop: an error that comes of it is that others were the first to stop."""
+    number = stopping.asked()
+    return error if processes() == 1 or number is None or isinstance(error, COMMON) else Stopped(number)
+
+
+def _conclude(error: BaseException, config: DictConfig, run_dir: Path, goes_on: str | None) -> None:
     if rank() > 0:
         if not isinstance(error, COMMON):
             print(visible(f"snnexp: process {rank()}: {type(error).__name__}: {error}"), file=sys.stderr)
         return
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | Stopped):
         _withdraw(run_dir, config)
     if isinstance(error, NumericalError) and error.facts is not None:
         with suppress(OSError):
             write_json(run_dir / NOT_FINITE, error.facts)
     _say(error, run_dir)
+    if not isinstance(error, ConfigError | RunFolderTaken) and (run_dir / "status.json").exists():
+        _last_line(goes_on)
+
+
+def _last_line(goes_on: str | None) -> None:
+    if goes_on is not None:
+        print(visible(f"snnexp: the run goes on with: {goes_on}"), file=sys.stderr, flush=True)
 
 
 def _checked(config: DictConfig) -> Config:
@@ -87,16 +130,17 @@ def _checked(config: DictConfig) -> Config:
     return plain
 
 
-def _tracked(config: Config, choices: dict[str, str], run_dir: Path, command: str | None) -> dict[str, Any]:
+def _tracked(config: Config, choices: dict[str, str], run_dir: Path, past: Past, command: str | None) -> dict[str, Any]:
     (run_dir / NOT_FINITE).unlink(missing_ok=True)
     for folder in (run_dir, run_dir / "checkpoints"):
         remove_drafts(folder)
-    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
-    stages = tuple(config["strategy"]["stages"])
-    checkpoints = Checkpoints(run_dir / "checkpoints", config["checkpoint"]["every"], stages)
-    past, labels = checkpoints.past, Labels(choices.get("experiment"), choices, stages)
+    written = OmegaConf.to_yaml(OmegaConf.create(config))
+    write_text(run_dir / "config.yaml", written)
+    stages, often = tuple(config["strategy"]["stages"]), config["checkpoint"]
+    checkpoints = Checkpoints(run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past)
+    labels, ended = Labels(choices.get("experiment"), choices, stages), len(past.finished)
     tracker = build.component(config["tracker"])
-    with Trackers(run_dir, config, labels, tracker, config["progress"], past.records, len(past.finished)) as trackers:
+    with Trackers(run_dir, config, labels, tracker, config["progress"], past.metrics, ended) as trackers:
         result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)
     return result
@@ -118,22 +162,7 @@ def _withdraw(run_dir: Path, config: DictConfig) -> None:
 
 
 def _say(error: BaseException, run_dir: Path) -> None:
-    kind = "" if isinstance(error, Stopped | ConfigError) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, Stopped | ConfigError | RunFolderTaken | NoRoom) else f"{type(error).__name__}: "
     has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
     details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
     print(visible(f"snnexp: {kind}{error}{details}"), file=sys.stderr)
-
-
-@contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGUSR1 end the block by raising `Stopped`, so that records are closed; Ctrl+C raises as ever."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

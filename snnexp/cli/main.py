@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
+from snnexp.cli.streams import patient_streams, shown
 from snnexp.visible import visible
 
 HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
@@ -34,7 +35,9 @@ def main() -> None:
     keep_freed_memory()
     _print_any_letter()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    sys.exit(_piped(_command(name), arguments))
+    with patient_streams():
+        code = shown(_command(name), arguments)
+    sys.exit(code)
 
 
 def _print_any_letter() -> None:
@@ -42,17 +45,6 @@ def _print_any_letter() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _piped(command: Callable[[list[str]], int], arguments: list[str]) -> int:
-    """The code of a command; that of SIGPIPE where whoever reads its output, such as `head`, has had enough."""
-    try:
-        code = command(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
-        return 141
-    return code
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

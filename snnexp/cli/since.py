@@ -5,9 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from snnexp.cli.compose import composed
+from snnexp.cli.compose import again
 
-KEYS = ("checkpoint", "presimulation", "activation")
+KEYS = ("checkpoint", "presimulation", "activation", "on_error")
 """Keys at the top that configurations have not had from the beginning."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"start": None},
@@ -24,11 +24,12 @@ AUGMENTATION = {"auto_augment": None}
 
 def completed(config: DictConfig) -> DictConfig:
     """`config` with the settings that have come since the run was made, with values that leave the run as it was."""
-    since = composed([])
+    since = again([])
     for key in (key for key in KEYS if key not in config):
         config[key] = since[key]
-    if isinstance(config.get("evaluate"), DictConfig):
-        config.evaluate = OmegaConf.merge(since.evaluate, config.evaluate)
+    for key in ("evaluate", "checkpoint"):
+        if isinstance(config.get(key), DictConfig):
+            config[key] = OmegaConf.merge(since[key], config[key])
     for node, settings in _lacking(config):
         for key in (key for key in settings if key not in node):
             node[key] = settings[key]

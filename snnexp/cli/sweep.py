@@ -47,8 +47,8 @@ class Sweep(Callback):
         return Sweep.folder is not None and not job_folders(Sweep.folder)
 
     @staticmethod
-    def close() -> None:
-        """Prints the summary of the sweep, if there was one; one of which no job could start leaves nothing."""
+    def close() -> Path | None:
+        """Prints the summary of the sweep, if there was one, and says where it is; one of which no job could start leaves nothing."""
         folder, Sweep.folder = Sweep.folder, None
         jobs = [] if folder is None else job_folders(folder)
         if jobs:
@@ -57,6 +57,7 @@ class Sweep(Callback):
             with suppress(OSError):
                 (folder / "multirun.yaml").unlink()
                 folder.rmdir()
+        return folder if jobs else None
 
 
 def every_job_its_own_run() -> None:

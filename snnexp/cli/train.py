@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
@@ -15,9 +16,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from snnexp import stopping
 from snnexp.cli.explain import MISTAKES
+from snnexp.cli.goon import going_on
 from snnexp.cli.mistakes import in_sweep, listed, secrets, told
 from snnexp.cli.resolvers import register
+from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
 from snnexp.visible import visible
 
@@ -43,18 +47,35 @@ def train(arguments: list[str]) -> int:
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     _Job.code, _Job.begun = 0, False  # a process may run more than one
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
+    _Job.arguments = arguments
+    code = 1
+    try:
+        with stopping_between_jobs() if _sweeping(arguments) else nullcontext():
+            code = _composed(overrides)
+        return code
+    finally:
+        _close(arguments, code)
+
+
+def _composed(overrides: list[str]) -> int:
     try:
         _job()
         return _Job.code if _Job.begun or not Sweep.without_jobs() else _no_job()
-    except MISTAKES as error:
-        print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
-        return 2
     except (SystemExit, BrokenPipeError):
         raise
     except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
-        return _exit_code(error) if _Job.begun or _sweeping(arguments) or not isinstance(error, Exception) else _unbegun(error, overrides)
-    finally:
-        Sweep.close()
+        if isinstance(error, MISTAKES) and stopping.asked() is None:  # else a signal has broken what Hydra was at
+            print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
+            return 2
+        under_way = _Job.begun or _sweeping(_Job.arguments) or not isinstance(error, Exception)
+        return _exit_code(error) if under_way else _unbegun(error, overrides)
+
+
+def _close(arguments: list[str], code: int) -> None:
+    folder = Sweep.close()
+    if folder is not None and code:
+        again = going_on(arguments, folder, "hydra.sweep.dir")
+        print(visible(f"snnexp: the sweep goes on with: {again}"), file=sys.stderr, flush=True)
 
 
 def _sweeping(arguments: list[str]) -> bool:
@@ -79,6 +100,7 @@ class _Job:
 
     code = 0
     begun = False
+    arguments: list[str] = []
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
@@ -98,18 +120,39 @@ def _job(config: DictConfig) -> float | None:
     if sweeping:
         every_job_its_own_run()
         check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
-    result, error, _Job.code = attempt(config, choices, run_dir, overrides, shlex.join(["snnexp", "train", *given]))
+    command = None if sweeping else going_on(_Job.arguments, run_dir)
+    result, error, _Job.code = attempt(config, choices, run_dir, overrides, shlex.join(["snnexp", "train", *given]), command)
     if error is not None and sweeping:
         error.of_a_job = True
-        raise error  # a launcher and a sweeper know a failed job by its exception
+        raise SweepEnded(error) if config.on_error == "stop" else error  # a launcher and a sweeper know a failed job by its exception
+    if sweeping and stopping.asked() is not None:
+        raise stopping.Stopped(stopping.asked())  # too late for this job, in time for the next
     return None if result is None else objective(result)
 
 
-def _exit_code(error: BaseException) -> int:
-    from snnexp.cli.exits import exit_code
+class SweepEnded(BaseException):
+    """A job has failed, and the others are not to be started (on_error=stop)."""
 
-    if isinstance(error, Exception) and not hasattr(error, "of_a_job"):  # a job has said and written it already
-        print(visible(f"snnexp: {type(error).__name__}: {str(error) or ''.join(traceback.format_exception(error))}"), file=sys.stderr)
+    def __init__(self, error: BaseException):
+        super().__init__(str(error))
+        self.error = error
+
+
+def _exit_code(error: BaseException) -> int:
+    from snnexp.cli.exits import BAD_CONFIG, exit_code
+    from snnexp.cli.usable import unmade
+
+    error = error.error if isinstance(error, SweepEnded) else error
+    if stopping.asked() is not None and isinstance(error, Exception):
+        error = stopping.Stopped(stopping.asked())
+    said = unmade(error) if isinstance(error, OSError) and not hasattr(error, "of_a_job") else None
+    if said is not None:
+        print(visible(f"snnexp: {said}"), file=sys.stderr)
+        return BAD_CONFIG
+    if not hasattr(error, "of_a_job"):  # a job has said and written it already
+        trace = "" if str(error) else "".join(traceback.format_exception(error))
+        kind = "" if isinstance(error, stopping.Stopped) else f"{type(error).__name__}: "
+        print(visible(f"snnexp: {kind}{error}{trace}"), file=sys.stderr)
     return exit_code(error)
 
 

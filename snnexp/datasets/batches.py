@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from snnexp.datasets.base import Samples
 from snnexp.distributed import processes, share
 from snnexp.limits import Count
 from snnexp.noise import mix, sample_keys
+from snnexp.stopping import look_if_alone, look_together
 
 
 class Batch(NamedTuple):
@@ -60,14 +62,21 @@ class Batches:
     def __len__(self) -> int:
         return -(-self._training_samples() // self.batch_size)
 
-    def epoch(self, number: int, shuffle: bool) -> Iterator[Batch]:
-        """One pass: random and augmented as a training epoch, or in natural order for evaluation."""
+    def epoch(self, number: int, shuffle: bool, first: int = 0) -> Iterator[Batch]:
+        """One pass from batch `first` on: random and augmented as a training epoch, or in natural order for evaluation."""
         keys = sample_keys(self.seed, number if shuffle else 0, self.split.index)
         # The keys are mixed once more so that neighbours in the order do not have neighbouring keys.
         order = mix(keys).argsort()[: self._training_samples()] if shuffle else torch.arange(len(keys), device=keys.device)
         # Several processes share every batch; in evaluation a process may have nothing of the last one.
         chunks = [part for part in map(share, order.split(self.batch_size)) if len(part)]
-        yield from self._batches(chunks, keys, self.augmentation if shuffle else None)
+        yield from self._batches(chunks[first:], keys, self.augmentation if shuffle else None)
+
+    def in_order(self) -> Iterator[Batch]:
+        """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the same, if any is asked to stop."""
+        with closing(self.epoch(0, shuffle=False)) as passing:
+            for _ in range(-(-len(self.split) // self.batch_size)):
+                look_together()
+                yield from islice(passing, 1)  # none for a process that has no part of the last batch
 
     def size_of(self, number: int) -> int:
         """Samples of a training epoch's batch `number` (from 0), of all processes together."""
@@ -87,9 +96,12 @@ class Batches:
         return Batch(*(torch.cat(part) for part in parts))
 
     def _batches(self, chunks: Sequence[Tensor], keys: Tensor, augmentation: Callable | None) -> Iterator[Batch]:
+        if not chunks:
+            return
         # Closed as soon as the caller ends, errors included: worker processes may stand behind it.
         with closing(self.split.pixels(chunks, keys, augmentation)) as passing:
             for places, pixels in zip(chunks, passing, strict=True):
+                look_if_alone()
                 yield Batch(self._normalised(pixels), self.split.labels[places], keys[places])
 
     def _normalised(self, pixels: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snnexp.datasets.text import shown
 from snnexp.foreign import Absent, Unreadable
+from snnexp.stopping import look
 
 _SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")
 HIDDEN = "hidden"
@@ -53,6 +54,7 @@ def folders(folder: Path, unused: Unused) -> list[str]:
 
 def pictures(folder: Path, suffixes: tuple[str, ...], unused: Unused) -> list[str]:
     """Sorted names of the pictures in the folder of a class. Raises `Unreadable` where a name leads to no regular file."""
+    look()  # a thousand folders on a slow disk take minutes
     names = []
     for entry in _entries(folder):
         reason = _reason(entry, suffixes)

@@ -106,7 +106,7 @@ def read(decoder: Decoder, chunks: Sequence[Chunk], workers: int, device: torch.
         OutOfMemory: there was no room for one; or, as `ReaderLost`, a worker was killed.
         ReaderFailed: a worker has ended otherwise.
     """
-    settings = {"num_workers": min(workers, _cores()), "pin_memory": device.type == "cuda"}
+    settings = {"num_workers": min(workers, _cores()), "pin_memory": device.type == "cuda", "worker_init_fn": _deaf}
     # A generator of its own, since the loader draws from it: dropout must not see how the images are read.
     loader = DataLoader(decoder, batch_size=None, sampler=chunks, generator=torch.Generator(), **settings)
     passing, processes = _started(loader)
@@ -158,6 +158,12 @@ def _no_alarm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
+
+
+def _deaf(number: int) -> None:
+    """A worker goes on when a terminal tells all its processes to stop: the run that it reads for ends it, at the edge of a batch."""
+    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _cores() -> int:

@@ -10,6 +10,7 @@ from snnexp.datasets.pictures import opened
 from snnexp.errors import OutOfMemory
 from snnexp.foreign import Unreadable
 from snnexp.limits import Count
+from snnexp.stopping import look
 
 _NAMED = 5
 
@@ -25,6 +26,7 @@ def squares(paths: list[Path], size: Count) -> np.ndarray:
     pool = ThreadPoolExecutor()  # decoding leaves the interpreter free
     try:
         for place, square in enumerate(pool.map(lambda path: _square(path, size), paths)):
+            look()
             if isinstance(square, Unreadable):
                 faults.append(square)
             else:

@@ -1,5 +1,7 @@
 """New weights for neurons that hardly ever fire."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -37,6 +39,16 @@ class Redraw:
         images = len(given[1])
         self.images = self.images + images
         self.fired = [fired + images * (1 - timed.silent.double()) for fired, (_, timed) in zip(self.fired, self.layers, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What this process has counted within an epoch."""
+        return {"images": self.images, "fired": self.fired}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Sets it to what it had counted."""
+        device = next((connection.layer.weight.device for connection, _ in self.layers), None)
+        self.images, fired = state_dict["images"], state_dict["fired"]
+        self.fired = [each.to(device) if isinstance(each, Tensor) else each for each in fired]
 
     @torch.no_grad()
     def __call__(self, seed: int) -> dict[str, int]:

@@ -96,6 +96,14 @@ class Objective(nn.Module):
         self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
         self.quiet = dict.fromkeys((name for name, *_ in self.layers), 0)
 
+    def get_extra_state(self) -> dict[str, int]:
+        """For how many images in a row each layer has been silent."""
+        return dict(self.quiet)
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Sets it to what it was."""
+        self.quiet.update(state)
+
     def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         self._guard(len(labels))
         total = self.loss(logits, labels)

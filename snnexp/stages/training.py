@@ -1,7 +1,8 @@
 """The one loop over epochs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,17 +13,19 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from snnexp.answers import right
 from snnexp.datasets.batches import Batch
-from snnexp.distributed import align, processes
+from snnexp.distributed import align, processes, summed
 from snnexp.errors import NumericalError
 from snnexp.evaluate import autocast
 from snnexp.finite import require_figures, require_finite
 from snnexp.network import Network
 from snnexp.stages.activity import warn_of_idle
 from snnexp.stages.base import Session
+from snnexp.stages.course import Course
 from snnexp.stages.execution import Form
 from snnexp.stages.keeper import Keeper
 from snnexp.stages.memory import estimate, explained, warn_if_short
 from snnexp.stages.watch import Watch
+from snnexp.stopping import Stopped, asked, told
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Schedule:
 def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session, form: Form | None = None) -> dict:
     """Trains `network` in place on sequences of `steps` and leaves in it the weights that the selection rule keeps.
 
-    A run that is resumed goes on after the last epoch of which there is a checkpoint, and comes to the same weights.
+    A run that is resumed goes on after the last batch of which there is a checkpoint, and comes to the same weights. One that is asked to
+    stop writes one at the edge of the batch.
 
     Args:
         name: of the stage.
@@ -64,6 +68,7 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
 
     Raises:
         NumericalError: a loss, gradient or weight is not finite, nor potential or score of an evaluation.
+        Stopped: the run was asked to stop.
     """
     replayed = session.checkpoints.replay()
     if replayed is not None:
@@ -79,17 +84,20 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
 
 @dataclass(frozen=True)
 class _Parts:
-    """What changes from epoch to epoch."""
+    """What changes from batch to batch and from epoch to epoch."""
 
     network: Network
     optimizer: Optimizer
     scheduler: LRScheduler
     keeper: Keeper
+    loss: nn.Module
+    between: Callable[[int], dict]
 
     @classmethod
     def of(cls, network: Network, schedule: Schedule, session: Session) -> "_Parts":
         optimizer = schedule.optimizer(parameter_groups(network))
-        return cls(network, optimizer, schedule.scheduler(optimizer), Keeper(session.selection))
+        keeper = Keeper(session.selection)
+        return cls(network, optimizer, schedule.scheduler(optimizer), keeper, schedule.loss, schedule.between)
 
 
 def parameter_groups(network: nn.Module) -> list[Tensor] | list[dict]:
@@ -109,32 +117,65 @@ def bound(network: nn.Module) -> None:
 
 def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, form: Form | None) -> None:
     begun = time.perf_counter() - session.checkpoints.seconds(name)
-    done = session.checkpoints.resume(name, vars(parts))
-    if done >= schedule.epochs:
+    reached = session.checkpoints.resume(name, vars(parts))
+    if reached.epochs >= schedule.epochs:
         return
-    network = parts.network
-    needed = estimate(session.execution, network, steps, session.train, session.precision, form)
-    warn_if_short(needed, session.device)
-    forward = session.execution.forward(network, steps, form)
-    watch = Watch(name, network, session)
-    training = _Training(forward, partial(explained, len(steps), needed), parts.optimizer, schedule, session, watch)
-    for epoch in range(done + 1, schedule.epochs + 1):
+    parts.optimizer._opt_called = reached.batches > 0  # else torch warns where the schedule is stepped first in this process
+    course, keep = Course.after(reached), partial(_keep, name, parts, session, begun)
+    with _kept_if_stopped(partial(keep, course, reached.epochs)):
+        training = _prepared(name, parts, steps, schedule, session, form)
+    for epoch in range(reached.epochs + 1, schedule.epochs + 1):
         started = time.perf_counter()
-        torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
         record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
-        record |= training.epoch(epoch)
+        with _kept_if_stopped(partial(keep, course, epoch - 1)) as keep_now:
+            record |= _one(name, epoch, training, course, keep_now, parts, schedule, session)
         parts.scheduler.step()
-        require_finite(network, f"stage {name}, after epoch {epoch}")  # before a checkpoint, or the best weights, could take it in
-        if epoch == 1:
-            warn_of_idle(network, steps, session)
-        if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
-            record |= _measured(network, session, f"stage {name}, the evaluation after epoch {epoch}")
-            parts.keeper.see(network, record)
         if epoch < schedule.epochs:
             record |= schedule.between(_epoch_seed(session, epoch))
         session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
         seconds = time.perf_counter() - begun
         session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)
+        course = Course()
+
+
+def _prepared(name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, form: Form | None) -> "_Training":
+    needed = estimate(session.execution, parts.network, steps, session.train, session.precision, form)
+    warn_if_short(needed, session.device)
+    forward = session.execution.forward(parts.network, steps, form)
+    watch = Watch(name, parts.network, session)
+    return _Training(forward, steps, partial(explained, len(steps), needed), parts.optimizer, schedule, session, watch)
+
+
+@contextmanager
+def _kept_if_stopped(keep: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Writes a checkpoint if the block is left because the run is asked to stop: that is raised where no batch is half done."""
+    try:
+        yield keep
+    except Stopped:
+        keep()
+        raise
+
+
+def _one(
+    name: str, epoch: int, training: "_Training", course: Course, keep: Callable, parts: _Parts, schedule: Schedule, session: Session
+) -> dict:
+    """An epoch and the evaluation after it: what they have shown."""
+    torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
+    shown = training.epoch(epoch, course, keep)
+    place = f"stage {name}, after epoch {epoch}"
+    require_finite(parts.network, place)  # before a checkpoint, or the best weights, could take it in
+    if epoch == 1:
+        warn_of_idle(parts.network, training.steps, session)
+    if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
+        shown |= _measured(parts.network, session, f"stage {name}, the evaluation after epoch {epoch}")
+        parts.keeper.see(parts.network, shown)
+    return shown
+
+
+def _keep(name: str, parts: _Parts, session: Session, begun: float, course: Course, epochs: int) -> None:
+    """Writes a checkpoint within an epoch that so many epochs lie behind."""
+    seconds = time.perf_counter() - begun
+    session.checkpoints.within(name, course.reached(epochs), vars(parts), session.trackers.records, seconds)
 
 
 def _epoch_seed(session: Session, epoch: int) -> int:
@@ -148,24 +189,39 @@ Explain = Callable[[int, BaseException], BaseException]
 class _Training:
     """Passes over the training set."""
 
-    def __init__(self, forward: nn.Module, explain: Explain, optimizer: Optimizer, schedule: Schedule, session: Session, watch: Watch):
+    def __init__(
+        self,
+        forward: nn.Module,
+        steps: range,
+        explain: Explain,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        session: Session,
+        watch: Watch,
+    ):
         self.forward = forward
+        self.steps = steps
         self.watch = watch
         self.explain = explain
         self.optimizer = optimizer
         self.schedule = schedule
         self.session = session
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Trains on every batch once; mean loss and accuracy along the way, of all processes together."""
+    def epoch(self, epoch: int, course: Course, keep: Callable[[], None]) -> dict[str, float]:
+        """Trains on every batch once, on those after `course`; mean loss and accuracy along the way, of all processes together."""
         self.forward.train()
-        loss, correct, seen = 0.0, 0, 0
-        for number, batch in enumerate(self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True)):
-            value, hits, images = self._step(batch, (epoch, number + 1))
-            loss, correct, seen = loss + value, correct + hits, seen + images
-            self.session.trackers.advance(number + 1, len(self.session.train))
+        course.begin()
+        for batch in self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True, first=course.batches):
+            course.add(*self._step(batch, (epoch, course.batches + 1)))
+            self.session.trackers.advance(course.batches, len(self.session.train))
+            # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
+            stop, due = summed(int(asked() is not None), int(self.session.checkpoints.due()), device=self.session.device)
+            if stop:
+                raise Stopped(told())
+            if due:
+                keep()
         align(self.forward)
-        return {"train/loss": loss / seen, "train/accuracy": 100.0 * correct / seen}
+        return course.shown()
 
     def _step(self, batch: Batch, place: tuple[int, int]) -> tuple[float, int, int]:
         whole = self.session.train.size_of(place[1] - 1)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import rich.console
 from rich.text import Text
 
+from snnexp.disk import writing
 from snnexp.track.bar import Bar
 from snnexp.track.lines import epoch_line, epoch_of, stage_line
 from snnexp.track.summary import summary
@@ -81,14 +82,14 @@ class Console:
         self._wipe()
         with self._terminal():
             summary(result, self.run_dir)
-        with self.log_path.open("a", encoding="utf-8") as file:
+        with writing(self.log_path, 0), self.log_path.open("a", encoding="utf-8") as file:
             summary(result, self.run_dir, rich.console.Console(file=file, width=100, color_system=None, force_terminal=False))
 
     def _begin(self, name: str, epoch: int) -> None:
         self.title = f"{name}  {epoch_of(epoch, self.epochs)}" if epoch <= self.epochs else name
 
     def _keep(self, line: str) -> None:
-        with self.log_path.open("a", encoding="utf-8") as file:
+        with writing(self.log_path, len(line) + 1), self.log_path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
     def _show(self, line: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 class Muted:
     """Takes everything that `Trackers` takes, and keeps nothing."""
 
-    records = 0
+    records = ""
 
     def advance(self, done: int, total: int) -> None:
         """Nothing."""

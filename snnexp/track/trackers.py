@@ -28,7 +28,7 @@ class Trackers:
         labels: what the run is filed under.
         tracker: the chosen tracker.
         progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
-        records: how many records of an earlier attempt in this folder stand, when that is resumed; later ones are dropped.
+        records: the metrics file as an earlier attempt in this folder stood, when that is resumed; later records are dropped.
         stages: how many stages had ended in it.
     """
 
@@ -39,19 +39,20 @@ class Trackers:
         labels: Labels,
         tracker: Tracker,
         progress: Literal["auto", "plain"],
-        records: int = 0,
+        records: str = "",
         stages: int = 0,
     ):
         self.start = (Path(run_dir), plain(config), labels)
         self.ahead = iter([(name, settings.get("epochs", 0)) for name, settings in config["strategy"]["stages"].items()][stages:])
         self.console = Console(run_dir, progress)
-        self.metrics = MetricsFile(run_dir)
-        self.metrics.rewind(records)
+        self.metrics = MetricsFile(run_dir, records)
         self.tracker = tracker
 
     def __enter__(self) -> "Trackers":
         self.console.start()
         try:
+            if self.metrics.restored:
+                logger.warning("%s was gone or damaged; it is restored from the checkpoint", self.metrics.path)
             self._tell(self.tracker.start, *self.start)
             for record in self.metrics.read():  # a tracker starts anew where a run is resumed
                 self._tell(self.tracker.log, record)
@@ -66,9 +67,9 @@ class Trackers:
         self.console.close()
 
     @property
-    def records(self) -> int:
-        """How many records the run has by now."""
-        return self.metrics.count
+    def records(self) -> str:
+        """The records of the run by now, as its metrics file has them."""
+        return self.metrics.text
 
     def advance(self, done: int, total: int) -> None:
         """`done` of `total` batches of the current epoch, for the progress bar."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.forks import forks, straight  # noqa: F401 - fixtures
+
 
 @pytest.fixture
 def happened(record_property: Callable) -> Callable[[str], None]:
