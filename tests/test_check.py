@@ -363,7 +363,7 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ),
     (
         "conversion_fits_the_network",
-        (*CONVERSION, "neuron=diet", "calibration=advanced"),
+        (*CONVERSION, "neuron=diet", "calibration=advanced", "strategy.stages.convert.weights=normalised"),
         "shares of their thresholds",
         ("calibration=light",),
     ),
