@@ -361,6 +361,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         "corrects rates",
         ("calibration=none",),
     ),
+    (
+        "conversion_fits_the_network",
+        (*CONVERSION, "neuron=diet", "calibration=advanced", "strategy.stages.convert.weights=normalised"),
+        "shares of their thresholds",
+        ("calibration=light",),
+    ),
     ("poisson_covers_pixels", (RGB, "encoder=poisson"), "saturate", ("encoder.rate_scale=3.0",)),
     ("per_step_norm_has_steps", ("strategy=ann", "stage=bptt", "norm=bntt"), "statistics per timestep", ("norm=batch",)),
     ("presimulation_reads_potentials", ("presimulation=residual_potential",), "integrate-and-fire neurons, got LIF", ("neuron=if",)),

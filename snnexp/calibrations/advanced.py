@@ -33,7 +33,7 @@ class Advanced(Calibration):
         batch = train.sample(self.samples)
         for name, wanted in converted.activations(batch, _per_neuron).items():
             missing = wanted - _per_neuron(converted.train(name, batch, self.timesteps).value)
-            start = _start(hidden_units(converted.spiking)[name].neuron)
+            start = holder(hidden_units(converted.spiking)[name].neuron)
             start.initial_potential = start.initial_potential + missing * (self.timesteps * converted.current(name))
 
 
@@ -41,6 +41,7 @@ def _per_neuron(values: Float[Tensor, "B *m"]) -> Float[Tensor, "*m"]:
     return values.mean(0)
 
 
-def _start(neuron: nn.Module) -> nn.Module:
-    """What holds the potential at which a neuron starts, in units of the current."""
-    return neuron.firing if hasattr(neuron, "firing") else neuron.threshold
+def holder(neuron: nn.Module) -> nn.Module | None:
+    """What holds the potential at which a neuron starts, in units of the current; None where it is held as a share of the threshold."""
+    held = getattr(neuron, "firing", getattr(neuron, "threshold", None))
+    return held if hasattr(held, "initial_potential") else None

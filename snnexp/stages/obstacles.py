@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from snnexp.calibrations.advanced import Advanced, holder
 from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.none import NoCalibration
 from snnexp.layers.elementwise import Elementwise
@@ -107,3 +108,8 @@ def temporal(spiking: Network, rule: Rule, calibration: Calibration) -> Iterator
         yield f"threshold: {said}; use threshold=ann_percentile"
     if coded and not isinstance(calibration, NoCalibration):
         yield f"calibration: corrects rates, but {type(coded[0]).__name__} codes in time; use calibration=none"
+    settable = [unit.neuron for unit in hidden_units(spiking).values() if hasattr(unit.neuron, "set_threshold")]
+    shared = [neuron for neuron in settable if holder(neuron) is None]
+    if not coded and shared and isinstance(calibration, Advanced):
+        said = f"corrects potentials at the start, and {type(shared[0]).__name__} neurons have shares of their thresholds"
+        yield f"calibration: {said}; use calibration=light"
