@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.convolution import Conv2d
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
 
@@ -45,3 +47,17 @@ def test_dropout_has_one_mask_for_all_steps():
     assert layer(torch.ones(4, 100).expand(5, 4, 100)).stride(0) == 0
     layer.eval()
     assert torch.equal(layer(y), y)
+
+
+@pytest.mark.parametrize("channels", [3, 4, 16])
+def test_a_strided_convolution_of_one_pixel_is_that_of_pytorch(channels):
+    torch.manual_seed(0)
+    ours, theirs = Conv2d(channels, 8, 1, 2, bias=True), nn.Conv2d(channels, 8, 1, 2).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, channels, 9, 8).contiguous(memory_format=torch.channels_last).requires_grad_()
+    y = ours(x)
+    (gradient,) = torch.autograd.grad(y.square().sum(), [ours.weight])
+    exact = theirs(x.detach().double().contiguous())
+    exact.square().sum().backward()
+    torch.testing.assert_close(y, exact.float())
+    torch.testing.assert_close(gradient, theirs.weight.grad.float())

@@ -8,6 +8,7 @@ from snnexp.architectures.scale import Scale
 from snnexp.architectures.tokens import Convolution, Drop, FiringPool, Layer, Linear, MaxPool, Pool
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
+from snnexp.layers.convolution import Conv2d
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
 
@@ -69,7 +70,7 @@ class Chain:
 
     def _convolution(self, layer: Convolution) -> None:
         self._resize(layer, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-        weights = nn.Conv2d(self.channels, layer.channels, layer.kernel, layer.stride, layer.padding, bias=self.bias)
+        weights = Conv2d(self.channels, layer.channels, layer.kernel, layer.stride, layer.padding, bias=self.bias)
         self.channels = layer.channels
         self._append("convolution", self.unit(self._connect(weights, self.norm(features=layer.channels, dimensions=2, branches=1))))
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from snnexp.architectures.subsample import Subsample
 from snnexp.layers.connection import Connection, Sum
+from snnexp.layers.convolution import Conv2d
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
 
@@ -31,7 +32,7 @@ class Connect:
 
     def __call__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, branches: int = 1, groups: int = 1) -> Connection:
         """From `inputs` to `outputs` channels; `branches` such currents meet in one neuron."""
-        weights = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        weights = Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
         return Connection(self.draw(weights), self.norm(features=outputs, dimensions=2, branches=branches))
 
 
