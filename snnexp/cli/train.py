@@ -64,11 +64,18 @@ def _composed(overrides: list[str]) -> int:
     except (SystemExit, BrokenPipeError):
         raise
     except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
+        if _is_of_the_terminal(error):
+            raise
         if isinstance(error, MISTAKES) and stopping.asked() is None:  # else a signal has broken what Hydra was at
             print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
             return 2
         under_way = _Job.begun or _sweeping(_Job.arguments) or not isinstance(error, Exception)
         return _exit_code(error) if under_way else _unbegun(error, overrides)
+
+
+def _is_of_the_terminal(error: BaseException) -> bool:
+    """Whether what Hydra prints itself, help and configurations, has found no room; an error of a file has its name."""
+    return isinstance(error, OSError) and error.filename is None and not hasattr(error, "of_a_job") and Sweep.folder is None
 
 
 def _close(arguments: list[str], code: int) -> None:
@@ -152,7 +159,8 @@ def _exit_code(error: BaseException) -> int:
     if not hasattr(error, "of_a_job"):  # a job has said and written it already
         trace = "" if str(error) else "".join(traceback.format_exception(error))
         kind = "" if isinstance(error, stopping.Stopped) else f"{type(error).__name__}: "
-        print(visible(f"snnexp: {kind}{error}{trace}"), file=sys.stderr)
+        place = f" ({Sweep.folder})" if Sweep.folder is not None and isinstance(error, OSError) and error.filename is None else ""
+        print(visible(f"snnexp: {kind}{error}{trace}{place}"), file=sys.stderr)
     return exit_code(error)
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ def straight_here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.fault("6: full disk", "a small disk is full at the first file, at the records, at a checkpoint, at the weights")
 def test_a_full_disk_is_named_and_costs_nothing(disk: Path, straight_here: Path, capsys: Any, happened: Any):
     codes = []
-    for size in (8, 24, 400, 1000, 1800, 2600):
+    for size in (8, 16, 100, 250, 400, 550):
         set_to(disk, f"size={size}k")
         codes.append(attempted(disk / "run", *FEW)[2])
         told = capsys.readouterr().err
@@ -150,9 +151,10 @@ def test_a_folder_that_cannot_be_made(forks: Forks, tmp_path: Path, happened: An
 def test_a_folder_has_one_run_at_a_time(forks: Forks, straight: Path, tmp_path: Path, happened: Any):
     first = forks.train(tmp_path)
     first.until(lambda: (tmp_path / "run" / "config.yaml").exists())
+    first.send(signal.SIGSTOP)  # it lives, and stays where it is
     second = forks.train(tmp_path)
     assert second.code() == 2 and f"process {first.number} on " in second.said and "Traceback" not in second.said
-    first.send(9)
+    first.send(signal.SIGKILL)
     first.code()
     assert forks.train(tmp_path).code() == 0
     assert_same(tmp_path / "run", straight)
