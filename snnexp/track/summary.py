@@ -31,7 +31,7 @@ def _table(result: dict[str, Any]) -> Table:
 def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     flags = result.get("flags") or []
     rows = [("accuracy", f"{number(result.get('accuracy'), '.2f')} % at T = {result.get('timesteps')}{FLAGGED if flags else ''}")]
-    rows += [("flags", escape("\n".join(flags)))] if flags else []
+    rows += [("flags", "\n".join(flags))] if flags else []
     rows += _published(result.get("reference"), result.get("gap"))
     if result.get("ann_accuracy") is not None:
         rows += [("accuracy of the ANN", f"{result['ann_accuracy']:.2f} %")]
