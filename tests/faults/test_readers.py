@@ -58,7 +58,7 @@ def test_a_lost_reader_is_said_as_what_it_is(number, code, part, photographs, tm
     _, error, ended = attempted(tmp_path, *OWN, f"data_dir={photographs}")
     assert ended == code and part in str(error) and "a process that reads images has ended" in str(error)
     assert "evaluate." not in str(error) and "training step" not in str(error)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while set(multiprocessing.active_children()) - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(multiprocessing.active_children()) <= before
@@ -102,7 +102,7 @@ def test_a_small_shared_memory_is_said_and_does_not_hang(photographs, happened):
     if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
         pytest.skip("needs root to mount a small /dev/shm")
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=200, env=environment(), cwd=ROOT, check=False
+        ["unshare", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=590, env=environment(), cwd=ROOT, check=False
     )
     assert done.stdout.startswith("OutOfMemory") and "cannot hand over 983040 bytes" in done.stdout and "--shm-size" in done.stdout
     happened("OutOfMemory, exit 4, with the bytes and the remedy")
