@@ -58,30 +58,35 @@ def load(
         DataError: the file is missing, damaged, or holds the weights of another network.
     """
     form, tensors = read(path, device)
-    network = _built(blueprint, form, tensors)
+    network = _built(blueprint, form, tensors, path)
     if encoder == "own":
         tensors = {name: value for name, value in tensors.items() if name not in _encoder(tensors)} | _encoder(network.state_dict())
     if before is not None:
-        first, learned = (
-            _built(before, form, tensors).state_dict(),
-            {name for name, each in network.named_parameters() if each.requires_grad},
-        )
+        first = _built(before, form, tensors, path).state_dict()
+        learned = {name for name, each in network.named_parameters() if each.requires_grad}
         tensors = carried_over(tensors, {**first, **_encoder(tensors)}, network.state_dict(), learned)
     try:
         _make_room(network, tensors)
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError) as error:
-        raise DataError(f"{path}: holds the weights of another network. {error}") from error
+        raise _foreign(path, error) from error
     return network.to(device).eval()
 
 
-def _built(blueprint: Blueprint, form: str, tensors: dict[str, Tensor]) -> Network:
+def _foreign(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: holds the weights of another network. {error}")
+
+
+def _built(blueprint: Blueprint, form: str, tensors: dict[str, Tensor], path: Path) -> Network:
     """A network of the form with first weights that are the same each time, its norms folded where `tensors` have none."""
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         network = {"spiking": blueprint.spiking, "timed": blueprint.timed, "analog": blueprint.analog}[form]()
     if not any(".norm." in name for name in tensors):  # folded, unless there were none
-        fold_norms(network)
+        try:
+            fold_norms(network)
+        except TypeError as error:
+            raise _foreign(path, error) from error
     return network
 
 

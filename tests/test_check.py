@@ -459,7 +459,8 @@ def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule,
 
 
 def test_every_rule_is_tested():
-    assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | {"every_process_has_a_part"}
+    elsewhere = {"every_process_has_a_part", "tracker_takes_the_names"}
+    assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
 
 
 def test_every_process_gets_a_part_of_a_batch(monkeypatch):

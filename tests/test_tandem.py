@@ -249,7 +249,7 @@ def test_memory_against_training_through_time():
 
 
 def test_the_stage_trains_and_leaves_the_spiking_form(tmp_path):
-    result = job(tmp_path, "+experiment=digits_tandem", "architecture=cnn", "timesteps=8", "epochs=3", "strategy.stages.train.warm_up=10")
+    result = job(tmp_path, "+experiment=digits_tandem", "architecture=cnn", "timesteps=8", "epochs=6", "strategy.stages.train.warm_up=10")
     losses = [record["train/loss"] for record in records(tmp_path)]
     assert losses[-1] < 0.8 * losses[0] and result["accuracy"] > 60
     assert result["form"] == "spiking" and len(result["accuracy_by_timestep"]) == result["timesteps"]

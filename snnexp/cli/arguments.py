@@ -1,7 +1,7 @@
 """The parser of the arguments of a command that has options of its own."""
 
 import argparse
-from typing import IO
+from typing import Any
 
 from snnexp.visible import visible
 
@@ -9,5 +9,5 @@ from snnexp.visible import visible
 class Parser(argparse.ArgumentParser):
     """What argparse says of arguments repeats them as they are, and a shell may have taken them from the names of files."""
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(visible(message), file)

@@ -21,10 +21,13 @@ def gap(block: Mapping[str, Any]) -> float | None:
 def accuracy_at(block: Mapping[str, Any], timesteps: int | None) -> float | None:
     """The accuracy of a stage read after so many timesteps; that at its end for None."""
     curve = block.get("accuracy_by_timestep") or []
+    whole = block.get("accuracy")
+    whole = None if whole is None else float(whole)
     if timesteps is None:
-        return block.get("accuracy")
+        return whole
     if block.get("form") == "analog" or timesteps > len(curve):
         return None
     if timesteps == len(curve):
-        return block.get("accuracy")
-    return None if block.get("form") == "timed" else curve[timesteps - 1]
+        return whole
+    found = None if block.get("form") == "timed" else curve[timesteps - 1]
+    return None if found is None else float(found)

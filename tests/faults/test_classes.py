@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from snnexp.cli.evaluate import evaluate
@@ -16,6 +16,7 @@ from snnexp.weights import _ordered, classes
 from tests.jobs import attempted, job
 from tests.options import build_option, options
 from tests.photographs import write_pictures
+from tests.stored import replaced
 
 KIND = "A: what belongs to a run is not kept with it"
 MISMATCH = "19: class-count mismatch"
@@ -118,7 +119,7 @@ def test_a_resumed_run_has_the_classes_it_had(pictures, tmp_path, monkeypatch, h
 
 def test_a_run_that_did_not_keep_its_classes_is_still_read(trained, tmp_path):
     path = trained / "weights.safetensors"
-    save_file(load_file(path), path, {"form": "spiking"})
+    replaced(trained, load_file(path), "spiking")
     assert classes(path) is None and evaluate([str(trained)]) == 0
 
 

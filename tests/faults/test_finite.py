@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from snnexp.checkpoint_file import read
 from snnexp.cli.evaluate import evaluate
@@ -18,6 +18,7 @@ from snnexp.losses.spike_time import SpikeTimeCrossEntropy
 from snnexp.run import prepare
 from tests.composition import configuration
 from tests.jobs import attempted, job
+from tests.stored import replaced
 
 SMALL = ["epochs=1", "architecture.widths=[8]"]
 FORMS = {
@@ -130,7 +131,7 @@ def broken_weights(folder: Path, name: str) -> Path:
     tensors = load_file(folder / "weights.safetensors")
     found = next(key for key in tensors if name in key)
     tensors[found].view(-1)[0] = torch.nan
-    save_file(tensors, folder / "weights.safetensors", {"form": "spiking"})
+    replaced(folder, tensors, "spiking")
     return folder
 
 
@@ -148,7 +149,7 @@ def test_a_run_does_not_start_from_them(tmp_path, happened):
     job(tmp_path / "ann", "strategy=ann", *SMALL)
     tensors = load_file(tmp_path / "ann" / "weights.safetensors")
     tensors["body.output.weights.0.weight"][0] = torch.inf
-    save_file(tensors, tmp_path / "ann" / "weights.safetensors", {"form": "analog"})
+    replaced(tmp_path / "ann", tensors, "analog")
     start = [f"strategy.stages.train.start={tmp_path / 'ann'}", "strategy.stages.train.epochs=0"]
     result, error, code = attempted(tmp_path / "run", "strategy=ann", *SMALL, *start)
     assert code == 5 and "body.output.weights.0.weight is not finite" in str(error)
