@@ -135,6 +135,6 @@ def timeless(folder: Path) -> dict[str, Any]:
     """The result without times and memory."""
     result = json.loads((folder / "result.json").read_text())
     for block in (result, *result["stages"].values()):
-        for key in ("train_seconds", "evaluate_seconds", "peak_memory_bytes", "git_commit"):
+        for key in ("train_seconds", "evaluate_seconds", "peak_memory_bytes", "git_commit", "command"):
             block.pop(key, None)
     return result

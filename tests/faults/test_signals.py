@@ -83,9 +83,9 @@ def test_a_signal_is_obeyed_within_a_batch_wherever_it_comes(strategy: str, tmp_
     passes, forward = [0, None, 0], Network.forward
 
     def counting(self, *arguments: Any) -> Any:
-        passes[0] += 1
+        passes[0] += signal.getsignal(signal.SIGTERM) != signal.SIG_DFL  # the check, before a run, may try the network, too
         passes[2] += passes[1] is not None and passes[0] > passes[1]
-        if passes[0] == passes[1]:
+        if passes[0] == passes[1] and not stopping.asked():
             os.kill(os.getpid(), signal.SIGTERM)
         return forward(self, *arguments)
 
