@@ -40,11 +40,11 @@ class Tally:
 
     layers: dict[str, Layer] = field(default_factory=dict)
     images: int = 0
-    timesteps: int | None = None
-    """At how many timesteps spikes were counted; None where a neuron fires once at most."""
     mac: int = 0
     ac: float | Tensor = 0.0
     mac_ann: int = 0
+    timesteps: int | None = None
+    """At how many timesteps spikes were counted; None where a neuron fires once at most."""
 
     def gather(self) -> None:
         """Adds up the counts of all processes, each of which has seen other images; `images` is the total already."""

@@ -447,8 +447,9 @@ def test_a_sweep_ends_with_a_summary_of_its_jobs(sweep):
     rows = [re.split(r"\s*[│┃]\s*", line)[1:-1] for line in told.out.partition("Sweep ")[2].splitlines() if line.startswith(("│", "┃"))]
     table = {row[0]: row for row in rows if row[0]}
     assert list(table) == ["job", "0_s7", "1_s7", "2_s7"]
-    accuracy = f"{read(folder / '2_s7' / 'result.json')['accuracy']:.2f}"
-    assert table["2_s7"][1:] == ["timesteps=1", "finished", accuracy, ""]
+    result = read(folder / "2_s7" / "result.json")
+    accuracy = f"{result['accuracy']:.2f}{' (!)' if result['flags'] else ''}"
+    assert table["2_s7"][1:4] == ["timesteps=1", "finished", accuracy] and table["2_s7"][4][:6] == "; ".join(result["flags"])[:6]
     assert table["1_s7"][1:4] == ["timesteps=0", "failed", ""] and table["1_s7"][4].startswith("ConfigError: ")
     assert "job 1: " in told.err and "Traceback" not in told.err
 

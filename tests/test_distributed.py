@@ -183,7 +183,7 @@ def test_counts_of_a_process_that_saw_nothing(monkeypatch):
     def counted() -> Tally:
         return Tally({"a": Layer(4, torch.tensor(3)), "b": Layer(2, torch.tensor(5))}, 2, 10, torch.tensor(7.0), 20)
 
-    others = [(10, 7.0, 20, {"a": (4, 3), "b": (2, 5)}), (0, 0.0, 0, {})]
+    others = [(10, 7.0, 20, {"a": (4, 1, 3, 0), "b": (2, 1, 5, 0)}), (0, 0.0, 0, {})]
     monkeypatch.setattr(counts, "gathered", lambda own: [own, *others])
     for tally, factor in ((counted(), 2), (Tally(images=2), 1)):
         tally.gather()
