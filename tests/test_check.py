@@ -305,6 +305,7 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         ("strategy.stages.train.scheduler.T_max=20",),
     ),
     ("selection_has_a_split", ("selection=best_validation",), "needs a validation split", ("dataset.validation=100",)),
+    ("tracker_takes_the_names", ("tracker.project=team/vision",), "contains /", ("tracker.project=team-vision",)),
     ("conversion_has_an_ann", ("neuron=if", "neuron.amplitude=threshold", "stage=conversion"), "right before it", ("strategy=conversion",)),
     (
         "conversion_has_rates",

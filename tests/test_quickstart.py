@@ -6,7 +6,7 @@ import sys
 
 
 def test_the_default_run_learns_and_leaves_its_result(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "snnexp", "train"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([sys.executable, "-m", "snnexp", "train"], cwd=tmp_path, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.glob("outputs/train/*/result.json")
     result = json.loads(path.read_text())

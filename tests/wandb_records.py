@@ -35,7 +35,7 @@ def told(records: dict[str, list[Any]]) -> list[tuple]:
     return [(item["stage"], item["stage_epoch"]) for item in items if "stage" in item]
 
 
-def eventually(test: Callable[[], Any], seconds: float = 60.0) -> Any:
+def eventually(test: Callable[[], Any], seconds: float = 600.0) -> Any:
     """What `test` gives as soon as it is true; its last answer if it does not become true."""
     end = time.monotonic() + seconds
     while not (found := test()) and time.monotonic() < end:

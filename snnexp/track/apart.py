@@ -67,7 +67,7 @@ class Apart:
 
     def kill(self) -> None:
         """Ends the process at once, and those that it has started."""
-        started = _children(self.process.pid)
+        started = _children(self.process.pid) if self.process.poll() is None else []  # or its number may be another's by now
         self.process.kill()
         self.process.wait()
         for child in started:
