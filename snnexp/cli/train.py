@@ -69,7 +69,8 @@ def _composed(overrides: list[str]) -> int:
         if isinstance(error, MISTAKES) and stopping.asked() is None:  # else a signal has broken what Hydra was at
             print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
             return 2
-        under_way = _Job.begun or _sweeping(_Job.arguments) or isinstance(error, OSError) or not isinstance(error, Exception)
+        under_way = _Job.begun or _sweeping(_Job.arguments) or not isinstance(error, Exception)
+        under_way = under_way or (isinstance(error, OSError) and error.filename is not None)  # not of a stream, but of a folder
         return _exit_code(error) if under_way else _unbegun(error, overrides)
 
 
