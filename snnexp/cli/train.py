@@ -76,6 +76,8 @@ def _composed(overrides: list[str]) -> int:
 
 def _is_of_the_terminal(error: BaseException) -> bool:
     """Whether what Hydra prints itself, help and configurations, has found no room; an error of a file has its name."""
+    if isinstance(error, MISTAKES):  # of which Hydra makes one an OSError
+        return False
     return isinstance(error, OSError) and error.filename is None and not hasattr(error, "of_a_job") and Sweep.folder is None
 
 
