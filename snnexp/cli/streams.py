@@ -17,8 +17,10 @@ NO_ROOM, STOPPED, NOBODY_READS = 4, 130, 141
 def shown(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     """The code of a command. Where nobody reads on it is that of SIGPIPE; where the output has no room, that of a full disk."""
     try:
-        code = command(arguments)
-        sys.stdout.flush()
+        try:
+            code = command(arguments)
+        finally:
+            sys.stdout.flush()  # also where a command leaves by SystemExit, as Hydra's help does
     except KeyboardInterrupt:
         print("snnexp: stopped by signal 2 (SIGINT)", file=sys.stderr)
         return STOPPED
