@@ -24,10 +24,10 @@ OPERATIONS = {"mac", "ac", "mac_ann", "energy_joule", "energy_ann_joule", "energ
 
 
 def done(*command: object, cwd: Path) -> str:
-    """Output of a command that must succeed, run without this checkout on Python's path."""
+    """All output of a command that must succeed, run without this checkout on Python's path."""
     clean = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
-    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, timeout=3600)
-    assert process.returncode == 0, process.stdout + process.stderr
+    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
+    assert process.returncode == 0, process.stdout
     return process.stdout
 
 

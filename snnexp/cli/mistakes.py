@@ -22,10 +22,10 @@ NAMED = re.compile(
 def told(error: Exception, arguments: list[str]) -> str:
     """What is wrong with all `arguments`, values included, of which Hydra raised `error`."""
     said, rest = mistakes(error, arguments)
-    if not isinstance(error, MISTAKES) and (wrong := _faults(arguments)):
+    if not isinstance(error, MISTAKES) and (wrong := wrong_values(arguments)):
         return listed(wrong)  # a run folder cannot be named after such values
     unjudged = [each for each in rest if each in arguments and not re.match(r"\+experiment=|hydra[./]", each)]
-    return listed([*said, *(_faults(rest) if unjudged else [])])  # the check imports torch, which takes longer than everything else here
+    return listed([*said, *(wrong_values(rest) if unjudged else [])])  # the check imports torch, which takes longer than everything else here
 
 
 def mistakes(error: Exception | None, arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -63,7 +63,8 @@ def _raised(arguments: list[str]) -> Exception | None:
     return None
 
 
-def _faults(arguments: list[str]) -> list[str]:
+def wrong_values(arguments: list[str]) -> list[str]:
+    """What the check says of arguments that can be composed."""
     from snnexp.check import faults
     from snnexp.cli.folder import resolved
     from snnexp.errors import ConfigError

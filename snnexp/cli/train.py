@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from snnexp import stopping
 from snnexp.cli.explain import MISTAKES
 from snnexp.cli.goon import going_on
-from snnexp.cli.mistakes import in_sweep, listed, secrets, told
+from snnexp.cli.mistakes import in_sweep, listed, secrets, told, wrong_values
 from snnexp.cli.resolvers import register
 from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
@@ -71,7 +71,7 @@ def _composed(overrides: list[str]) -> int:
             return 2
         under_way = _Job.begun or _sweeping(_Job.arguments) or not isinstance(error, Exception)
         under_way = under_way or (isinstance(error, OSError) and error.filename is not None)  # not of a stream, but of a folder
-        return _exit_code(error) if under_way else _unbegun(error, overrides)
+        return _exit_code(error, overrides) if under_way else _unbegun(error, overrides)
 
 
 def _is_of_the_terminal(error: BaseException) -> bool:
@@ -148,14 +148,13 @@ class SweepEnded(BaseException):
         self.error = error
 
 
-def _exit_code(error: BaseException) -> int:
+def _exit_code(error: BaseException, overrides: list[str]) -> int:
     from snnexp.cli.exits import BAD_CONFIG, exit_code
-    from snnexp.cli.usable import unmade
 
     error = error.error if isinstance(error, SweepEnded) else error
     if stopping.asked() is not None and isinstance(error, Exception):
         error = stopping.Stopped(stopping.asked())
-    said = unmade(error) if isinstance(error, OSError) and not hasattr(error, "of_a_job") else None
+    said = _unmade(error, overrides) if isinstance(error, OSError) and not hasattr(error, "of_a_job") else None
     if said is not None:
         print(visible(f"snnexp: {said}"), file=sys.stderr)
         return BAD_CONFIG
@@ -165,6 +164,15 @@ def _exit_code(error: BaseException) -> int:
         place = f" ({Sweep.folder})" if Sweep.folder is not None and isinstance(error, OSError) and error.filename is None else ""
         print(visible(f"snnexp: {kind}{error}{trace}{place}"), file=sys.stderr)
     return exit_code(error)
+
+
+def _unmade(error: OSError, overrides: list[str]) -> str | None:
+    """Why the folder of a run could not be made; None where an error says something else. Its name may come of a value that is wrong."""
+    from snnexp.cli.usable import unmade
+
+    said = unmade(error)
+    wrong = wrong_values(overrides) if said and not _sweeping(_Job.arguments) else []
+    return listed(wrong) if wrong else said
 
 
 def _unbegun(error: Exception, overrides: list[str]) -> int:

@@ -29,6 +29,8 @@ Chunk = tuple[np.ndarray, np.ndarray]
 
 _FOR_MEMORY = (signal.SIGKILL, signal.SIGBUS)
 """What ends a process when memory runs out: its own, or that in which it hands over pixels (/dev/shm)."""
+_OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+"""What reaches a run and all its processes together."""
 
 
 class ReaderLost(OutOfMemory):
@@ -143,8 +145,18 @@ def _lost(code: int) -> Exception:
 def _started(loader: DataLoader) -> tuple[Iterator, set[BaseProcess]]:
     """The batches to come and the processes that make them."""
     before = set(active_children())
-    with _no_alarm():
+    with _no_alarm(), _born_deaf():
         return iter(loader), set(active_children()) - before
+
+
+@contextmanager
+def _born_deaf() -> Iterator[None]:
+    """Holds back from workers what `_deaf` has them ignore, which takes a moment to come to; this process gets it at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -162,8 +174,9 @@ def _no_alarm() -> Iterator[None]:
 
 def _deaf(number: int) -> None:
     """A worker goes on when a terminal tells all its processes to stop: the run that it reads for ends it, at the edge of a batch."""
-    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+    for each in _OF_A_TERMINAL:
         signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)
 
 
 def _cores() -> int:

@@ -131,7 +131,7 @@ def _wanted(row: Row, result: Result) -> int | None:
 
 def _accuracy(block: Block, timesteps: int) -> float:
     curve = block["accuracy_by_timestep"]
-    return block["accuracy"] if timesteps == len(curve) else curve[timesteps - 1]
+    return float(block["accuracy"] if timesteps == len(curve) else curve[timesteps - 1])  # JSON of others may say 98
 
 
 def reduced(row: Row, block: Block, result: Result) -> str:

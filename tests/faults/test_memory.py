@@ -52,7 +52,7 @@ def test_a_reader_that_is_killed_leaves_no_other(tmp_path: Path, happened: Any):
     passing = read(decoder, chunks, 2, torch.device("cpu"))
     next(passing)
     os.kill(active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(ReaderLost, match="set dataset.workers"):
+    with pytest.raises(ReaderLost, match="Set dataset.workers lower"):
         list(passing)
     logging.getLogger("snnexp").debug("joined")
     assert active_children() == []
