@@ -94,9 +94,8 @@ def values(draw: st.DrawFn, old: Any) -> Any:
     return draw(st.sampled_from(NUMBERS if kind < 8 else OTHERS))
 
 
-@st.composite
-def configurations(draw: st.DrawFn) -> tuple[Config, str]:
-    """A configuration, and in words how it came about."""
+def drawn(draw: st.DrawFn) -> tuple[Config, str]:
+    """A configuration, and in words how it came about; no strategy, since what composes it may use `random`."""
     words = list(draw(st.sampled_from(STARTS)))
     said = words.copy()
     config = configuration(*words, *SMALL)
@@ -174,9 +173,9 @@ def explored(folder: Path, examples: int, **settings: Any) -> dict[int, int]:
     settings |= {"phases": [hypothesis.Phase.generate], "suppress_health_check": list(hypothesis.HealthCheck)}  # runs take seconds
 
     @hypothesis.settings(max_examples=examples, deadline=None, database=None, **settings)
-    @hypothesis.given(configurations())
-    def explore(drawn: tuple[Config, str]) -> None:
-        code = outcome(*drawn, folder / str(sum(codes.values())))
+    @hypothesis.given(st.data())
+    def explore(data: st.DataObject) -> None:
+        code = outcome(*drawn(data.draw), folder / str(sum(codes.values())))
         codes[code] = codes.get(code, 0) + 1
 
     explore()
