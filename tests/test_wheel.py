@@ -26,7 +26,8 @@ OPERATIONS = {"mac", "ac", "mac_ann", "energy_joule", "energy_ann_joule", "energ
 def done(*command: object, cwd: Path) -> str:
     """All output of a command that must succeed, run without this checkout on Python's path."""
     clean = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
-    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.run([*map(str, command)], cwd=cwd, env=clean, timeout=3600, **pipes)
     assert process.returncode == 0, process.stdout
     return process.stdout
 

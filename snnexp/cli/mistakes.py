@@ -25,7 +25,8 @@ def told(error: Exception, arguments: list[str]) -> str:
     if not isinstance(error, MISTAKES) and (wrong := wrong_values(arguments)):
         return listed(wrong)  # a run folder cannot be named after such values
     unjudged = [each for each in rest if each in arguments and not re.match(r"\+experiment=|hydra[./]", each)]
-    return listed([*said, *(wrong_values(rest) if unjudged else [])])  # the check imports torch, which takes longer than everything else here
+    # The check imports torch, which takes longer than everything else here.
+    return listed([*said, *(wrong_values(rest) if unjudged else [])])
 
 
 def mistakes(error: Exception | None, arguments: list[str]) -> tuple[list[str], list[str]]:
