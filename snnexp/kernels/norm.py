@@ -23,4 +23,6 @@ def kernel(x: Float[Tensor, "B m *s"], gamma: Float[Tensor, " m"]) -> ModuleType
     """The module with `moments`, `forward`, `products` and `backward` for such tensors, parameters and running statistics."""
     fitting = x.dtype in (torch.float32, torch.bfloat16) and x.device.type == "cpu" and x.numel() > 0
     fitting = fitting and gamma.dtype == torch.float32 and gamma.is_contiguous()
-    return norm_compiled if fitting and compiled.library() is not None else norm_fallback
+    if torch.compiler.is_compiling() or not fitting:  # the compiler of PyTorch reads its own operations
+        return norm_fallback
+    return norm_compiled if compiled.library() is not None else norm_fallback

@@ -1,4 +1,8 @@
-"""Batch normalisation in PyTorch's own operations; equations in norm.py."""
+"""Batch normalisation in PyTorch's own operations; equations in norm.py.
+
+What is compiled by PyTorch is written in float64 throughout, since its compiler takes a number that is rounded and widened again for the
+number; its loops hold no copy of that size.
+"""
 
 import torch
 from jaxtyping import Float
@@ -12,6 +16,8 @@ def moments(x: Float[Tensor, "B m *s"]) -> Float[Tensor, "2 m"]:
     rows = wide(x.transpose(0, 1).flatten(1))
     if rows.shape[1] == 0:
         return torch.zeros(2, len(rows), dtype=torch.float64, device=x.device)
+    if torch.compiler.is_compiling():
+        return torch.stack(torch.var_mean(rows.double(), 1, correction=0)[::-1])
     mean = rows.mean(1, dtype=torch.float64).to(rows.dtype)
     near = rows - mean[:, None]
     rest = near.mean(1, dtype=torch.float64)  # what the mean lacks in the dtype of the rows
@@ -54,6 +60,8 @@ def inverse(batch: Batch) -> Float[Tensor, " m"]:
 def distance(x: Float[Tensor, "B m *s"], mean: Float[Tensor, " m"]) -> Float[Tensor, "B m *s"]:
     """x - mean, the mean in two parts so that a difference smaller than both is not that of their roundings."""
     x = wide(x)
+    if torch.compiler.is_compiling():
+        return (x.double() - mean.view(1, -1, *[1] * (x.dim() - 2))).to(x.dtype)
     near = mean.to(x.dtype)
     return (x - along(near, x)).sub_(along(mean - near, x))
 

@@ -3,11 +3,17 @@
 Spikes that meet weights of a few values are the hard case: roundings of a sum in float32 then go all one way.
 """
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from sklearn.datasets import load_digits
+from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional
 
 from snnexp import build
@@ -19,6 +25,7 @@ from snnexp.norms.bntt import BNTT
 from snnexp.norms.tdbn import TdBN
 from snnexp.stages.execution import Execution
 from tests.composition import configuration
+from tests.shell import environment
 
 fault = pytest.mark.fault("A: batch statistics", "a million spike-driven currents of few distinct values per channel")
 KERNELS = [norm_fallback, *([norm_compiled] if compiled.library() is not None else [])]
@@ -148,6 +155,8 @@ def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Te
     ("encoder", "norm", "memory"),
     [
         ("direct", "batch", "default"),
+        ("poisson", "batch", "default"),
+        ("latency", "batch", "default"),
         ("poisson", "batch", "lean"),
         ("poisson", "tdbn", "default"),
         ("latency", "batch_per_step", "default"),
@@ -155,8 +164,8 @@ def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Te
     ],
 )
 def test_one_step_of_a_network_whatever_the_threads(encoder, norm, memory, monkeypatch, happened):
-    torch.manual_seed(3)
-    images = torch.rand(128, 1, 28, 28).square()
+    digits = torch.tensor(load_digits().images[:128, None] / 16, dtype=torch.float32)
+    images = functional.interpolate(digits, size=(28, 28), mode="bilinear")
     gradients = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -171,7 +180,7 @@ def test_one_step_of_a_network_whatever_the_threads(encoder, norm, memory, monke
     expected = network_gradient(norm, encoder, images, memory)
     off = max(float((each - expected).norm() / expected.norm()) for each in gradients)
     happened(f"B 128, T 8, 28 x 28, {encoder}: the whole gradient is off by {off:.0e} with one thread and with two")
-    assert off < 1e-3  # 1e-6, but for a spike in six million whose potential is the threshold to rounding
+    assert off < 1e-4  # 1e-6, but for a spike whose potential is the threshold to rounding
 
 
 @fault
@@ -186,3 +195,56 @@ def test_the_last_bits_of_sums_do_not_depend_on_the_threads(happened):
         found.append([seen.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var])
     happened("one thread and two: equal to the last bit")
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+COMPILED = """
+import torch
+from snnexp.layers.batch_norm import BatchNorm
+x = torch.load("x.pt")
+x.requires_grad_()
+y = torch.compile(BatchNorm(2, 1.0, 0.1, 1e-5), fullgraph=True)(x)
+y.backward(torch.load("g.pt"))
+torch.save([y.detach(), x.grad], "found.pt")
+"""
+
+
+@pytest.mark.fault("A: batch statistics", "the same, compiled by PyTorch, far from zero")
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="torch.compile needs a C++ compiler on the CPU")
+def test_what_pytorch_compiles(tmp_path, happened):
+    x = LAYOUTS["channels_last"](torch.randint(2, (1280, 2, 28, 28)) + 40.0)
+    g = torch.randn(x.shape)
+    torch.save(x, tmp_path / "x.pt")
+    torch.save(g, tmp_path / "g.pt")
+    variables = {**environment(), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", COMPILED], cwd=tmp_path, env=variables, check=True, timeout=300)
+    wanted = reference(x, torch.ones(2), torch.zeros(2), g)
+    off = [error(found, wanted[key]) for found, key in zip(torch.load(tmp_path / "found.pt"), ("y", "dx"), strict=True)]
+    happened(f"{x.numel() // 2} values a channel, largest error {max(off):.0e}")
+    assert list(tmp_path.glob("cache/**/*.so")) and max(off) < 1e-6
+
+
+def half(rank: int, folder: Path) -> None:
+    """A process that has half of the images at every timestep."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2"}
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    x, g = (each[:, 64 * rank : 64 * (rank + 1)].clone().requires_grad_() for each in torch.load(folder / "given.pt"))
+    norm = NORMS["batch"]()
+    y = norm(x)
+    y.backward(g.detach())
+    torch.save([y.detach(), x.grad, *norm.buffers()], folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.fault("A: batch statistics", "a layer of B 128, T 8, 28 x 28 in two processes")
+def test_two_processes_are_one(tmp_path, happened):
+    x = currents(8 * 128).view(8, 128, 4, 28, 28)
+    g = torch.randn(x.shape)
+    torch.save([x, g], tmp_path / "given.pt")
+    multiprocessing.spawn(half, (tmp_path,), nprocs=2)
+    (y0, dx0, *kept), (y1, dx1, *same) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    wanted = reference(x.flatten(0, 1), torch.ones(4), torch.zeros(4), g.flatten(0, 1))
+    found = {"y": torch.cat([y0, y1], 1), "dx": torch.cat([dx0, dx1], 1)}
+    off = max(error(each.flatten(0, 1), wanted[key]) for key, each in found.items())
+    happened(f"off by {off:.0e} of the float64 of one process, the kept statistics equal to the last bit")
+    assert off < 1e-6 and all(torch.equal(one, two) for one, two in zip(kept, same, strict=True))
