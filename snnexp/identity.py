@@ -1,9 +1,10 @@
 """What a configuration says of the experiment, whatever the folders it was run in."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from snnexp.foreign import Unreadable, regular, sha256
 
 PLACES = ("data_dir", "output_dir")
 """Keys, wherever they stand, that say where something is and not what it is."""
@@ -43,7 +44,7 @@ def without_lost_starts(node: Any) -> Any:
 
 def _weights(folder: Path) -> str:
     try:
-        with (folder / "weights.safetensors").open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        with regular(folder / "weights.safetensors") as file:
+            return sha256(file)
+    except (OSError, Unreadable):
         return "gone"

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,7 @@ from snnexp.atomic import write_bytes
 from snnexp.datasets.base import DataError
 from snnexp.documents import read_json
 from snnexp.finite import require
-from snnexp.foreign import Unreadable
+from snnexp.foreign import Unreadable, regular, sha256
 from snnexp.kept import carried_over
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
 
@@ -97,29 +98,35 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str,
         DataError: they cannot be read, or are not those of which the result beside them has the SHA-256.
         NumericalError: one of them is not finite.
     """
-    try:
-        _compare(path)
-        with safe_open(_regular(path), framework="pt", device=str(device)) as file:
-            form, tensors = (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+    with _opened(path, device, compared=True) as file:
+        form, tensors = (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
     require(tensors.items(), str(path))
     return form, tensors
 
 
-def _regular(path: Path) -> Path:
-    if path.exists() and not path.is_file():  # a named pipe would be waited for
-        raise OSError("not a regular file")
-    return path
+@contextmanager
+def _opened(path: Path, device: torch.device | str = "cpu", compared: bool = False) -> Iterator[Any]:
+    """Lends what safetensors makes of a file; that which was compared is that which is read, whatever becomes of the name."""
+    try:
+        with regular(path) as file:
+            if compared:
+                _compare(path, file)
+            with safe_open(f"/dev/fd/{file.fileno()}", framework="pt", device=str(device)) as tensors:
+                yield tensors
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        raise _unread(path, error) from error
+    except Unreadable as error:
+        raise _unread(path, error.why) from error
+
+
+def _unread(path: Path, why: object) -> DataError:
+    return DataError(f"{path}: cannot be read ({why}). Expected: the weights.safetensors of a finished run")
 
 
 def classes(path: Path) -> tuple[str, ...] | None:
     """What a network that was saved tells apart; None where the file does not say it. Raises `DataError` where it cannot be read."""
-    try:
-        with safe_open(_regular(path), framework="pt") as file:
-            said = json.loads((file.metadata() or {}).get("classes", "null"))
-    except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Expected: the weights.safetensors of a finished run") from error
+    with _opened(path) as file:
+        said = json.loads((file.metadata() or {}).get("classes", "null"))
     return tuple(map(str, said)) if isinstance(said, list) else None
 
 
@@ -133,26 +140,17 @@ def _ordered(data: bytes) -> bytes:
     return len(written).to_bytes(8, "little") + written + data[8 + size :]
 
 
-def _compare(path: Path) -> None:
+def _compare(path: Path, file: BinaryIO) -> None:
     """Raises `DataError` where a file is not what the run beside it has written. Results from before there were such sums have none."""
     wanted = _written(path.with_name("result.json"))
     if wanted is None:
         return
-    with path.open("rb") as file:
-        found = _digest(file)
+    found = sha256(file)
     if found != wanted:
         raise DataError(
             f"{path}: is damaged or not that of this run: its SHA-256 is {found}, result.json beside it says {wanted}. "
             "Expected: the file as the run wrote it; copy it again, or train again"
         )
-
-
-def _digest(file: BinaryIO) -> str:
-    """SHA-256 of a file, a piece at a time."""
-    digest = hashlib.sha256()
-    while piece := file.read(1 << 20):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _written(result: Path) -> str | None:

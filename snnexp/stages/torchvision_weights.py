@@ -5,7 +5,6 @@ torchvision is imported only when it is needed: it takes longer to import than a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.datasets.base import fault
+from snnexp.foreign import regular, sha256
 from snnexp.network import Network, connections
 
 Model = Literal["resnet34", "resnet50", "vgg16_bn", "alexnet", "googlenet", "efficientnet_b7"]
@@ -87,11 +87,8 @@ def read(model: Model, version: str) -> State:
 
 def has_published_hash(path: Path) -> bool:
     """Whether the file has the hash whose beginning torchvision puts into file names."""
-    digest = sha256()
-    with path.open("rb") as file:
-        for piece in iter(lambda: file.read(1 << 22), b""):
-            digest.update(piece)
-    return digest.hexdigest().startswith(path.stem.rpartition("-")[2])
+    with regular(path) as file:
+        return sha256(file).startswith(path.stem.rpartition("-")[2])
 
 
 def skeleton(model: Model) -> State:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from snnexp import status
+from snnexp import status, weights
 from snnexp.cli import sweep
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
@@ -25,7 +25,7 @@ from snnexp.foreign import Absent, Unreadable, read_regular
 from snnexp.start import epochs, settings
 from snnexp.track.files import MetricsFile
 from tests.composition import configuration
-from tests.jobs import job
+from tests.jobs import attempted, job
 
 ENDLESS, INTERPOLATION = "C: endless", "C: interpolation"
 BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9))
@@ -210,6 +210,36 @@ def test_json_that_is_not_plain_is_refused(tmp_path, text, happened):
 def test_large_results_are_read(tmp_path):
     (tmp_path / "file").write_text(json.dumps([12.3456] * (LARGEST // 10)))
     assert len(read_json(tmp_path / "file")) == LARGEST // 10
+
+
+@pytest.mark.parametrize("what", ["a named pipe", "a link to /dev/zero", "a link to a terminal", "a folder"])
+@pytest.mark.fault(ENDLESS, "a run starts from a folder whose weights are a pipe or a device")
+def test_a_run_that_starts_from_no_file_of_weights_ends(alien, tmp_path, capsys, what, happened):
+    (alien / "weights.safetensors").unlink()
+    MADE[what](alien / "weights.safetensors")
+    with in_time():
+        code = attempted(tmp_path / "new", "strategy=ann", f"strategy.stages.train.start={alien}", "dataset.validation=1400")[2]
+    told = capsys.readouterr().err
+    assert code == 3 and "weights.safetensors: cannot be read (" in told and "Expected: " in told
+    assert "(not a regular file)" in told or what == "a link to a terminal"  # which cannot even be opened where there is none
+    happened("exit 3: weights.safetensors: cannot be read (not a regular file)")
+
+
+def test_what_is_hashed_is_what_is_read(alien, monkeypatch):
+    """Another file in the place of the one that was compared is not looked at."""
+    path, compared = alien / "weights.safetensors", weights.sha256
+
+    def hashing(file):
+        found = compared(file)
+        path.unlink()
+        pipe(path)
+        return found
+
+    before = weights.read(path)[1]
+    monkeypatch.setattr(weights, "sha256", hashing)
+    with in_time():
+        found = weights.read(path)[1]
+    assert before.keys() == found.keys() and all(before[name].equal(value) for name, value in found.items())
 
 
 # Interpolation
