@@ -1,7 +1,6 @@
 """A run that is started again in its folder goes on from its last good checkpoint, and ends as if nothing had happened."""
 
 import errno
-import hashlib
 import json
 import os
 import signal
@@ -245,27 +244,6 @@ def test_damage_to_a_finished_stage_costs_its_evaluation_only(tmp_path, straight
     job(tmp_path, *settings)
     assert "resumed after epoch 2 of pretrain" in capsys.readouterr().err
     assert_same(tmp_path, straight(*settings))
-
-
-class Bomb:
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_a_checkpoint_cannot_carry_code(tmp_path, straight, interrupted, capsys):
-    interrupted(tmp_path, 3, *LONG)
-    bomb = Bomb()
-    bomb.path = tmp_path / "exploded"
-    path = newest(tmp_path)
-    torch.save({"epoch": 3, "network": bomb}, path)
-    forged = path.with_name(f"train-0003-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.pt")
-    path.rename(forged)
-    assert attempted(tmp_path, *LONG)[2] == 2 and not bomb.path.exists()
-    told = capsys.readouterr().err
-    assert f"{forged} is not a checkpoint" in told and "delete it to go on" in told
-    forged.unlink()
-    job(tmp_path, *LONG)
-    assert_same(tmp_path, straight(*LONG))
 
 
 @pytest.mark.parametrize("kind", [errno.ENOSPC, None], ids=["full disk", "killed"])

@@ -20,6 +20,7 @@ from snnexp.finite import require_figures, require_finite
 from snnexp.network import Network
 from snnexp.stages.activity import warn_of_idle
 from snnexp.stages.base import Session
+from snnexp.stages.clip import clip
 from snnexp.stages.course import Course
 from snnexp.stages.execution import Form
 from snnexp.stages.keeper import Keeper
@@ -142,7 +143,7 @@ def _prepared(name: str, parts: _Parts, steps: range, schedule: Schedule, sessio
     needed = estimate(session.execution, parts.network, steps, session.train, session.precision, form)
     warn_if_short(needed, session.device)
     forward = session.execution.forward(parts.network, steps, form)
-    watch = Watch(name, parts.network, session)
+    watch = Watch(name, parts.network, session, schedule.gradient_clip is not None)
     return _Training(forward, steps, partial(explained, len(steps), needed), parts.optimizer, schedule, session, watch)
 
 
@@ -239,7 +240,7 @@ class _Training:
         (loss * (len(batch.labels) * processes() / whole)).backward()
         sums = self.watch.sums(loss, right(logits[-1].detach(), batch.labels).sum(), batch, place)
         if self.schedule.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.forward.parameters(), self.schedule.gradient_clip)
+            clip(self.forward.parameters(), self.schedule.gradient_clip)
         self.optimizer.step()
         bound(self.forward)
         return sums

@@ -23,10 +23,11 @@ class Watch:
         stage: name of the stage.
         network: what is trained.
         session: what the stages share.
+        limited: whether gradients are scaled down before an optimizer squares them.
     """
 
-    def __init__(self, stage: str, network: nn.Module, session: Session):
-        self.stage, self.network, self.session = stage, network, session
+    def __init__(self, stage: str, network: nn.Module, session: Session, limited: bool):
+        self.stage, self.network, self.session, self.limited = stage, network, session, limited
         self.parameters = dict(network.named_parameters())
 
     def sums(self, loss: Tensor, hits: Tensor, batch: Batch, place: tuple[int, int]) -> tuple[float, int, int]:
@@ -46,11 +47,16 @@ class Watch:
         figures = torch.stack([each.to(loss.device, dtype) for each in (loss.detach(), hits, *sizes)])
         value, correct, *sizes = figures.tolist()
         images = len(batch.labels)
-        bad = not math.isfinite(value + sum(sizes)) and (not math.isfinite(value) or any(faulty(self._all())))
+        bad = not math.isfinite(value + sum(sizes)) and self._is_fault(value, sizes[0])
         value, correct, images, bad = summed(value * images, round(correct), images, float(bad), device=self.session.device)
         if bad:
             raise self._error(value / images, batch, place)
         return value, correct, images
+
+    def _is_fault(self, loss: float, gradients: float) -> bool:
+        """Whether something is not finite, or so large that it is not when squared: Adam would never move such a weight again."""
+        overflow = not math.isfinite(gradients) and not self.limited
+        return overflow or not math.isfinite(loss) or any(faulty(self._all()))
 
     def _gradients(self) -> dict[str, Tensor]:
         return {name: each.grad for name, each in self.parameters.items() if each.grad is not None}
@@ -74,7 +80,9 @@ class Watch:
             return "the images of the batch are not finite (see dataset.mean and dataset.std)", weights or gradients
         if weights:
             return "weights are not finite", weights
-        return ("the gradients are not finite" if math.isfinite(loss) else f"the loss is {loss}"), gradients
+        if not math.isfinite(loss):
+            return f"the loss is {loss}", gradients
+        return ("the gradients are not finite" if gradients else "the squares of the gradients are not finite"), gradients
 
     def _images(self, batch: Batch, epoch: int) -> dict[str, Any]:
         indices = self.session.train.indices(batch, self.session.epochs_before + epoch)

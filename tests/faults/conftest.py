@@ -23,7 +23,7 @@ def happened(record_property: Callable) -> Callable[[str], None]:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
     mark = item.get_closest_marker("fault")
-    if mark is not None and call.when == "call":
+    if mark is not None and (call.when == "call" or call.excinfo is not None):
         item.user_properties.append(("fault", list(mark.args)))
     yield
 
@@ -40,9 +40,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _rows(reporter: Any) -> Any:
-    for outcome in ("passed", "failed", "skipped"):
+    for outcome in ("passed", "failed", "error", "skipped"):
         for report in reporter.stats.get(outcome, ()):
             told = dict(report.user_properties)
-            if report.when == "call" and "fault" in told:
+            if "fault" in told:
                 kind, fault = told["fault"]
-                yield {"outcome": outcome, "kind": kind, "fault": fault, "happened": told.get("happened", ""), "test": report.nodeid}
+                came = told.get("happened") or _why(report)
+                yield {"outcome": outcome, "kind": kind, "fault": fault, "happened": came, "test": report.nodeid}
+
+
+def _why(report: pytest.TestReport) -> str:
+    """Why a test was skipped, without the place."""
+    return str(report.longrepr[2]) if report.skipped and isinstance(report.longrepr, tuple) else ""

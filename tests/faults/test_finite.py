@@ -16,6 +16,7 @@ from snnexp.losses.cross_entropy import CrossEntropy
 from snnexp.losses.mse import MSE
 from snnexp.losses.spike_time import SpikeTimeCrossEntropy
 from snnexp.run import prepare
+from snnexp.stages.clip import clip
 from tests.composition import configuration
 from tests.jobs import attempted, job
 from tests.stored import replaced
@@ -208,3 +209,32 @@ def test_the_images_of_a_batch_are_known_by_their_numbers():
     indices = batches.indices(first, 3)
     places = [batches.split.index.tolist().index(each) for each in indices]
     assert torch.equal(batches.split.labels[places], first.labels)
+
+
+@pytest.mark.fault("A: not finite", "gradients that are finite, but of 1e20")
+def test_gradients_whose_squares_overflow(monkeypatch, tmp_path, happened):
+    class Large(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, logits):
+            return logits.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 1e25
+
+    forward = CrossEntropy.forward
+    monkeypatch.setattr(CrossEntropy, "forward", lambda self, logits, labels: forward(self, Large.apply(logits), labels))
+    words = [*SMALL, "evaluate.images=20", "optimizer=sgd", "optimizer.lr=0.1"]
+    result, error, code = attempted(tmp_path / "plain", *words)
+    assert code == 5 and "the squares of the gradients are not finite" in str(error)
+    result, error, code = attempted(tmp_path / "clipped", *words, "strategy.stages.train.gradient_clip=1.0")
+    first = json.loads((tmp_path / "clipped/metrics.jsonl").read_text().splitlines()[0])
+    assert code == 0 and first["train/loss"] < 2.2 and first["test/accuracy"] > 40
+    happened("exit 5; scaled down where gradient_clip is set, and learns")
+
+
+def test_a_limit_keeps_the_direction():
+    weights = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
+    weights[0].grad, weights[1].grad = torch.tensor([3e25, 0.0]), torch.tensor([0.0, -4e25])
+    clip(weights, 0.5)
+    torch.testing.assert_close([each.grad for each in weights], [torch.tensor([0.3, 0.0]), torch.tensor([0.0, -0.4])])
