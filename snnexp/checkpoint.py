@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from snnexp.atomic import plain
-from snnexp.checkpoint_file import FINISHED, is_whole_epoch, names, place, write
+from snnexp.checkpoint_file import FINISHED, is_whole_epoch, names, place, taken_over, write
 from snnexp.datasets.names import refuse_others
 from snnexp.distributed import from_first, gathered, rank
 from snnexp.past import Past, found
@@ -129,10 +130,15 @@ class Checkpoints:
         if state is None:
             return Reached()
         own = state["own"][rank()] if state.get("own") else {}
-        for key, part in _stateful(parts).items():
-            if key not in OWN or key in own:
-                part.load_state_dict(own.pop(key) if key in OWN else state.pop(key))
+        with self.taking_over(name):
+            for key, part in _stateful(parts).items():
+                if key not in OWN or key in own:
+                    part.load_state_dict(own.pop(key) if key in OWN else state.pop(key))
         return Reached(state["epoch"], state.get("batch") or 0, state.get("sums", {}), own.get("random", []))
+
+    def taking_over(self, stage: str) -> AbstractContextManager[None]:
+        """Within the block something is set to what was kept of a stage. Raises `ConfigError` where that does not fit."""
+        return taken_over(self.past.ends.get(stage, self.past.paths.get(stage)))
 
     def seconds(self, name: str) -> float:
         """The time that earlier attempts have spent on what is done."""

@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import torch
 
 from snnexp.atomic import write_bytes
+from snnexp.checkpoint_schema import fault
 from snnexp.errors import ConfigError
 from snnexp.foreign import Unreadable, read_regular
 
@@ -20,6 +22,8 @@ LARGEST = 2**40
 """Bytes of a checkpoint; those of the largest networks here have some ten billion."""
 SCHEMA = 2
 """Form of what is kept. 1, which has no number, knew neither the records and the configuration of its run nor places within an epoch."""
+LONGEST = 200
+"""Characters of what torch says of a network that does not fit."""
 
 
 def place(epoch: int, batch: int | None = None) -> str:
@@ -94,7 +98,24 @@ def read(path: Path) -> dict[str, Any]:
         raise _refused(path, "is not a checkpoint of a run")
     if state.get("schema", 1) > SCHEMA:
         raise _refused(path, f"was written by a newer version of snnexp (form {state['schema']}, known are 1 to {SCHEMA})")
+    wrong = fault(state, _place_of(path) == FINISHED)
+    if wrong:
+        raise _refused(path, f"is not a checkpoint of a run ({wrong})")
     return state
+
+
+@contextmanager
+def taken_over(path: Path | None) -> Iterator[None]:
+    """Within the block networks and optimizers are set to what `path` has kept. Raises `ConfigError` where that does not fit them."""
+    from snnexp.stages.memory import ran_out
+
+    try:
+        yield
+    except Exception as error:  # whoever made the name fit the bytes: each part says no in its own way
+        if path is None or ran_out(error):
+            raise
+        said = re.sub(r"\s+", " ", str(error))
+        raise _refused(path, f"does not fit this run ({type(error).__name__}: {said[:LONGEST]})") from error
 
 
 def _refused(path: Path, wrong: str) -> ConfigError:

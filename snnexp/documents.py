@@ -66,7 +66,13 @@ def read_yaml(path: Path | str, limit: int = LARGEST_YAML) -> Any:
 
     Raises `Unreadable`, which is `Absent` where there is no file.
     """
-    text = read_regular(path, limit)
+    return parsed_yaml(path, read_regular(path, limit), limit)
+
+
+def parsed_yaml(path: Path | str, text: bytes, limit: int = LARGEST_YAML) -> Any:
+    """What YAML that was read from `path` says. Raises `Unreadable`."""
+    if len(text) > limit:
+        raise Unreadable(path, f"{len(text)} bytes, more than the {limit} that a configuration may have")
     try:
         _only_plain(path, text)
         return _bounded(path, yaml.load(text, Loader=_Loader))

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.checkpoint_file import Damaged, finished, names, read
+from snnexp.checkpoint_schema import is_record
 from snnexp.distributed import processes
-from snnexp.documents import LARGEST_RECORDS, parsed
+from snnexp.documents import LARGEST_RECORDS
 from snnexp.errors import ConfigError
 from snnexp.foreign import Unreadable, read_regular
 
@@ -21,6 +22,7 @@ class Past:
         stage: the stage that was going on, where it had come past a batch.
         training: what was kept of it.
         paths: the files that are known to be good, of the course of a stage, by stage.
+        ends: the files of the stages that had ended.
         notes: what is wrong with files that are left out.
         over: the run has ended well, and nothing is left to do.
     """
@@ -29,6 +31,7 @@ class Past:
     stage: str | None = None
     training: dict[str, Any] | None = None
     paths: dict[str, Path] = field(default_factory=dict)
+    ends: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     over: bool = False
 
@@ -62,7 +65,7 @@ def found(folder: Path, stages: Sequence[str]) -> Past:
             if path is not None:
                 past.paths[stage] = path
             return past
-        past.finished[stage] = state
+        past.finished[stage], past.ends[stage] = state, path
     return past
 
 
@@ -84,7 +87,7 @@ def _with_metrics(state: dict[str, Any], path: Path) -> dict[str, Any]:
     if "metrics" not in state:
         file = path.parents[1] / "metrics.jsonl"
         lines = _whole_lines(file)[: state["records"]]
-        if len(lines) < state["records"] or not all(map(_is_record, lines)):
+        if len(lines) < state["records"] or not all(map(is_record, lines)):
             raise ConfigError(
                 f"{file} has not the {state['records']} records that belong to {path.name}, which holds none itself: the run cannot go "
                 "on; choose another folder with hydra.run.dir=PATH, or delete this one to begin anew"
@@ -98,10 +101,3 @@ def _whole_lines(file: Path) -> list[str]:
         return [f"{line}\n" for line in read_regular(file, LARGEST_RECORDS).decode().split("\n")[:-1]]
     except (Unreadable, ValueError):
         return []
-
-
-def _is_record(line: str) -> bool:
-    try:
-        return isinstance(parsed("metrics.jsonl", line.encode()), dict)
-    except Unreadable:
-        return False

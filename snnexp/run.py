@@ -101,7 +101,8 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
             session.trackers.stage(blocks[name])
             checkpoints.finish(name, network, blocks[name], session.trackers.records)
         else:
-            network.load_state_dict(ended["network"])
+            with checkpoints.taking_over(name):
+                network.load_state_dict(ended["network"])
             blocks[name] = ended["block"]
         session = replace(session, epochs_before=session.epochs_before + blocks[name]["epochs"])
     return blocks, network

@@ -35,6 +35,7 @@ LAYERS = [
         "survey",
         "checkpoint",
         "checkpoint_file",
+        "checkpoint_schema",
         "past",
         "thresholds",
         "calibrations",

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from snnexp import status
 from snnexp.checkpoint_file import Damaged, read
 from snnexp.cli.since import completed
-from snnexp.documents import read_json, read_yaml
+from snnexp.documents import parsed_yaml, read_json, read_yaml
 from snnexp.errors import ConfigError
 from snnexp.foreign import Unreadable
 from snnexp.past import Past
@@ -59,7 +59,7 @@ def _others(checkpoints: Path) -> Iterator[dict[str, Any]]:
 
 
 def _refuse_another(kept: str | None, config: dict[str, Any], run_dir: Path, needed: bool) -> None:
-    before = _stored(run_dir) if kept is None else OmegaConf.to_container(OmegaConf.create(kept))
+    before = _stored(run_dir) if kept is None else parsed_yaml("config", kept.encode()) or {}
     if before is None and needed:
         raise ConfigError(
             f"{run_dir} holds an unfinished run of which it cannot be told whether it is one of this configuration: its config.yaml is "

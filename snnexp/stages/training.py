@@ -73,7 +73,8 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
     """
     replayed = session.checkpoints.replay()
     if replayed is not None:
-        network.load_state_dict(replayed["network"])
+        with session.checkpoints.taking_over(name):
+            network.load_state_dict(replayed["network"])
         return replayed["shown"]
     parts = _Parts.of(network, schedule, session)
     _epochs(name, parts, steps, schedule, session, form)

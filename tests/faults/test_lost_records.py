@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from tests.faults.forks import Forks, assert_same, facts, kept, lines
-from tests.jobs import attempted, job
+from tests.jobs import STRATEGIES, attempted, job
 
 FEW = ["epochs=3", "dataset.validation=1337", "evaluate.images=40", "encoder=poisson"]
 
@@ -146,6 +146,82 @@ def test_newer_checkpoints_are_refused(run: Path, capsys: Any, happened: Any):
     rewritten(run, lambda state: state.update(schema=99))
     assert attempted(run, *FEW)[2] == 2 and "newer version" in capsys.readouterr().err
     happened("exit 2 in words")
+
+
+BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9))
+FORGED: dict[str, tuple[Callable[[dict], Any], str]] = {
+    "nothing": (lambda state: [state.pop(key) for key in [*state] if key != "schema"], "metrics: missing"),
+    "no records": (lambda state: state.update(metrics=5), "metrics: expected a word, got 5"),
+    "other records": (lambda state: state.update(metrics="{\n"), "metrics: expected records"),
+    "half a record": (lambda state: state.update(metrics="{}"), "metrics: expected records"),
+    "no epoch": (lambda state: state.pop("epoch"), "epoch: missing"),
+    "a word for an epoch": (lambda state: state.update(epoch="2"), "epoch: expected a whole number >= 0, got '2'"),
+    "a batch": (lambda state: state.update(batch=-1), "batch: expected"),
+    "sums": (lambda state: state.update(sums={"loss": "x"}), "sums: expected numbers"),
+    "generators": (lambda state: state.update(own=[{"random": [torch.zeros(3)]}]), "own: expected states"),
+    "classes": (lambda state: state.update(classes=3), "classes: expected a list of a word"),
+    "seconds": (lambda state: state.update(seconds=float("nan")), "seconds: expected"),
+    "no configuration": (lambda state: state.pop("config"), "config: missing"),
+    "half a configuration": (lambda state: state.update(config="a: ["), "config: cannot be read"),
+    "a bomb": (lambda state: state.update(config=BOMB), "config: has an anchor or an alias"),
+    "a list": (lambda state: state.update(config="- a"), "config: expected a mapping"),
+    "no network": (lambda state: state.update(network={}), "does not fit this run (RuntimeError: Error(s) in loading state_dict"),
+    "words for weights": (lambda state: state.update(network={"a": "b"}), "does not fit this run (RuntimeError"),
+    "no optimizer": (lambda state: state.pop("optimizer"), "does not fit this run (KeyError: 'optimizer')"),
+    "another optimizer": (lambda state: state.update(optimizer={"state": {}, "param_groups": []}), "does not fit this run (ValueError"),
+}
+
+
+@pytest.mark.fault("25: resume, forged", "checkpoints whose names fit their bytes, and which no run has written")
+@pytest.mark.parametrize("forgery", FORGED)
+def test_forged_checkpoints_are_refused(forgery: str, run: Path, capsys: Any, happened: Any):
+    change, said = FORGED[forgery]
+    rewritten(run, change)
+    assert attempted(run, *FEW)[2] == 2
+    told = capsys.readouterr().err
+    assert said in told and "delete it to go on" in told and "checkpoints/train-000" in told, told
+    assert "Traceback" not in told and "goes on with" not in told
+    happened(f"exit 2: {said}")
+
+
+@pytest.mark.fault("25: resume, forged", "what is kept of a stage that has ended is not what a run writes")
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"block": {}}, "block: not the result of a stage"),
+        ({"block": 3}, "block: expected a mapping"),
+        ({"trained": [{}]}, "trained: network: missing"),
+        ({"network": {}}, "does not fit this run (RuntimeError"),
+        ({"trained": []}, None),
+    ],
+    ids=str,
+)
+def test_forged_ends_are_refused(change: dict, said: str | None, ended: Path, tmp_path: Path, capsys: Any, happened: Any):
+    run = Path(shutil.copytree(ended, tmp_path / "run"))
+    rewritten(run, lambda state: state.update(change) if "block" in state else None)
+    code = attempted(run, *FEW, "strategy=hybrid", *STRATEGIES["hybrid"])[2]
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    if said is not None:
+        assert code == 2 and said in told and "delete it to go on" in told and "pretrain-finished-" in told, told
+    happened(f"exit {code}: {said}")
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was stopped after its first stage."""
+    from snnexp.checkpoint import Checkpoints
+
+    folder, finish = tmp_path_factory.mktemp("ended") / "run", Checkpoints.finish
+
+    def stopping(self, *arguments):
+        finish(self, *arguments)
+        raise RuntimeError("the machine is gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "finish", stopping)
+        assert attempted(folder, *FEW, "strategy=hybrid", *STRATEGIES["hybrid"])[2] == 1
+    return folder
 
 
 @pytest.mark.fault("25: resume elsewhere", "another number of threads")
