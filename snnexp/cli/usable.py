@@ -7,7 +7,10 @@ from pathlib import Path
 
 from snnexp.errors import ConfigError
 
-FILES = ("config.yaml", "metrics.jsonl", "train.log", "status.json", "result.json", "weights.safetensors", "error.txt", "overrides.json")
+FILES = (
+    *("config.yaml", "metrics.jsonl", "train.log", "status.json", "result.json", "weights.safetensors", "error.txt", "overrides.json"),
+    *("not_finite.json", "wandb/id", "wandb/lock"),
+)
 FOLDERS = ("checkpoints", "wandb")
 REFUSALS = (
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT),
@@ -38,10 +41,14 @@ def _wrong(folder: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> It
 def _misfit(path: Path, is_folder: bool) -> Iterator[str]:
     if path.is_symlink() and not path.exists():
         yield f"{path}: a link that leads nowhere is in its place"
-    elif path.exists() and (path.is_dir() if not is_folder else not path.is_dir()):
-        yield f"{path}: a {'file' if is_folder else 'folder'} is in its place"
+    elif path.exists() and not (path.is_dir() if is_folder else path.is_file()):
+        yield f"{path}: {_kind(path)} is in its place"
     elif path.exists() and not os.access(path, os.W_OK):
         yield f"{path}: cannot be written (no permission)"
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "a file" if path.is_file() else "a named pipe, a device or the like"
 
 
 def unmade(error: OSError) -> str | None:

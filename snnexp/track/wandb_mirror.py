@@ -88,7 +88,7 @@ class Mirror:
     def _wait_for_another(self, folder: Path) -> None:
         """The process of an attempt that was killed a moment ago may still be at its record, in the same folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+        self.lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_NONBLOCK)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(self.lock, fcntl.LOCK_EX)
 

@@ -7,9 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from snnexp.foreign import Unreadable, read_regular
 from snnexp.track.base import Labels
 
 LONGEST_NAME, LONGEST_TAG = 128, 64
+LONGEST_ID = 128
 
 
 def names_of(run_dir: Path, labels: Labels) -> dict[str, Any]:
@@ -33,9 +35,9 @@ def quiet(start_timeout: float, finish_timeout: float) -> dict[str, Any]:
 
 def known_id(folder: Path) -> str | None:
     """The id under which W&B knows earlier attempts at the run, from the folder of what is kept of it."""
-    with suppress(OSError, ValueError):
-        written = (folder / "id").read_text(encoding="utf-8")
-        if re.fullmatch(r"[^\x00-\x1f/\\#?%:;,']{1,128}", written):
+    with suppress(Unreadable, ValueError):
+        written = read_regular(folder / "id", 4 * LONGEST_ID).decode()  # bytes of a letter
+        if re.fullmatch(rf"[^\x00-\x1f/\\#?%:;,']{{1,{LONGEST_ID}}}", written):
             return written
     records = sorted(folder.glob("*run-*/run-*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
     return records[-1].stem.removeprefix("run-") if records else None

@@ -16,6 +16,7 @@ from snnexp import atomic
 from snnexp.cli.usable import FILES
 from snnexp.disk import NoRoom
 from snnexp.status import Status
+from snnexp.track.wandb_names import known_id
 from tests.faults.forks import Forks, assert_same, facts, kept
 from tests.jobs import attempted, job
 from tests.jobs import attempted as attempt_here
@@ -115,15 +116,21 @@ def test_a_read_only_disk_is_a_matter_of_configuration(disk: Path, tmp_path: Pat
     happened("exit 2 before data are read, nothing written elsewhere")
 
 
-@pytest.mark.fault("7: folder that cannot be written", "a file in its place, a folder or a broken link in the place of a file in it")
+@pytest.mark.fault(
+    "7: folder that cannot be written", "a file in its place; a folder, a broken link, a pipe, a device in that of one in it"
+)
 @pytest.mark.parametrize("name", [*FILES, "checkpoints", "wandb"])
 def test_what_is_in_the_place_of_a_file_is_named(name: str, tmp_path: Path, capsys: Any, happened: Any):
     is_folder = name in ("checkpoints", "wandb")
-    for kind in ("other", "link"):
+    for kind in ("other", "link", "pipe", "linked pipe", "device"):
         run = tmp_path / kind
-        run.mkdir()
-        if kind == "link":
-            (run / name).symlink_to(tmp_path / "nowhere")
+        (run / name).parent.mkdir(parents=True)
+        if kind in ("link", "device"):
+            (run / name).symlink_to(tmp_path / "nowhere" if kind == "link" else "/dev/zero")
+        elif kind == "linked pipe":
+            (run / name).symlink_to(tmp_path / "pipe" / name)
+        elif kind == "pipe":
+            os.mkfifo(run / name)
         elif is_folder:
             (run / name).write_text("")
         else:
@@ -131,8 +138,20 @@ def test_what_is_in_the_place_of_a_file_is_named(name: str, tmp_path: Path, caps
         assert attempt_here(run, "dataset=mnist", "data_dir=nowhere", "encoder=poisson")[2] == 2
         told = capsys.readouterr().err
         assert str(run / name) in told and "is in its place" in told and "Traceback" not in told
-        assert [path.name for path in run.iterdir()] == [name]
+        assert [path.relative_to(run).as_posix() for path in run.rglob("*") if path.name != "wandb" or is_folder] == [name]
     happened("exit 2, named, nothing changed")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "long", "id"])
+def test_the_id_of_a_run_is_read_from_a_small_file(kind: str, tmp_path: Path):
+    path = tmp_path / "id"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text("a" * (10**6 if kind == "long" else 8))
+    assert known_id(tmp_path) == ("a" * 8 if kind == "id" else None)
 
 
 @pytest.mark.fault("7: folder that cannot be written", "hydra.run.dir is a file, below a file, a broken link")
