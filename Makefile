@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-faults bench run clean
+.PHONY: help setup lint format test test-faults soak bench run clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +27,13 @@ format: $(STAMP)  ## Rewrite to the house style
 	$(BIN)/ruff format .
 
 test: $(STAMP)  ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not soak"
 
 test-faults: $(STAMP)  ## Make everything go wrong that can, and list what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist load tests/faults
+
+soak: $(STAMP)  ## Run the tests that take minutes each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist load -m soak
 
 bench: $(STAMP)  ## Time and memory of a step against the analog twin
 	$(BIN)/python scripts/bench.py

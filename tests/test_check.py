@@ -526,6 +526,7 @@ def built(config: Config) -> None:
         network.spiking(), network.analog()
 
 
+@pytest.mark.soak
 def test_a_changed_configuration_is_refused_or_can_be_built():
     draw, outcomes = random.Random(0), {"refused": 0, "built": 0}
     for _ in range(200):

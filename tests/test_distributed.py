@@ -112,6 +112,7 @@ def test_two_processes_give_the_curve_of_one(two, one):
     assert losses[1] < 0.8 * losses[0]  # there is a curve to compare
 
 
+@pytest.mark.soak
 def test_so_they_do_with_convolutions_in_lean_segments(tmp_path):
     words = [*GENERAL, "architecture=cnn", "architecture.layers=[8C3,AP2,8C3,AP2]", "memory=lean", "time_segments=2"]
     words += ["timesteps=4", "epochs=1", "optimizer.lr=5e-4"]  # small, so that a rounding, and the spike it moves, does not grow
@@ -194,6 +195,7 @@ def test_counts_of_a_process_that_saw_nothing(monkeypatch):
 # Processes that are asked to stop
 
 
+@pytest.mark.soak
 def test_processes_stop_at_one_batch_and_go_on_from_it(tmp_path, two):
     """A signal to torchrun reaches all processes; one to a single process stops the others, too. A finished run is not run again."""
     often = ["hydra.run.dir=run", "checkpoint.minutes=0.00001"]

@@ -52,6 +52,7 @@ for overrides in ([], ["memory=lean"], ["time_segments=4"]):
 """
 
 
+@pytest.mark.soak
 @linux
 def test_the_estimate_is_near_the_truth(tmp_path):
     settings = ["device=cpu", "architecture.layers=[32C3,32C3,AP2]", "timesteps=16", "batch_size=256"]

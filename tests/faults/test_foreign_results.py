@@ -105,6 +105,7 @@ def test_the_good_one_is_good():
 
 
 @pytest.mark.fault(KIND, "another kind of value at every key of a result")
+@pytest.mark.soak
 def test_any_value_at_any_key_is_refused_or_shown(happened):
     refused = passed = 0
     for path in leaves(GOOD):

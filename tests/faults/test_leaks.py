@@ -59,6 +59,7 @@ def measured(folder: Path, runs: int, tracker: str) -> list[list[int]]:
         pytest.param(20, "wandb", marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_many_runs_leave_nothing_behind(tmp_path, happened, runs, tracker):
     kept = measured(tmp_path, runs, tracker)
     assert len(kept) == runs - WARM

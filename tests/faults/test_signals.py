@@ -46,6 +46,7 @@ def test_a_signal_within_an_epoch_costs_no_batch(forks: Forks, straight: Path, t
 
 
 @pytest.mark.fault("B: signals", "a run is asked to stop again and again, a few batches after each start")
+@pytest.mark.soak
 def test_a_run_stopped_over_and_over_ends_the_same(forks: Forks, straight: Path, tmp_path: Path, happened: Any):
     for _ in range(4):
         before, run = kept(tmp_path / "run"), forks.train(tmp_path, OFTEN)
