@@ -20,7 +20,10 @@ from snnexp.kernels import compiled, norm_compiled, norm_fallback
 
 
 def kernel(x: Float[Tensor, "B m *s"], gamma: Float[Tensor, " m"]) -> ModuleType:
-    """The module with `moments`, `forward`, `products` and `backward` for such tensors, parameters and running statistics."""
+    """The module with `moments`, `forward`, `products` and `backward` for such tensors.
+
+    The shift and the running statistics are parameters and buffers of one module with gamma: of its type, and contiguous as it is.
+    """
     fitting = x.dtype in (torch.float32, torch.bfloat16) and x.device.type == "cpu" and x.numel() > 0
     fitting = fitting and gamma.dtype == torch.float32 and gamma.is_contiguous()
     if torch.compiler.is_compiling() or not fitting:  # the compiler of PyTorch reads its own operations

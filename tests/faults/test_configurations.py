@@ -1,4 +1,8 @@
-"""The whole configuration space: whatever is composed is refused in words, or it builds and trains a step to finite numbers."""
+"""The configuration space on digits: whatever is composed is refused in words, or it builds and trains a step to finite numbers.
+
+Drawn are a way of training, options of every group but data sets, architectures and trackers, and any values at any keys, in range, at
+edges and beyond. Other data and architectures are looked at option by option in test_configs.py and test_check.py.
+"""
 
 import copy
 import math
@@ -185,7 +189,7 @@ def explored(folder: Path, examples: int, **settings: Any) -> dict[int, int]:
 KIND = "D: any configuration"
 
 
-@pytest.mark.fault(KIND, "options and values drawn from the whole configuration space, in range, at edges, beyond, of wrong types")
+@pytest.mark.fault(KIND, "options and values drawn from the configuration space on digits, in range, at edges, beyond, of wrong types")
 def test_a_configuration_is_refused_or_trains_a_step(tmp_path, happened):
     codes = explored(tmp_path, 30, derandomize=True)
     happened(f"exit codes: {codes}")
