@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What is said where a disk is full, a quota is used up, and a file may not be longer (`ulimit -f`)."""
 
 
 class NoRoom(OSError):
-    """A disk is full, or a quota is used up; the message names the file and the bytes. Exit code 4."""
+    """A disk is full, a quota is used up, or a file may not be so long; the message names the file and the bytes. Exit code 4."""
 
     def __init__(self, number: int, path: Path, size: int):
         super().__init__(number, os.strerror(number), str(path))
@@ -18,7 +19,8 @@ class NoRoom(OSError):
 
     def __str__(self) -> str:
         free = "" if self.free is None else f", {self.free} are free"
-        return f"{self.strerror}: {self.filename} needs {self.size} bytes{free}; make room, and start the run again in its folder"
+        remedy = "allow longer files (ulimit -f)" if self.errno == errno.EFBIG else "make room"
+        return f"{self.strerror}: {self.filename} needs {self.size} bytes{free}; {remedy}, and start the run again in its folder"
 
 
 @contextmanager

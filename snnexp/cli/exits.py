@@ -1,5 +1,6 @@
 """From what ended a run to its exit code."""
 
+from snnexp.cli.codes import BAD_CONFIG, BAD_DATA, FAILED, NO_ROOM, NOT_FINITE, STOPPED
 from snnexp.cli.explain import MISTAKES
 from snnexp.datasets.base import DataError
 from snnexp.disk import FULL
@@ -7,8 +8,6 @@ from snnexp.errors import ConfigError, NumericalError, OutOfMemory
 from snnexp.foreign import Unreadable
 from snnexp.status import RunFolderTaken
 from snnexp.stopping import Stopped
-
-FAILED, BAD_CONFIG, BAD_DATA, NO_ROOM, NOT_FINITE = 1, 2, 3, 4, 5
 
 
 def exit_code(error: BaseException) -> int:
@@ -18,7 +17,7 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, Stopped):
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
-        return 130
+        return STOPPED
     if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in FULL):
         return NO_ROOM
     kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), ((DataError, Unreadable), BAD_DATA), (NumericalError, NOT_FINITE))

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO
 
+from snnexp.cli.codes import NO_ROOM, NOBODY_READS, STOPPED
+from snnexp.disk import FULL
+
 GONE = (errno.EPIPE, errno.EIO)
 """What is said of a pipe whose reader, such as `head`, has had enough, and of a terminal that was closed."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EFBIG)
-NO_ROOM, STOPPED, NOBODY_READS = 4, 130, 141
+TAKES_NO_MORE = (*FULL, errno.EAGAIN)
+"""What is said of a file that has no room, and of a pipe that is full and does not wait."""
 
 
 def shown(command: Callable[[list[str]], int], arguments: list[str]) -> int:
@@ -38,7 +41,7 @@ def shown(command: Callable[[list[str]], int], arguments: list[str]) -> int:
 
 def _cause(error: BaseException | None) -> OSError | None:
     """The error of a stream that is behind what was raised: rich makes a broken pipe the end of the program."""
-    while error is not None and not (isinstance(error, OSError) and error.filename is None and error.errno in (*GONE, *FULL)):
+    while error is not None and not (isinstance(error, OSError) and error.filename is None and error.errno in (*GONE, *TAKES_NO_MORE)):
         error = error.__context__
     return error
 

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snnexp import stopping
+from snnexp.cli.codes import BAD_CONFIG, NO_ROOM
 from snnexp.cli.explain import MISTAKES
 from snnexp.cli.goon import going_on
 from snnexp.cli.mistakes import in_sweep, listed, secrets, told, wrong_values
@@ -149,7 +150,7 @@ class SweepEnded(BaseException):
 
 
 def _exit_code(error: BaseException, overrides: list[str]) -> int:
-    from snnexp.cli.exits import BAD_CONFIG, exit_code
+    from snnexp.cli.exits import exit_code
 
     error = error.error if isinstance(error, SweepEnded) else error
     if stopping.asked() is not None and isinstance(error, Exception):
@@ -177,7 +178,7 @@ def _unmade(error: OSError, overrides: list[str]) -> str | None:
 
 def _unbegun(error: Exception, overrides: list[str]) -> int:
     """The exit code of what kept a run from beginning: what was typed, unless there is no room for its folder."""
-    from snnexp.cli.exits import BAD_CONFIG, NO_ROOM, exit_code
+    from snnexp.cli.exits import exit_code
 
     print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
     return NO_ROOM if exit_code(error) == NO_ROOM else BAD_CONFIG

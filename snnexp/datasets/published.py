@@ -3,7 +3,6 @@
 torchvision is imported only when it is needed: it takes longer to import than a configuration to check.
 """
 
-import errno
 import hashlib
 import logging
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.datasets.base import DataError
+from snnexp.disk import FULL
 from snnexp.foreign import Unreadable, read_regular
 
 LARGEST = 2**28
@@ -41,7 +41,6 @@ MD5 = {
 }
 """Published hashes of the files of each set, by torchvision's name for it; a test compares them with torchvision's own."""
 logger = logging.getLogger(__name__)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def download_command(name: str, root: Path, **options: str) -> str:
@@ -115,5 +114,5 @@ def unpack_imagenet(root: Path, remedy: str) -> None:
 
 
 def _let_full_disks_pass(error: Exception) -> None:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in FULL):
         raise error

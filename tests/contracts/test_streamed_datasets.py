@@ -15,7 +15,8 @@ import torchvision.transforms.v2.functional as F
 from PIL import Image
 
 from snnexp import build, check
-from snnexp.cli.exits import NO_ROOM, exit_code
+from snnexp.cli.codes import NO_ROOM
+from snnexp.cli.exits import exit_code
 from snnexp.datasets.base import TEST_OFFSET, DataError
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.reading import ReaderLost

@@ -3,9 +3,12 @@
 import errno
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +16,18 @@ from typing import Any
 import pytest
 
 from snnexp import atomic
+from snnexp.cli import streams
+from snnexp.cli.codes import NO_ROOM
+from snnexp.cli.exits import exit_code
 from snnexp.cli.usable import FILES
-from snnexp.disk import NoRoom
+from snnexp.datasets import published
+from snnexp.disk import FULL, NoRoom
 from snnexp.status import Status
 from snnexp.track.wandb_names import known_id
 from tests.faults.forks import Forks, assert_same, facts, kept
 from tests.jobs import attempted, job
 from tests.jobs import attempted as attempt_here
+from tests.shell import TINY, environment, hearing
 
 FEW = ["epochs=2", "dataset.validation=1337", "evaluate.images=40", "architecture.widths=[256]"]
 
@@ -69,7 +77,7 @@ def test_a_full_disk_is_named_and_costs_nothing(disk: Path, straight_here: Path,
     )
 
 
-@pytest.mark.fault("6: full disk", "every file of a run in turn has no room")
+@pytest.mark.fault("6: full disk", "every file of a run in turn has no room (the system call answers so; the small disk above is real)")
 @pytest.mark.parametrize("name", ["status.json", "config.yaml", "metrics.jsonl", "train.log", ".pt", "weights.safetensors", "result.json"])
 def test_every_file_that_has_no_room_is_named(name: str, straight_here: Path, tmp_path: Path, monkeypatch: Any, capsys: Any, happened: Any):
     real = Path.open
@@ -89,6 +97,30 @@ def test_every_file_that_has_no_room_is_named(name: str, straight_here: Path, tm
     job(tmp_path / "run", *FEW)
     assert_same(tmp_path / "run", straight_here)
     happened("exit 4, the file and its bytes are named, the status is true; later the run goes on")
+
+
+@pytest.mark.fault("6: full disk", "files may have 8 kB and no more (ulimit -f 8)")
+def test_files_that_may_not_be_so_long_are_named(tmp_path: Path, happened: Any):
+    def limited() -> None:
+        hearing()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**13, 2**13))
+
+    command = [sys.executable, "-B", "-m", "snnexp", "train", *TINY, "hydra.run.dir=run"]  # -B: or Python cuts off its own files, unsaid
+    told = subprocess.run(command, cwd=tmp_path, env=environment(), preexec_fn=limited, capture_output=True, text=True, timeout=600)
+    assert told.returncode == 4 and "Traceback" not in told.stderr, told.stderr
+    assert f"File too large: {tmp_path}/run/checkpoints/train-0001-" in told.stderr and "allow longer files (ulimit -f)" in told.stderr
+    assert facts(tmp_path / "run")["exit_code"] == 4 and not [*tmp_path.rglob("*.draft")]
+    assert re.search(r"\.pt needs \d+ bytes, \d+ are free", told.stderr)
+    happened("exit 4, the file, its bytes and the remedy are named, no draft left")
+
+
+def test_what_has_no_room_is_said_in_one_place():
+    assert FULL == (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    for number in FULL:
+        error = OSError(number, os.strerror(number))
+        assert exit_code(error) == NO_ROOM and number in streams.TAKES_NO_MORE
+        with pytest.raises(OSError):
+            published._let_full_disks_pass(error)
 
 
 def test_a_status_is_written_over_where_there_is_no_room_for_another(tmp_path: Path, monkeypatch: Any):
@@ -181,6 +213,7 @@ def test_a_folder_has_one_run_at_a_time(forks: Forks, straight: Path, tmp_path: 
 
 
 @pytest.mark.fault("9: runs in one second", "eight stamps at one time of the clock")
+@pytest.mark.soak
 def test_eight_runs_of_one_second_have_eight_folders(forks: Forks, tmp_path: Path, happened: Any):
     runs = [forks.start(tmp_path, "train", "tracker=none", "epochs=0", "evaluate.images=10", "architecture=mlp") for _ in range(8)]
     assert [run.code() for run in runs] == [0] * 8, [run.said for run in runs]
