@@ -43,7 +43,7 @@ def in_sweep(arguments: list[str]) -> str | None:
     """What is wrong with the arguments of a sweep, so that no job starts before all can be composed; None if nothing is."""
     try:
         jobs = [*_jobs(arguments)]
-        said = out_of_extent(arguments)
+        said = out_of_extent(arguments, jobs[0])
     except Exception as error:  # of the grammar, which has its limits, too
         return told(error, arguments)
     said += [each for job in jobs for each in mistakes(_raised(job), job)[0]]

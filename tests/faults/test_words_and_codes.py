@@ -6,7 +6,8 @@ import re
 import pytest
 
 from snnexp.check import faults as problems
-from snnexp.cli.exits import BAD_DATA
+from snnexp.cli import extent
+from snnexp.cli.codes import BAD_DATA
 from snnexp.limits import LARGEST, SMALLEST, computable
 from tests.composition import changed, configuration
 from tests.faults.test_configurations import MLP, SMALL, outcome, shorten
@@ -235,6 +236,36 @@ def test_a_sweep_over_nothing_says_so(snnexp, sweep, words, happened):
     told = snnexp("train", "-m", "tracker=none", sweep)
     assert told.code == 2 and words in sentence(told) and list(snnexp.folder.iterdir()) == []
     happened(f"exit 2: {words}")
+
+
+@pytest.mark.parametrize(
+    "sweeps, counts",
+    [
+        (("seed=range(0,9000)", "batch_size=range(1,9000)"), "9000 of seed x 8999 of batch_size"),
+        (("seed=range(0,101)", "timesteps=range(1,51)", "neuron=lif,if"), "101 of seed x 50 of timesteps x 2 of neuron"),
+        (("seed=range(0,9000)", "+search=long", "hydra.searchpath=[file://conf]"), "9000 of seed x 8999 of batch_size"),
+    ],
+    ids=str,
+)
+@pytest.mark.fault(EMPTY, "sweeps that are bounded each, and endless together")
+def test_a_grid_without_end_says_so(snnexp, sweeps, counts, happened):
+    (snnexp.folder / "conf" / "search").mkdir(parents=True)
+    (snnexp.folder / "conf" / "search" / "long.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      batch_size: range(1,9000)\n"
+    )
+    told = snnexp("train", "-m", "tracker=none", *sweeps)
+    assert told.code == 2 and f"more than 10000 combinations ({counts})" in sentence(told)
+    assert [path.name for path in snnexp.folder.iterdir()] == ["conf"]
+    happened(f"exit 2: more than 10000 combinations ({counts})")
+
+
+def test_a_grid_has_an_end_and_a_search_another(monkeypatch):
+    """What a sweeper chooses from has as many values as it likes."""
+    large = ["seed=range(0,101)", "timesteps=range(1,101)"]
+    assert extent.out_of_extent(["seed=range(0,100)", "timesteps=range(1,101)"], ["seed=0"]) == []
+    assert len(extent.out_of_extent(large, ["seed=0"])) == 1
+    monkeypatch.setattr(extent, "GRID", "another.sweeper")
+    assert extent.out_of_extent(large, ["seed=0"]) == []
 
 
 @pytest.mark.fault(KINDS, "one image per batch behind a fully-connected layer with a batch norm")
