@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -16,9 +18,11 @@ from snnexp.atomic import write_bytes
 from snnexp.datasets.base import DataError
 from snnexp.documents import read_json
 from snnexp.finite import require
-from snnexp.foreign import Unreadable, regular, sha256
+from snnexp.foreign import Absent, Unreadable, regular, sha256
 from snnexp.kept import carried_over
 from snnexp.network import Blueprint, Network, connections, fold_norms, form_of
+
+logger = logging.getLogger(__name__)
 
 
 def save(network: Network, path: Path, class_names: Sequence[str] | None = None) -> str:
@@ -142,7 +146,7 @@ def _ordered(data: bytes) -> bytes:
 
 def _compare(path: Path, file: BinaryIO) -> None:
     """Raises `DataError` where a file is not what the run beside it has written. Results from before there were such sums have none."""
-    wanted = _written(path.with_name("result.json"))
+    wanted = _written(path)
     if wanted is None:
         return
     found = sha256(file)
@@ -153,12 +157,23 @@ def _compare(path: Path, file: BinaryIO) -> None:
         )
 
 
-def _written(result: Path) -> str | None:
+def _written(path: Path) -> str | None:
+    """The SHA-256 that the run has kept of its weights; where its result has none, that is said. A run without a result has not ended."""
     try:
-        said = read_json(result)
-    except Unreadable:
+        said = read_json(path.with_name("result.json"))
+    except Absent:
         return None
-    return said.get("weights_sha256") if isinstance(said, dict) else None
+    except Unreadable:
+        said = None
+    found = said.get("weights_sha256") if isinstance(said, dict) else None
+    if found is None:
+        _say_unknown(path)
+    return found
+
+
+@cache
+def _say_unknown(path: Path) -> None:
+    logger.warning("%s: result.json beside it has no weights_sha256: whether these are the weights that the run wrote cannot be told", path)
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from snnexp import atomic
+from snnexp import atomic, weights
 from snnexp.cli import streams
 from snnexp.cli.codes import NO_ROOM
 from snnexp.cli.exits import exit_code
@@ -275,13 +275,27 @@ def test_weights_that_have_changed_are_not_used(analog: Path, forks: Forks, tmp_
     happened("exit 3, both hashes are named, no tensor is used")
 
 
-def test_results_from_before_there_were_sums_stay_readable(analog: Path, forks: Forks, tmp_path: Path):
+UNTOLD = "weights.safetensors: result.json beside it has no weights_sha256"
+
+
+@pytest.mark.fault("4: one bit flipped", "and the hash taken out of result.json, as in results from before there was one")
+def test_weights_without_a_sum_are_read_and_that_is_said(analog: Path, forks: Forks, tmp_path: Path, capsys: Any, happened: Any):
     run = shutil.copytree(analog, tmp_path / "run")
+    assert UNTOLD not in forks.ended(tmp_path, "evaluate", "run")[1]
     result = json.loads((run / "result.json").read_text())
     del result["weights_sha256"]
     (run / "result.json").write_text(json.dumps(result))
-    assert forks.ended(tmp_path, "evaluate", "run")[0] == 0
+    flipped(run / "weights.safetensors")
+    code, said = forks.ended(tmp_path, "evaluate", "run", "evaluate.images=20", "evaluate.batch_size=10")
+    assert code == 0 and said.count(UNTOLD) == 1, said
     assert kept(run)
+    start = [*FEW[1:], "strategy=ann", f"strategy.stages.train.start={run}", "epochs=0"]
+    assert attempted(tmp_path / "new", *start)[2] == 0
+    assert capsys.readouterr().err.count(UNTOLD) == 1
+    (run / "result.json").unlink()
+    weights._say_unknown.cache_clear()
+    assert attempted(tmp_path / "again", *start)[2] == 0 and UNTOLD not in capsys.readouterr().err
+    happened("exit 0 and a line that it cannot be told; none of a run that has no result yet")
 
 
 @pytest.mark.fault("7: folder that cannot be written", "evaluate of a run on a disk that is read only")
