@@ -21,6 +21,21 @@ WHOLE = [("pretrain", 1), ("pretrain", 2), ("pretrain", 2), ("finetune", 1), ("f
 
 
 @pytest.fixture(autouse=True)
+OLDER: set[int] = set()
+"""Processes that tests before this one have to do with."""
+
+
+@pytest.fixture(autouse=True)
+def older() -> None:
+    OLDER.clear()
+    OLDER.update(below(os.getpid()))
+
+
+def left() -> set[int]:
+    """Processes that this test has started and that go on."""
+    return set(below(os.getpid())) - OLDER
+
+
 def no_account(monkeypatch):
     for name in [name for name in os.environ if name.startswith("WANDB")]:
         monkeypatch.delenv(name)
@@ -42,7 +57,7 @@ def assert_whole(run_dir: Path, kind: str = "offline-run") -> None:
     assert records["run"][0]["config"]["update"]["neuron.leak"] == 0.5
     assert any(each.get("update", {}).get("gap") == RESULT["gap"] for each in records["summary"])
     assert len(MetricsFile(run_dir).read()) == len(WHOLE)
-    assert not below(os.getpid()), "a process is left behind"
+    assert not left(), "a process is left behind"
 
 
 # A server that cannot be had
@@ -195,7 +210,7 @@ def test_a_broken_wandb_never_stops_a_run(broken, capsys, happened, mode):
     whole_run(broken, tracker(mode, start_timeout=20.0))
     errors = capsys.readouterr().err
     assert errors.count("warning") == 1 and "WandbTracker is off" in errors and "kept offline" not in errors and "more" not in errors
-    assert len(MetricsFile(broken).read()) == len(WHOLE) and not below(os.getpid())
+    assert len(MetricsFile(broken).read()) == len(WHOLE) and not left()
     happened("one warning; metrics.jsonl is full")
 
 
@@ -207,7 +222,7 @@ def test_a_hanging_wandb_is_waited_for_briefly(broken, capsys, happened, hasty):
     whole_run(broken, tracker("online", start_timeout=0.3, finish_timeout=0.3))
     errors = capsys.readouterr().err
     assert errors.count("warning") == 1 and "WandbTracker is off" in errors and "no answer within" in errors
-    assert len(MetricsFile(broken).read()) == len(WHOLE) and not below(os.getpid())
+    assert len(MetricsFile(broken).read()) == len(WHOLE) and not left()
     happened("one warning after the timeouts; metrics.jsonl is full, no process left")
 
 
@@ -312,4 +327,4 @@ def test_nothing_waits_for_a_process_that_does_not_read(tmp_path, monkeypatch):
     assert threading.active_count() == threads
     with pytest.raises(RuntimeError, match="no answer"):
         stuck.finish(0)
-    assert threading.active_count() == threads - 2 and not below(os.getpid())
+    assert threading.active_count() == threads - 2 and not left()
