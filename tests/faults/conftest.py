@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _rows(reporter: Any) -> Any:
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in reporter.stats.get(outcome, ()):
-            told = dict(report.user_properties)
+            told = dict(getattr(report, "user_properties", ()))  # a file that cannot be collected has none
             if "fault" in told:
                 kind, fault = told["fault"]
                 came = told.get("happened") or _why(report)

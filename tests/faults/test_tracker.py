@@ -20,7 +20,6 @@ WHOLE = [("pretrain", 1), ("pretrain", 2), ("pretrain", 2), ("finetune", 1), ("f
 """What `whole_run` tells: epochs and the ends of stages."""
 
 
-@pytest.fixture(autouse=True)
 OLDER: set[int] = set()
 """Processes that tests before this one have to do with."""
 
@@ -36,6 +35,7 @@ def left() -> set[int]:
     return set(below(os.getpid())) - OLDER
 
 
+@pytest.fixture(autouse=True)
 def no_account(monkeypatch):
     for name in [name for name in os.environ if name.startswith("WANDB")]:
         monkeypatch.delenv(name)
