@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,24 @@ def test_every_recorded_result_has_a_commit_or_is_listed_as_history(happened):
     lone = [path for path in files if not re.fullmatch(r"[0-9a-f]{40}", str(json.loads(path.read_text()).get("git_commit")))]
     assert len(files) >= 57 and set(lone) <= set(listed) <= files and all(len(why) > 10 for why in listed.values())
     happened(f"{len(listed)} of {len(files)} are listed in results/history.csv, the others have a commit")
+
+
+EXACT = "bf1a53dc735c7782796fccfc689a6992cff2ae09"
+"""The first commit whose batch statistics are exact."""
+
+
+@pytest.mark.skipif(not (RESULTS.parent / ".git").exists(), reason="the history of the project is not there")
+@pytest.mark.fault("A: provenance", "a recorded result that a commit gave, and that today's code does not give")
+def test_results_from_before_exact_batch_statistics_are_listed_as_history(happened):
+    listed, older = histories(RESULTS), []
+    for path in RESULTS.rglob("*.json"):
+        result = json.loads(path.read_text())
+        normed = {block.get("norm") for block in result["stages"].values()} - {"none", None}
+        command = ["git", "merge-base", "--is-ancestor", EXACT, str(result["git_commit"]).removesuffix("+changes")]
+        if normed and subprocess.run(command, cwd=RESULTS, capture_output=True).returncode:
+            older.append(path)
+    assert {path.resolve() for path in older} <= set(listed)
+    happened(f"{len(older)} results with a norm are older than exact batch statistics, and listed")
 
 
 def test_history_is_marked_in_the_table(tmp_path):
