@@ -197,9 +197,9 @@ def test_a_configuration_is_refused_or_trains_a_step(tmp_path, happened):
 
 
 @pytest.mark.soak
-@pytest.mark.fault(KIND, "the same, as many as SNNEXP_EXAMPLES says (500), drawn anew each time")
+@pytest.mark.fault(KIND, "the same, as many as SNNEXP_EXAMPLES says (150), drawn anew each time")
 def test_many_configurations_are_refused_or_train_a_step(tmp_path, happened):
-    codes = explored(tmp_path, int(os.environ.get("SNNEXP_EXAMPLES", "500")))
+    codes = explored(tmp_path, int(os.environ.get("SNNEXP_EXAMPLES", "150")))
     happened(f"exit codes: {codes}")
 
 
