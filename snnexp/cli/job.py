@@ -75,6 +75,8 @@ def attempt(
                 write_json(run_dir / OVERRIDES, overrides)
             return _tracked(plain or _checked(config), choices, run_dir, past, command), None, 0
     except ENDINGS as error:
+        if isinstance(error, KeyboardInterrupt) and (result := finished_before(config, run_dir)):
+            return result, None, 0  # it came when all was written
         ending = _in_company(error)
         _conclude(ending, config, run_dir, goes_on)
         return None, ending, exit_code(ending)

@@ -46,7 +46,7 @@ def train(arguments: list[str]) -> int:
         print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
-    _Job.code, _Job.begun = 0, False  # a process may run more than one
+    _Job.code, _Job.begun, _Job.over = 0, False, False  # a process may run more than one
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
     _Job.arguments = arguments
     code = 1
@@ -67,6 +67,8 @@ def _composed(overrides: list[str]) -> int:
     except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
         if _is_of_the_terminal(error):
             raise
+        if _Job.over and isinstance(error, KeyboardInterrupt):
+            return _Job.code
         if isinstance(error, MISTAKES) and stopping.asked() is None:  # else a signal has broken what Hydra was at
             print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
             return 2
@@ -111,6 +113,7 @@ class _Job:
 
     code = 0
     begun = False
+    over = False
     arguments: list[str] = []
 
 
@@ -133,6 +136,7 @@ def _job(config: DictConfig) -> float | None:
         check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
     command = None if sweeping else going_on(_Job.arguments, run_dir)
     result, error, _Job.code = attempt(config, choices, run_dir, overrides, shlex.join(["snnexp", "train", *given]), command)
+    _Job.over = not sweeping
     if error is not None and sweeping:
         error.of_a_job = True
         raise SweepEnded(error) if config.on_error == "stop" else error  # a launcher and a sweeper know a failed job by its exception

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from snnexp import stopping
 from snnexp.checkpoint_file import names, read
+from snnexp.cli import train as main
 from snnexp.cli.exits import exit_code
 from snnexp.cli.goon import going_on
 from snnexp.cli.signals import stopping_on_signals
@@ -18,7 +20,7 @@ from snnexp.network import Network
 from snnexp.status import claimed
 from snnexp.status import read as status
 from snnexp.stopping import Stopped
-from tests.faults.forks import Forks, assert_same, facts, kept, lines, told_command
+from tests.faults.forks import SETTINGS, Forks, assert_same, facts, kept, lines, told_command
 from tests.jobs import attempted, job
 from tests.shell import hearing
 
@@ -246,3 +248,22 @@ def test_the_other_jobs_of_a_sweep_go_on_or_not(rule: str, states: list[str], fo
     assert [(each / "error.txt").exists() for each in jobs] == [state == "failed" for state in states]
     assert "failed" in run.out.read_text()
     happened(f"exit 5, that of the job; jobs {states}; error.txt in the one that failed, the table lists it")
+
+
+@pytest.mark.fault("B: signals", "Ctrl+C when everything is written, before the process has ended")
+@pytest.mark.parametrize("place", ["snnexp.cli.job.claimed", "snnexp.cli.objective.objective"])
+def test_a_signal_after_the_end_changes_nothing(place: str, tmp_path: Path, monkeypatch: Any, happened: Any):
+    def late(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def ended(*arguments: Any) -> Any:
+        with claimed(*arguments) as status:
+            yield status
+        late()
+
+    monkeypatch.setattr(place, ended if place.endswith("claimed") else late)
+    monkeypatch.chdir(tmp_path)
+    code = main.train([*SETTINGS, "epochs=1", "hydra.run.dir=run"])
+    assert (code, facts(tmp_path / "run")["status"]) == (0, "finished")
+    happened("exit 0, finished")
