@@ -184,7 +184,7 @@ def others(config: dict[str, Any], key: str) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):
-        yield from (value + 1, value * 2, value / 2, value / 2 + 0.3, 0.5)
+        yield from (each for each in (value + 1, value * 2, value / 2, value / 2 + 0.3, 0.5) if each != value)
     elif isinstance(value, str):
         hint = hints(node).get(key.rpartition(".")[2])
         hint = Literal["float32", "bfloat16"] if key == "precision" else hint
