@@ -24,6 +24,9 @@ CHOSEN = (
 )
 """The config groups whose chosen option a result names."""
 
+COMMIT = "commit.txt"
+"""In the package of a frozen copy: the commit that it is of."""
+
 UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint", "on_error")
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 
@@ -99,9 +102,12 @@ def versions() -> dict[str, str]:
 def git_commit() -> str | None:
     """Commit of the checkout this package is imported from, with "+changes" where it differs; None outside one.
 
-    A repository around an installed package, such as one whose `.venv` it is in, says nothing about it: it does not track its files.
+    A frozen copy says itself of which commit it is. A repository around an installed package, such as one whose `.venv` it is in, says
+    nothing about it: it does not track its files.
     """
     folder = Path(snnexp.__file__).parent
+    if (folder / COMMIT).exists():
+        return (folder / COMMIT).read_text().strip()
     try:
         _git(folder, "ls-files", "--error-unmatch", "__init__.py")
         commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--untracked-files=no")

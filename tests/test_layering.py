@@ -42,7 +42,7 @@ LAYERS = [
         "probe",
     },
     {"run", "check", "build", "rules", "slots", "soundness", "budget", "reopened"},
-    {"cli", "__main__"},
+    {"cli", "reproduce", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FAMILIES = LAYERS[1]

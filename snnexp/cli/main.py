@@ -17,6 +17,7 @@ HELP = """snnexp: train deep spiking neural networks in every way of the survey,
   snnexp doctor                                                     versions, device, threads, tracker, data found
   snnexp table {1,2,3,text} [--runs DIR] [--format FORM]            the survey's table, published beside measured
   snnexp compare RUN_DIR... [--plot FILE.png] [--format FORM]       runs side by side: what differs, what came of it
+  snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]       the queue: what says most per hour first, at idle priority
   snnexp report | export                                            not there yet
 
 Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
@@ -70,6 +71,8 @@ def _light_command(name: str) -> Callable[[list[str]], int]:
         from snnexp.cli.table import table as command
     elif name == "compare":
         from snnexp.cli.compare import compare as command
+    elif name == "reproduce":
+        from snnexp.cli.reproduce import reproduce as command
     elif name == "doctor":
         from snnexp.cli.doctor import doctor as command
     else:
@@ -85,7 +88,7 @@ def _help(arguments: list[str]) -> int:
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", "compare", *MISSING], 1)
+    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce", *MISSING], 1)
     return _refuse(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (snnexp --help)", 2)
 
 

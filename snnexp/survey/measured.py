@@ -12,11 +12,9 @@ from snnexp.hints import fits
 from snnexp.limits import Natural
 from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
+from snnexp.survey.verdict import verdict
 
 Block = dict[str, Any]
-
-REPRODUCED_WITHIN = 0.5
-"""Points below the published accuracy up to which a row counts as reproduced."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,14 @@ def measured(row: Row, results: list[Result]) -> Measured | None:
 
 
 def status(row: Row, found: Measured | None) -> str:
-    """`reproduced`, `below`, `partial`, `not run`, or `no figure` where the survey states none."""
+    """`reproduced`, `below`, `above`, `partial`, `not run`, or `no figure` where the survey states none."""
     if found is None:
         return "not run"
     if found.budget:
         return "partial"
     if not row.accuracy:
         return "no figure"
-    return "reproduced" if found.mean >= float(row.accuracy) - REPRODUCED_WITHIN else "below"
+    return verdict(found.accuracies, float(row.accuracy))
 
 
 def _configuration(result: Result) -> str:

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from snnexp.survey import forms
-from snnexp.survey.measured import REPRODUCED_WITHIN, Measured, measured, status
+from snnexp.survey.measured import Measured, measured, status
 from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
+from snnexp.survey.verdict import CONFIDENCE, FROM, WITHIN
 
 PUBLISHED = (
     "dataset",
@@ -32,7 +33,7 @@ PUBLISHED = (
 MEASURED = ("measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap", "status", "budget", "marks", "command")
 TITLES = {"1": "Table I: static images", "2": "Table II: event-based images", "3": "Table III: strategies compared", "text": "Running text"}
 NOTE = (
-    f"Accuracy in percent. reproduced: within {REPRODUCED_WITHIN} points of the published figure or better; below: a full run that is not; "
+    f"Accuracy in percent. reproduced, below, above: of n >= {FROM} runs by their deviation ({CONFIDENCE:.0%}), of fewer by {WITHIN}; "
     "partial: the run was given less than its experiment asks for, as stated; T: timesteps at which the accuracy was read; "
     "marks: what the accuracy should not be read without, such as layers that never fire, or that today's code no longer gives it."
 )
@@ -56,7 +57,7 @@ HEADINGS = {
 }
 """The columns of a page."""
 FIGURES = {"timesteps", "accuracy", "measured", "std", "n", "measured_timesteps", "spikes_per_neuron", "gap"}
-STYLES = {"reproduced": "green", "below": "red", "partial": "yellow", "not run": "dim"}
+STYLES = {"reproduced": "green", "above": "green", "below": "red", "partial": "yellow", "not run": "dim"}
 
 
 def lines(rows: list[Row], results: list[Result], experiments: dict[str, str]) -> forms.Lines:

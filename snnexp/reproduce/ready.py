@@ -1,0 +1,34 @@
+"""Whether everything is there that a job needs."""
+
+from typing import Any
+
+from snnexp.build import component
+from snnexp.check import faults
+from snnexp.cli.compose import composed
+from snnexp.cli.explain import MISTAKES
+from snnexp.cli.folder import resolved
+from snnexp.cli.mistakes import told
+from snnexp.errors import ConfigError
+from snnexp.reproduce.jobs import Job
+
+
+def missing(job: Job) -> str | None:
+    """In words, what keeps a job from being run: a fault in its configuration, or data that are not there; None if nothing does."""
+    try:
+        config, name = configuration(job)
+    except ConfigError as error:
+        return str(error)
+    if wrong := faults(config):
+        return "; ".join(wrong)
+    found = component(config["dataset"]).status()
+    return None if found.startswith("ready") else f"no data: {name}: {found}"
+
+
+def configuration(job: Job) -> tuple[dict[str, Any], str]:
+    """The resolved configuration of a job, as if it trained everything itself, and the name of its data set. Raises `ConfigError`."""
+    words = [f"+experiment={job.experiment}", *job.settings]
+    try:
+        config = resolved(composed(words))
+    except MISTAKES as error:
+        raise ConfigError(told(error, words)) from error
+    return config, config["dataset"]["_target_"].rpartition(".")[2]

@@ -1,0 +1,37 @@
+"""How far a job is, in words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from snnexp import status
+from snnexp.documents import read_json
+from snnexp.foreign import Unreadable
+from snnexp.reproduce.jobs import Job
+
+
+def standing(job: Job, runs: Path) -> str:
+    """Such as `finished  91.25 % at T = 16`, `running  epoch 12 of train  83.10 %`, `not begun`."""
+    folder = job.folder(runs)
+    found = status.read(folder)
+    if found is None:
+        return "not begun"
+    state = "stopped" if found["status"] == "running" and status.unfinished(folder) else found["status"]
+    return "  ".join([state, *(_answer(folder) if state == "finished" else _last(folder))])
+
+
+def _answer(folder: Path) -> list[str]:
+    try:
+        result = read_json(folder / "result.json")
+    except Unreadable:
+        return []
+    return [f"{result['accuracy']:.2f} % at T = {result['timesteps']}"]
+
+
+def _last(folder: Path) -> list[str]:
+    try:
+        record: dict[str, Any] = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    except (OSError, IndexError, ValueError):
+        return []
+    accuracy = record.get("test/accuracy")
+    return [f"epoch {record.get('epoch')} of {record.get('stage')}"] + ([] if accuracy is None else [f"{accuracy:.2f} %"])
