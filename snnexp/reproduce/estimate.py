@@ -32,7 +32,7 @@ def seconds(job: Job, config: Mapping[str, Any], dataset: str, runs: Path, copy:
     """
     kept = _kept(runs)
     key = json.dumps([job.experiment, job.settings, threads])
-    if key not in kept:
+    if kept.get(key) is None:  # one that failed may have been stopped: it is measured again
         kept[key] = _measured(job, config, dataset, runs, copy, threads)
         write_json(runs / FILE, kept)
     return kept[key]

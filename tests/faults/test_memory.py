@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,21 @@ def test_memory_that_runs_out_is_explained(training: bool, knobs: tuple, tmp_pat
     happened("exit 4, estimate and knobs are printed, the tracker is closed as failed")
 
 
-@pytest.mark.fault("24: out of memory", "the system kills a process that reads images")
-def test_a_reader_that_is_killed_leaves_no_other(tmp_path: Path, happened: Any):
-    names = [f"{number}.png" for number in range(64)]
+def begun(folder: Path, images: int) -> Iterator[torch.Tensor]:
+    """Batches of four pictures that two processes read, the first of which has been taken."""
+    names = [f"{number}.png" for number in range(images)]
     for name in names:
-        Image.new("RGB", (16, 16)).save(tmp_path / name)
-    decoder = Decoder(tmp_path, np.array([os.fsencode(name) for name in names]), size=8, augmentation=None)
-    chunks = [(np.arange(start, start + 4), np.zeros(4, dtype=np.int64)) for start in range(0, 64, 4)]
+        Image.new("RGB", (16, 16)).save(folder / name)
+    decoder = Decoder(folder, np.array([os.fsencode(name) for name in names]), size=8, augmentation=None)
+    chunks = [(np.arange(start, start + 4), np.zeros(4, dtype=np.int64)) for start in range(0, images, 4)]
     passing = read(decoder, chunks, 2, torch.device("cpu"))
     next(passing)
+    return passing
+
+
+@pytest.mark.fault("24: out of memory", "the system kills a process that reads images")
+def test_a_reader_that_is_killed_leaves_no_other(tmp_path: Path, happened: Any):
+    passing = begun(tmp_path, 64)
     os.kill(active_children()[0].pid, signal.SIGKILL)
     with pytest.raises(ReaderLost, match="Set dataset.workers lower"):
         list(passing)
@@ -61,13 +68,7 @@ def test_a_reader_that_is_killed_leaves_no_other(tmp_path: Path, happened: Any):
 
 @pytest.mark.fault("B: signals", "Ctrl+C in a terminal, which reaches the processes that read images, too")
 def test_readers_leave_signals_to_the_run(tmp_path: Path, happened: Any):
-    names = [f"{number}.png" for number in range(32)]
-    for name in names:
-        Image.new("RGB", (16, 16)).save(tmp_path / name)
-    decoder = Decoder(tmp_path, np.array([os.fsencode(name) for name in names]), size=8, augmentation=None)
-    chunks = [(np.arange(start, start + 4), np.zeros(4, dtype=np.int64)) for start in range(0, 32, 4)]
-    passing = read(decoder, chunks, 2, torch.device("cpu"))
-    next(passing)
+    passing = begun(tmp_path, 32)
     for child in active_children():
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             os.kill(child.pid, number)
