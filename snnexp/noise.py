@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-_GOLDEN = 0x9E3779B97F4A7C15
+_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 def _signed(value: int, bits: int) -> int:
@@ -26,15 +26,35 @@ def _shifted(x: Tensor, places: int, bits: int) -> Tensor:
 def mix(x: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
     """Bijective scrambling of 64-bit integers. Source: the splitmix64 finaliser (Steele et al. 2014)."""
     x = x + _signed(_GOLDEN, 64)
-    x = (x ^ _shifted(x, 30, 64)) * _signed(0xBF58476D1CE4E5B9, 64)
-    x = (x ^ _shifted(x, 27, 64)) * _signed(0x94D049BB133111EB, 64)
+    x = (x ^ _shifted(x, 30, 64)) * _signed(_FIRST, 64)
+    x = (x ^ _shifted(x, 27, 64)) * _signed(_SECOND, 64)
     return x ^ _shifted(x, 31, 64)
+
+
+def _unmix(x: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
+    """The inverse of `mix`: its factors are odd, so that they have inverses modulo 2^64."""
+    x = _unfolded(x, 31) * _signed(pow(_SECOND, -1, 1 << 64), 64)
+    x = _unfolded(x, 27) * _signed(pow(_FIRST, -1, 1 << 64), 64)
+    return _unfolded(x, 30) - _signed(_GOLDEN, 64)
+
+
+def _unfolded(x: Tensor, places: int) -> Tensor:
+    """What x was before `x ^ (x >> places)`."""
+    return x ^ _shifted(x, places, 64) ^ (_shifted(x, 2 * places, 64) if 2 * places < 64 else 0)
 
 
 def sample_keys(seed: int, epoch: int, index: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
     """One 64-bit key per sample; everything random about the sample in this epoch derives from it."""
-    base = mix(mix(torch.tensor(seed, dtype=torch.int64)) ^ epoch)
-    return mix(index.to(torch.int64) ^ base.to(index.device))
+    return mix(index.to(torch.int64) ^ _base(seed, epoch).to(index.device))
+
+
+def sample_numbers(seed: int, epoch: int, keys: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+    """The `index` of the samples whose `sample_keys` these are."""
+    return _unmix(keys) ^ _base(seed, epoch).to(keys.device)
+
+
+def _base(seed: int, epoch: int) -> Int[Tensor, ""]:
+    return mix(mix(torch.tensor(seed, dtype=torch.int64)) ^ epoch)
 
 
 def uniform(keys: Int[Tensor, "B"], counter: int, shape: tuple[int, ...]) -> Float[Tensor, "B *n"]:

@@ -113,7 +113,7 @@ def test_noise_is_the_same():
 
 @pytest.mark.parametrize("policy", [None, "cifar10"])
 def test_augmentation_is_the_same(policy):
-    augment = Augmentation(crop_padding=4, flip=True, cutout=4, auto_augment=policy)
+    augment = Augmentation(crop_padding=4, crop_border="zero", flip=True, cutout=4, auto_augment=policy)
     pixels, drawn = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8), keys(20)
     assert torch.equal(augment(pixels, drawn), augment(pixels.to(CUDA), drawn.to(CUDA)).cpu())
 

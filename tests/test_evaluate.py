@@ -19,7 +19,7 @@ from tests.options import build_option, options
 
 STEPS = 6
 IMAGES = 13
-NONE = Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=0)
+NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 
 
 def split(shape: tuple[int, int, int] = (1, 8, 8)) -> Split:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from snnexp.noise import mix, sample_keys, uniform
+from snnexp.noise import mix, sample_keys, sample_numbers, uniform
 
 KEYS = sample_keys(seed=1, epoch=0, index=torch.arange(200))
 SHAPE = (3, 10, 10)
@@ -22,6 +22,12 @@ def hash_by_hand(position: int, word: int) -> float:
     h ^= word >> 32
     h = ((h ^ (h >> 15)) * 0x735A2D97) & WORD
     return ((h ^ (h >> 15)) >> 8) / 2**24
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (1, 7), (-3, 2**31), (2**62, -1)])
+def test_a_key_tells_whose_it_is(seed, epoch):
+    index = torch.tensor([0, 1, 49_999, 2**32 + 7, 2**62, -5])
+    assert torch.equal(sample_numbers(seed, epoch, sample_keys(seed, epoch, index)), index)
 
 
 def test_mix_is_splitmix64():

@@ -52,7 +52,7 @@ def pixels() -> Tensor:
 
 def batches(size: int = 16) -> Batches:
     split = Split(pixels(), torch.randint(0, 10, (IMAGES,), generator=seeded(1)), torch.arange(IMAGES))
-    none = Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=0)
+    none = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
     return Batches(split, size, [0.0], [1.0], augmentation=none, device="cpu", seed=3)
 
 

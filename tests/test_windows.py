@@ -280,7 +280,13 @@ def batches() -> Batches:
     pixels = torch.randint(0, 256, (COUNT, 1, 8, 8), generator=seeded(3), dtype=torch.uint8)
     whole = Split(pixels, torch.arange(COUNT), torch.arange(COUNT))
     return Batches(
-        whole, COUNT, [0.0], [1.0], augmentation=Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=0), device="cpu", seed=3
+        whole,
+        COUNT,
+        [0.0],
+        [1.0],
+        augmentation=Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0),
+        device="cpu",
+        seed=3,
     )
 
 

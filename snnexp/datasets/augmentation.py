@@ -1,41 +1,53 @@
 """Augmentation of whole batches, each sample by its own key."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, get_args
+from functools import partial
+from typing import Any, Literal, get_args
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
+from torch.nn import functional
 
 from snnexp.datasets.auto_augment import Policy, auto_augment
 from snnexp.limits import Natural
-from snnexp.noise import uniform
+from snnexp.noise import sample_keys, sample_numbers, uniform
 
+Border = Literal["zero", "reflect"]
+Flip = bool | Literal["alternating"]
 _CROP, _FLIP, _CUTOUT = -1, -2, -3  # counters of the draws; those below 0 belong to no timestep
+_COIN = -2  # stands where an epoch would: this draw belongs to none
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """Random crop, horizontal flip, AutoAugment and cutout, a pure function of the sample's key.
 
-        y = x padded with zeros, seen through an H x W window at a random offset, mirrored with probability 1/2,
-            changed by a random pair of operations of a policy, zero in a square with a random centre
+        y = x with a border of zeros, or of its own mirror image, seen through an H x W window at a random offset,
+            mirrored with probability 1/2, or in every second epoch, changed by a random pair of operations of a policy,
+            zero in a square with a random centre
+
+    Of mirror images an alternating flip shows in every two epochs each once, where chance shows a quarter of them twice: which comes first
+    is drawn once for a run. It is worth choosing where epochs are few.
 
     The batch a sample is in and the device change nothing. Zero is the black pixel when `images` are pixels: augment before
     normalising. The square is cut off at the border, so that it covers less there.
 
-    Source: crop and flip of He et al. 2016 for CIFAR; cutout of DeVries and Taylor 2017; AutoAugment of Cubuk et al. 2019.
+    Source: crop and flip of He et al. 2016 for CIFAR; cutout of DeVries and Taylor 2017; AutoAugment of Cubuk et al. 2019; alternating
+    flip and reflected borders of Jordan 2024.
 
     Args:
-        crop_padding: zero pixels added on every side before the crop; 0 for no crop.
-        flip: whether half of the samples are mirrored.
+        crop_padding: pixels added on every side before the crop; 0 for no crop.
+        crop_border: what they are: zero, or the image reflected at its outermost pixels, which needs a padding below its height and width.
+        flip: whether half of the samples are mirrored, by chance or `alternating`.
         auto_augment: the policy, by the data set it was learned on; None for none. It takes pixels 0 to 255 alone.
         cutout: side of the square in pixels; 0 for none.
     """
 
     crop_padding: Natural
-    flip: bool
+    crop_border: Border
+    flip: Flip
     auto_augment: Policy | None
     cutout: Natural
 
@@ -46,40 +58,45 @@ class Augmentation:
         Raises:
             ValueError: a key or a value is wrong.
         """
-        kinds = {"crop_padding": int, "flip": bool, "cutout": int}
-        policies = get_args(Policy)
-        wrong = sorted(set(settings) ^ {*kinds, "auto_augment"}) or [
-            *(key for key, kind in kinds.items() if type(settings[key]) is not kind or settings[key] < 0),
-            *(["auto_augment"] if settings["auto_augment"] not in (None, *policies) else []),
-        ]
+        known = {key: fits for key, (fits, _) in _KEYS.items()}
+        wrong = sorted(set(settings) ^ set(known)) or [key for key, fits in known.items() if not fits(settings[key])]
         if wrong:
-            known = "crop_padding and cutout (whole numbers >= 0), flip (true or false) and auto_augment"
-            raise ValueError(f"augmentation.{wrong[0]}: the keys are {known} (null, {', '.join(policies)})")
+            said = ", ".join(f"{key} ({words})" for key, (_, words) in _KEYS.items())
+            raise ValueError(f"augmentation.{wrong[0]}: the keys are {said}")
         return Augmentation(**settings)
 
-    def __call__(self, images: Shaped[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Shaped[Tensor, "B C H W"]:
-        """The augmented images; without a step that changes anything, the images themselves."""
+    def of_epoch(self, seed: int, epoch: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """What is done in an epoch of a run with this seed: the same in all, but for a flip that alternates."""
+        return partial(self, mirrored=partial(_in_turn, seed, epoch)) if self.flip == "alternating" else self
+
+    def __call__(
+        self, images: Shaped[Tensor, "B C H W"], keys: Int[Tensor, "B"], mirrored: "Mirrored | None" = None
+    ) -> Shaped[Tensor, "B C H W"]:
+        """The augmented images; without a step that changes anything, the images themselves. `mirrored` is by chance unless given."""
         if self.crop_padding or self.flip:
-            images = self._moved(images, keys)
+            images = self._moved(images, keys, mirrored or _by_chance)
         if self.auto_augment:
             images = auto_augment(images, keys, self.auto_augment)
         return self._cut(images, keys) if self.cutout else images
 
-    def _moved(self, images: Tensor, keys: Tensor) -> Tensor:
+    def _moved(self, images: Tensor, keys: Tensor, mirrored: "Mirrored") -> Tensor:
         """Crop and flip as one gather of pixels: several times faster than any copy per sample."""
-        height, width = images.shape[2:]
+        rows, columns = (torch.arange(size, device=keys.device) for size in images.shape[2:])
+        if self.flip:
+            columns = torch.where(mirrored(keys)[:, None], columns.flip(0), columns)
         offsets = integers(keys, _CROP, 2 * self.crop_padding + 1)
-        rows = offsets[:, :1] + torch.arange(height, device=keys.device)
-        columns = offsets[:, 1:] + self._mirrored(torch.arange(width, device=keys.device), keys)
-        places = rows[:, :, None] * (width + 2 * self.crop_padding) + columns[:, None, :]
-        padded = F.pad(images, (self.crop_padding,) * 4).flatten(2)
-        return padded.gather(2, places.flatten(1)[:, None].expand(-1, images.shape[1], -1)).view_as(images)
+        padded, rows, columns = self._bordered(images, offsets[:, :1] + rows, offsets[:, 1:] + columns)
+        places = rows[:, :, None] * padded.shape[3] + columns[:, None, :]
+        return padded.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, images.shape[1], -1)).view_as(images)
 
-    def _mirrored(self, columns: Tensor, keys: Tensor) -> Tensor:
-        """The columns of every sample, in reverse for the mirrored ones."""
-        if not self.flip:
-            return columns
-        return torch.where(uniform(keys, _FLIP, (1,)) < 0.5, columns.flip(0), columns)
+    def _bordered(self, images: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The images to gather from, and where in them the rows and columns of a bordered image lie."""
+        if self.crop_border == "zero":
+            return functional.pad(images, (self.crop_padding,) * 4), rows, columns
+        height, width = images.shape[2:]
+        if self.crop_padding >= min(height, width):
+            raise ValueError(f"augmentation.crop_padding: {self.crop_padding} reflected pixels need more than {height} x {width} of them")
+        return images, _reflected(rows - self.crop_padding, height), _reflected(columns - self.crop_padding, width)
 
     def _cut(self, images: Tensor, keys: Tensor) -> Tensor:
         rows, columns = (self._covered(keys, axis, size) for axis, size in enumerate(images.shape[2:]))
@@ -90,6 +107,39 @@ class Augmentation:
         first = integers(keys, _CUTOUT, size)[:, axis, None] - self.cutout // 2
         line = torch.arange(size, device=keys.device)
         return (line >= first) & (line < first + self.cutout)
+
+
+Mirrored = Callable[[Tensor], Tensor]
+"""From the keys of samples to whether each is mirrored."""
+
+
+def _by_chance(keys: Int[Tensor, "B"]) -> Bool[Tensor, "B"]:
+    return uniform(keys, _FLIP, (1,))[:, 0] < 0.5
+
+
+def _in_turn(seed: int, epoch: int, keys: Int[Tensor, "B"]) -> Bool[Tensor, "B"]:
+    """By a coin that is tossed once for a run, and the other way round in every second epoch."""
+    of_run = sample_keys(seed, _COIN, sample_numbers(seed, epoch, keys))
+    return _by_chance(of_run) ^ (epoch % 2 == 1)
+
+
+def _reflected(places: Int[Tensor, "*n"], size: int) -> Int[Tensor, "*n"]:
+    """The pixels that stand for those beyond a line of `size`, mirrored at its ends, which are not repeated."""
+    return size - 1 - (size - 1 - places.abs()).abs()
+
+
+def _is_natural(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "crop_padding": (_is_natural, "a whole number >= 0"),
+    "crop_border": (get_args(Border).__contains__, "zero, reflect"),
+    "flip": (lambda value: type(value) is bool or value == "alternating", "true, false, alternating"),
+    "auto_augment": ((None, *get_args(Policy)).__contains__, f"null, {', '.join(get_args(Policy))}"),
+    "cutout": (_is_natural, "a whole number >= 0"),
+}
+"""What each setting may be, and in words."""
 
 
 def integers(keys: Int[Tensor, "B"], counter: int, limit: int) -> Int[Tensor, "B 2"]:

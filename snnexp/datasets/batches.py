@@ -12,7 +12,7 @@ from torch import Tensor
 from snnexp.datasets.base import Samples
 from snnexp.distributed import processes, share
 from snnexp.limits import Count
-from snnexp.noise import mix, sample_keys
+from snnexp.noise import mix, sample_keys, sample_numbers
 from snnexp.stopping import look_if_alone, look_together
 
 
@@ -69,7 +69,7 @@ class Batches:
         order = mix(keys).argsort()[: self._training_samples()] if shuffle else torch.arange(len(keys), device=keys.device)
         # Several processes share every batch; in evaluation a process may have nothing of the last one.
         chunks = [part for part in map(share, order.split(self.batch_size)) if len(part)]
-        yield from self._batches(chunks[first:], keys, self.augmentation if shuffle else None)
+        yield from self._batches(chunks[first:], keys, _of_epoch(self.augmentation, self.seed, number) if shuffle else None)
 
     def in_order(self) -> Iterator[Batch]:
         """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the same, if any is asked to stop."""
@@ -84,9 +84,7 @@ class Batches:
 
     def indices(self, batch: Batch, number: int) -> list[int]:
         """Numbers, in the split's files, of the samples of a batch of training epoch `number`."""
-        keys = sample_keys(self.seed, number, self.split.index)
-        places = (batch.keys[:, None] == keys[None]).nonzero()[:, 1]
-        return self.split.index[places].tolist()
+        return sample_numbers(self.seed, number, batch.keys).tolist()
 
     def sample(self, count: int) -> Batch:
         """`count` random samples (all, if there are fewer) as one batch, not augmented: the same whenever it is called."""
@@ -111,3 +109,8 @@ class Batches:
         rest = len(self.split) % self.batch_size
         whole = rest >= max(2, processes()) or len(self.split) < self.batch_size
         return len(self.split) if whole else len(self.split) - rest
+
+
+def _of_epoch(augmentation: Callable, seed: int, number: int) -> Callable:
+    """The augmentation of one epoch: itself, unless it goes by what it did to a sample in the epochs before."""
+    return augmentation.of_epoch(seed, number) if hasattr(augmentation, "of_epoch") else augmentation

@@ -20,7 +20,7 @@ def cifar10(
         split_seed: of the choice of the samples held out.
         mean: one number per channel, of pixels in [0, 1].
         std: one number per channel, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     source = CifarFiles(
         data_dir,

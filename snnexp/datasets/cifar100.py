@@ -29,7 +29,7 @@ def cifar100(
         split_seed: of the choice of the samples held out.
         mean: one number per channel, of pixels in [0, 1].
         std: one number per channel, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     source = CifarFiles(data_dir, "CIFAR100", "cifar-100-python", train=["train"], test="test", key="fine_labels", class_names=CLASSES)
     return Dataset(source, validation, split_seed, mean, std, augmentation)

@@ -38,7 +38,7 @@ def digits(
         split_seed: of the choice of the test samples and of the samples held out.
         mean: one number, of pixels in [0, 1].
         std: one number, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     return Dataset(EmbeddedDigits(test_share, split_seed), validation, split_seed, mean, std, augmentation)
 

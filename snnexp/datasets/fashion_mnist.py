@@ -20,6 +20,6 @@ def fashion_mnist(
         split_seed: of the choice of the samples held out.
         mean: one number, of pixels in [0, 1].
         std: one number, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     return Dataset(IdxFiles(data_dir, "FashionMNIST", CLASSES), validation, split_seed, mean, std, augmentation)

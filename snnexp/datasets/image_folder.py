@@ -33,7 +33,7 @@ def image_folder(
         split_seed: of the choice of the samples held out.
         mean: one number per channel, of pixels in [0, 1].
         std: one number per channel, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     root = Path(data_dir).expanduser() / Path(folder).expanduser()
     return Dataset(FolderImages(root, size), validation, split_seed, mean, std, augmentation)

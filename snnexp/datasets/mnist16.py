@@ -38,7 +38,7 @@ def mnist16(
         split_seed: of the choice of the samples held out.
         mean: one number, of pixels in [0, 1].
         std: one number, > 0.
-        augmentation: crop_padding, flip, auto_augment, cutout.
+        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
     """
     return Dataset(Shrunk(IdxFiles(data_dir, "MNIST", DIGITS), crop, size), validation, split_seed, mean, std, augmentation)
 

@@ -24,8 +24,8 @@ from snnexp.noise import sample_keys
 from tests.options import build_option, options, settings
 from tests.photographs import write_class_folders
 
-PLAIN = {"crop_padding": 0, "flip": False, "auto_augment": None, "cutout": 0}
-NONE = Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=0)
+PLAIN = {"crop_padding": 0, "crop_border": "zero", "flip": False, "auto_augment": None, "cutout": 0}
+NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 TRAIN, TEST = 30, 20
 ARCHIVES = {"mnist": "MNIST", "mnist16": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 
@@ -175,7 +175,7 @@ def test_home_is_expanded(small, monkeypatch):
         ({"std": [1.0, 0.0, 1.0]}, "std.*> 0"),
         ({"std": [1.0, float("nan"), 1.0]}, "std"),
         ({"validation": 50_000}, "validation=50000.*49999"),
-        ({"augmentation": {"crop_padding": 4, "flip": True, "auto_augment": None}}, "augmentation.cutout"),
+        ({"augmentation": {"crop_padding": 4, "crop_border": "zero", "flip": True, "auto_augment": None}}, "augmentation.cutout"),
         ({"augmentation": {**PLAIN, "jitter": 1}}, "augmentation.jitter"),
         ({"augmentation": {**PLAIN, "crop_padding": -1}}, "augmentation.crop_padding"),
         ({"augmentation": {**PLAIN, "flip": 1}}, "augmentation.flip"),
@@ -452,7 +452,7 @@ def test_damaged_or_misplaced_images_are_named(tmp_path):
 
 # Batches
 
-FULL = Augmentation(crop_padding=2, flip=True, auto_augment=None, cutout=3)
+FULL = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3)
 
 
 def test_same_epoch_same_batches_and_another_epoch_another_order():
@@ -529,7 +529,7 @@ def keys_of(count):
 
 def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=2, flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
+    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
     padded = torch.nn.functional.pad(split.images, (2, 2, 2, 2))
     seen = set()
     for i in range(400):
@@ -541,15 +541,49 @@ def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
 
 def test_flip_mirrors_half_of_the_samples():
     x = synthetic(1000, side=5).images
-    y = Augmentation(crop_padding=0, flip=True, auto_augment=None, cutout=0)(x, keys_of(1000))
+    y = Augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(1000))
     flipped = torch.tensor([torch.equal(a, b.flip(-1)) for a, b in zip(y, x, strict=True)])
     kept = torch.tensor([torch.equal(a, b) for a, b in zip(y, x, strict=True)])
     assert (flipped ^ kept).all() and abs(flipped.float().mean() - 0.5) < 0.06
 
 
+def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
+    split = synthetic(400, side=6)
+    y = Augmentation(crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
+    padded = torch.nn.functional.pad(split.images.float(), (5, 5, 5, 5), mode="reflect").to(torch.uint8)
+    for i in range(400):
+        assert any(torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6]) for t in range(11) for u in range(11))
+    with pytest.raises(ValueError, match="6 reflected pixels need more than 6 x 6"):
+        Augmentation(crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
+
+
+def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
+    split = synthetic(1000, side=5)
+    loader = batches(split, 100, Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0))
+    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.images / 255)}
+
+    def mirrored(number):
+        images = torch.cat([batch.images for batch in loader.epoch(number, shuffle=True)])
+        found = ((plain.get(tuple(each.flatten().tolist())), plain.get(tuple(each.flip(-1).flatten().tolist()))) for each in images)
+        return {other if own is None else own: own is None for own, other in found}
+
+    first, second, third = (mirrored(number) for number in (1, 2, 3))
+    assert len(first) == 1000 and second == {i: not flipped for i, flipped in first.items()} and third == first
+    assert abs(sum(first.values()) / 1000 - 0.5) < 0.06
+
+
+def test_an_alternating_flip_starts_otherwise_in_another_run():
+    augment = Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0)
+    x, index = synthetic(1000, side=5).images, torch.arange(1000)
+    one, other = (augment.of_epoch(seed, 1)(x, sample_keys(seed, 1, index)) for seed in (1, 2))
+    assert 0.4 < (one == other).flatten(1).all(1).double().mean() < 0.6
+
+
 @pytest.mark.parametrize("side", [1, 4, 5])
 def test_cutout_blackens_one_square(side):
-    y = Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=side)(synthetic(500, side=9).images, keys_of(500))
+    y = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=side)(
+        synthetic(500, side=9).images, keys_of(500)
+    )
     black = y == 0
     assert (black == black[:, :1]).all()  # the same in all channels
     rows, columns = black[:, 0].any(2).sum(1), black[:, 0].any(1).sum(1)
@@ -560,17 +594,24 @@ def test_cutout_blackens_one_square(side):
 
 def test_crop_and_flip_and_cutout_are_drawn_apart():
     x = synthetic(64, side=8).images
-    crop = Augmentation(crop_padding=2, flip=False, auto_augment=None, cutout=0)(x, keys_of(64))
-    both = Augmentation(crop_padding=2, flip=True, auto_augment=None, cutout=0)(x, keys_of(64))
+    crop = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(x, keys_of(64))
+    both = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(64))
     assert all(torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True))
-    everything = Augmentation(crop_padding=2, flip=True, auto_augment=None, cutout=3)(x, keys_of(64))
+    everything = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3)(x, keys_of(64))
     assert ((everything == both) | (everything == 0)).all() and not torch.equal(everything, both)
 
 
 def test_draws_do_not_depend_on_each_other():
     lines = torch.arange(1, 10, dtype=torch.uint8)
     x = torch.stack([lines[:, None].expand(9, 9), lines.expand(9, 9)]).repeat(2000, 1, 1, 1)  # rows and columns, numbered
-    crop, flip, cut = (Augmentation(*each)(x, keys_of(2000)) for each in ((2, False, None, 0), (0, True, None, 0), (0, False, None, 1)))
+    crop, flip, cut = (
+        Augmentation(*each)(x, keys_of(2000))
+        for each in (
+            (2, "zero", False, None, 0),
+            (0, "zero", True, None, 0),
+            (0, "zero", False, None, 1),
+        )
+    )
     spot = (cut[:, 0] == 0).flatten(1).int().argmax(1)
     draws = torch.stack([crop[:, 0, 4, 4], crop[:, 1, 4, 4], flip[:, 1, 0, 0], spot // 9, spot % 9]).double()
     assert (torch.corrcoef(draws) - torch.eye(5)).abs().max() < 0.09  # four standard deviations
@@ -587,7 +628,7 @@ def test_augmentation_takes_floating_point_images_and_leaves_its_input():
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
 def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
     x, keys, before = synthetic(300, side=12).images, keys_of(300), torch.get_rng_state()
-    augment = Augmentation(crop_padding=0, flip=False, auto_augment=policy, cutout=0)
+    augment = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=policy, cutout=0)
     y = augment(x, keys)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(7)  # which changes nothing, nor do neighbours and their order
@@ -602,16 +643,16 @@ def test_auto_augment_draws_what_torchvision_draws():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         theirs = {v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes() for _ in range(3000)}
-    found = [image.numpy().tobytes() for image in Augmentation(0, False, "cifar10", 0)(x, keys)]
+    found = [image.numpy().tobytes() for image in Augmentation(0, "zero", False, "cifar10", 0)(x, keys)]
     assert sum(each in theirs for each in found) > 380 and len(set(found)) > 40
 
 
 def test_auto_augment_stands_between_crop_and_cutout():
     x, keys = synthetic(64, side=8).images, keys_of(64)
-    moved = Augmentation(crop_padding=2, flip=True, auto_augment=None, cutout=0)(x, keys)
-    changed = Augmentation(crop_padding=0, flip=False, auto_augment="cifar10", cutout=0)(moved, keys)
-    cut = Augmentation(crop_padding=0, flip=False, auto_augment=None, cutout=3)(changed, keys)
-    assert torch.equal(Augmentation(crop_padding=2, flip=True, auto_augment="cifar10", cutout=3)(x, keys), cut)
+    moved = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys)
+    changed = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment="cifar10", cutout=0)(moved, keys)
+    cut = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(changed, keys)
+    assert torch.equal(Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment="cifar10", cutout=3)(x, keys), cut)
 
 
 # The real sets
