@@ -52,8 +52,8 @@ SLOTS = {
     "presimulation": Slot("presimulations", Presimulation),
     "activation": Slot("activations", nn.Module),
     "loss": Slot("losses", nn.Module),
-    "optimizer": Slot("", Optimizer, OPTIMIZERS),
-    "scheduler": Slot("", LRScheduler, SCHEDULES),
+    "optimizer": Slot("optimizers", Optimizer, OPTIMIZERS),
+    "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
     "tracker": Slot("track", Tracker),
     "threshold": Slot("thresholds", Rule),
     "calibration": Slot("calibrations", Calibration),
@@ -71,10 +71,10 @@ class Refused(Exception):
 def refused(target: str, slot: str) -> str | None:
     """Why `target` may not be loaded for a slot, or None; nothing is imported to find out."""
     kind = SLOTS[slot]
-    ours = kind.package and target.startswith(f"snnexp.{kind.package}.")
+    ours = target.startswith(f"snnexp.{kind.package}.")
     if PLAIN.fullmatch(target) and (ours or target in kind.named or target.partition(".")[0] in trusted()):
         return None
-    place = f"lives in snnexp.{kind.package}" if kind.package else f"is one of {', '.join(kind.named)}"
+    place = f"lives in snnexp.{kind.package}" + (f" or is one of {', '.join(kind.named)}" if kind.named else "")
     return f"{target!r} is not allowed; a component for {slot} {place}, or in a package that {TRUST}=NAME declares as trusted"
 
 

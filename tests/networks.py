@@ -79,7 +79,8 @@ def unit(network: Network, name: str) -> SpikingUnit:
 
 def encoder(name: str, calibration: Tensor, **changes: Any) -> Any:
     """An encoder that has seen its training images."""
-    made = build_option("encoder", name, changes)
+    channels = {"channels": calibration.shape[1]} if name == "whitening" else {}
+    made = build_option("encoder", name, {**channels, **changes})
     if hasattr(made, "calibrate"):
         made.calibrate(calibration)
     return made

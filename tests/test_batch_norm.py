@@ -16,8 +16,8 @@ from snnexp.norms.tdbn import TdBN
 
 SHARE = {"momentum": 0.1, "epsilon": 1e-5, "features": 3, "dimensions": 2, "branches": 1}
 NORMS = {
-    "batch": lambda: Batch(**SHARE, scale_spread=0.0),
-    "tdbn": lambda: TdBN(threshold=0.5, **SHARE),
+    "batch": lambda: Batch(**SHARE, scale_spread=0.0, learn_scale=True),
+    "tdbn": lambda: TdBN(threshold=0.5, **SHARE, learn_scale=True),
     "batch_per_step": lambda: BatchPerStep(**SHARE),
     "bntt": lambda: BNTT(timesteps=4, **SHARE),
 }
@@ -111,7 +111,7 @@ def test_shared_statistics_keep_the_input_alone_for_the_backward_pass(monkeypatc
 
 def test_scales_start_at_one_or_spread_about_zero():
     many = SHARE | {"features": 10_000}
-    assert Batch(**many, scale_spread=0.0).normalise[0].weight.unique().tolist() == [1.0]
+    assert Batch(**many, scale_spread=0.0, learn_scale=True).normalise[0].weight.unique().tolist() == [1.0]
     torch.manual_seed(0)
-    scales = Batch(**many, scale_spread=2.0).normalise[0].weight.detach()
+    scales = Batch(**many, scale_spread=2.0, learn_scale=True).normalise[0].weight.detach()
     assert abs(float(scales.mean())) < 0.06 and 1.95 < float(scales.std()) < 2.05

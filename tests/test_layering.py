@@ -9,10 +9,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 LAYERS = [
     {
-        *("cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "finite", "ranks"),
+        *("cell", "noise", "limits", "hints", "kernels", "atomic", "foreign", "documents", "visible", "errors", "finite", "ranks", "added"),
         *("status", "distributed", "disk", "drafts", "stopping"),
     },
-    {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations"},
+    {"neurons", "synapses", "surrogates", "readouts", "encoders", "losses", "activations", "optimizers", "schedulers"},
     {"layers", "norms", "timed"},
     {"network", "architectures", "datasets", "segments", "presimulations"},
     {

@@ -19,7 +19,12 @@ NEURONS = {"if": {}, "lif": {}, "plif": {"threshold": 0.25}}
 
 
 def network(encoder_name: str = "direct", neuron: str = "lif", readout: str = "potential", **chosen: Any) -> Network:
-    plan = blueprint(encoder=encoder_name, neuron=(neuron, NEURONS[neuron]), readout=readout, **chosen)
+    plan = blueprint(
+        encoder=(encoder_name, {"channels": 1} if encoder_name == "whitening" else {}),
+        neuron=(neuron, NEURONS[neuron]),
+        readout=readout,
+        **chosen,
+    )
     return dyadic(replace(plan, encoder=encoder(encoder_name, images(20))).spiking())
 
 

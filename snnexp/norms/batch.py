@@ -20,16 +20,28 @@ class Batch(nn.Module):
         momentum: weight of the new batch in the running statistics, in [0, 1].
         epsilon: added to the variance, > 0.
         scale_spread: standard deviation of the normal distribution about 0 that gamma starts from, >= 0; 0 for a gamma of 1.
+        learn_scale: whether gamma is learned; else it stays what it is. Without it every current has one deviation: a bound or threshold
+            is right from the beginning, and layers with optimizer=muon keep their size.
         features: channels or features of the current.
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`.
         branches: branches that meet in one neuron; changes nothing here.
     """
 
-    def __init__(self, momentum: Fraction, epsilon: Positive, scale_spread: NonNegative, features: int, dimensions: int, branches: int):
+    def __init__(
+        self,
+        momentum: Fraction,
+        epsilon: Positive,
+        scale_spread: NonNegative,
+        learn_scale: bool,
+        features: int,
+        dimensions: int,
+        branches: int,
+    ):
         super().__init__()
         self.normalise = PerStep(BatchNorm(features, 1.0, momentum, epsilon))
         if scale_spread:
             nn.init.normal_(self.normalise[0].weight, 0.0, scale_spread)
+        self.normalise[0].weight.requires_grad_(learn_scale)
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)

@@ -22,14 +22,25 @@ class TdBN(nn.Module):
         threshold: firing threshold of the neurons that receive the current, > 0.
         momentum: weight of the new batch in the running statistics, in [0, 1].
         epsilon: added to the variance, > 0.
+        learn_scale: whether gamma is learned; else it stays 1, and currents stay at the scale of the threshold.
         features: channels or features of the current.
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`; statistics are per channel in both.
         branches: branches that meet in one neuron, 2 in a residual join.
     """
 
-    def __init__(self, threshold: Positive, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
+    def __init__(
+        self,
+        threshold: Positive,
+        momentum: Fraction,
+        epsilon: Positive,
+        learn_scale: bool,
+        features: int,
+        dimensions: int,
+        branches: int,
+    ):
         super().__init__()
         self.normalise = PerStep(BatchNorm(features, threshold / math.sqrt(branches), momentum, epsilon))
+        self.normalise[0].weight.requires_grad_(learn_scale)
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.normalise(x)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from snnexp.cell import Cell, Over
 from snnexp.kernels import compiled, fallback
 from snnexp.kernels.scan import run
-from snnexp.stages.training import bound, parameter_groups
+from snnexp.stages.parameters import parameter_groups
+from snnexp.stages.training import bound
 from tests.options import build_option, options
 
 

@@ -22,7 +22,8 @@ def pictures(shape: tuple[int, ...] = (5, 3, 9, 8), low: float = 0.0, dtype: tor
 
 
 def encoder(name: str, images: torch.Tensor, **changes) -> Encoder:
-    built = build_option("encoder", name, changes)
+    channels = {"channels": images.shape[1]} if name == "whitening" else {}
+    built = build_option("encoder", name, {**channels, **changes})
     if hasattr(built, "calibrate"):
         built.calibrate(images)
     return built
@@ -65,7 +66,7 @@ def test_spiking_and_signed_tell_the_truth(name):
     output = built(images, STEPS, KEYS)
     heights = [set(step.abs().unique().tolist()) - {0.0} for step in output]
     assert built.spiking == all(len(each) <= 1 for each in heights)
-    assert built.signed == bool((output < 0).any())
+    assert built.signed == (bool((output < 0).any()) or name == "whitening")  # which sends what is negative on channels of its own
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -75,10 +76,34 @@ def test_global_randomness_is_not_touched(name):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in ("dct", "count")])
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in ("dct", "count", "whitening")])
 def test_the_analog_form_sees_the_image(name):
     images = pictures()
     assert torch.equal(encoder(name, images).analog(images), images[None])
+
+
+def test_whitened_components_are_uncorrelated_of_variance_one_and_sent_by_sign():
+    smooth = torch.nn.functional.avg_pool2d(pictures((64, 3, 16, 16), low=-1.0, dtype=torch.float64), 3, stride=1)
+    built = encoder("whitening", smooth, epsilon=1e-12).double()
+    built.calibrate(smooth)
+    sent = built.analog(smooth)[0]
+    assert (sent >= 0).all() and not (sent[:, :12] * sent[:, 12:]).any()
+    components = (sent[:, :12] - sent[:, 12:]).transpose(0, 1).flatten(1)
+    assert torch.allclose(components @ components.T / components.shape[1], torch.eye(12, dtype=torch.float64), atol=1e-6)
+
+
+def test_what_is_hardly_there_is_not_blown_up():
+    grey = pictures((64, 1, 9, 9)).expand(-1, 3, -1, -1)  # two thirds of the components are nothing
+    assert encoder("whitening", grey, epsilon=1e-2).analog(grey).max() < 10 / 1e-1
+
+
+def test_whitening_says_what_it_lacks():
+    with pytest.raises(RuntimeError, match="call calibrate"):
+        build_option("encoder", "whitening").analog(pictures())
+    with pytest.raises(ValueError, match="set encoder.channels=1"):
+        build_option("encoder", "whitening").shape((1, 28, 28))
+    with pytest.raises(ValueError, match="smaller than a patch"):
+        build_option("encoder", "whitening", {"kernel": 5}).shape((3, 4, 8))
 
 
 @pytest.mark.parametrize(("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 0.5)])

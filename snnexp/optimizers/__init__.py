@@ -1,0 +1,5 @@
+"""What turns gradients into steps, beside the optimizers of torch."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
