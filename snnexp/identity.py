@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from snnexp.added import without_neutral
 from snnexp.foreign import Unreadable, regular, sha256
 
 PLACES = ("data_dir", "output_dir")
@@ -16,6 +17,7 @@ def scientific(node: Any, starts: Mapping[str, str], path: str = "") -> Any:
     """`node` without places, and with what a network starts from, by the dotted name of its key, in place of the folder it was in."""
     if not isinstance(node, Mapping):
         return node
+    node = without_neutral(dict(node), path.rpartition(".")[2])
     inner = {key: f"{path}.{key}" if path else str(key) for key in node if key not in PLACES}
     return {key: starts[where] if where in starts else scientific(node[key], starts, where) for key, where in inner.items()}
 

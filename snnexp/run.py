@@ -104,7 +104,8 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
             with checkpoints.taking_over(name):
                 network.load_state_dict(ended["network"])
             blocks[name] = ended["block"]
-        session = replace(session, epochs_before=session.epochs_before + blocks[name]["epochs"])
+        behind = session.epochs_before + blocks[name]["epochs"]
+        session = replace(session, epochs_before=behind, earlier={**session.earlier, name: network})
     return blocks, network
 
 
@@ -176,15 +177,14 @@ def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches
 
 def _evaluator(config: Config, blueprint: Blueprint) -> Evaluator | TimedEvaluator:
     settings, loss = config["evaluate"], build.component(config["loss"])
-    if blueprint.timing is not None:
-        return TimedEvaluator(settings["timesteps"], loss)
-    return Evaluator(
+    untimed = Evaluator(
         timesteps=settings["timesteps"],
         chunk=settings["chunk"],
         loss=loss,
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
     )
+    return untimed if blueprint.timing is None else TimedEvaluator(settings["timesteps"], loss, untimed)
 
 
 def _precision(config: Config) -> torch.dtype:

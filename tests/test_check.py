@@ -446,6 +446,22 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
 ]
 
 
+BY_RULE += [
+    (
+        "values_fit_their_window",
+        ("strategy=mapping", "neuron=constant_slope", "readout=first_spike", "encoder=spike_time"),
+        "nothing comes at the end of the window",
+        (),
+    ),
+    (
+        "teachers_are_there",
+        ("strategy=hybrid", "neuron=if", "neuron.amplitude=threshold", "strategy.stages.finetune.teacher=nobody"),
+        "no stage before leaves an analog network",
+        (),
+    ),
+]
+
+
 @pytest.mark.parametrize("rule, changes, words, remedy", BY_RULE, ids=lambda each: each if isinstance(each, str) else None)
 def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule, changes, words, remedy):
     config = changed(configuration(), *changes)

@@ -112,6 +112,19 @@ def test_a_run_stopped_after_every_single_step_ends_as_one_that_was_not(tmp_path
     assert_same(tmp_path, straight(*settings))
 
 
+FAST = ["optimizer=muon", "optimizer.lr=0.05", "optimizer.lr_vectors=1.0", "scheduler=linear", "dataset.augmentation.flip=alternating"]
+FAST += ["dataset.augmentation.crop_padding=1", "dataset.augmentation.crop_border=reflect", "norm.learn_scale=false"]
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_what_changes_from_batch_to_batch_goes_on_from_where_it_was(tmp_path, straight, interrupted, number):
+    taught = ["strategy.stages.finetune.teacher=pretrain", "strategy.stages.finetune.average=0.5", "strategy.stages.pretrain.average=0.5"]
+    settings = ["strategy=hybrid", *STRATEGIES["hybrid"], *FEW, *FAST, *taught]
+    assert interrupted(tmp_path, number, *settings) == 143
+    job(tmp_path, *settings)
+    assert_same(tmp_path, straight(*settings))
+
+
 def test_what_the_selection_rule_keeps_survives(tmp_path, straight, interrupted):
     interrupted(tmp_path, 3, *LONG)
     job(tmp_path, *LONG)

@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from snnexp import added
 from snnexp.cli.compose import again
 
 KEYS = ("checkpoint", "presimulation", "activation", "on_error")
@@ -38,6 +39,10 @@ def completed(config: DictConfig) -> DictConfig:
 
 def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:
     if isinstance(node, DictConfig):
-        yield node, AUGMENTATION if name == "augmentation" else SETTINGS.get(str(node.get("_target_")), {})
+        target = str(node.get("_target_"))
+        yield (
+            node,
+            AUGMENTATION | added.AUGMENTATION if name == "augmentation" else SETTINGS.get(target, {}) | added.NEUTRAL.get(target, {}),
+        )
         for key, value in node.items():
             yield from _lacking(value, key)

@@ -20,7 +20,8 @@ from snnexp.rules.presimulation import presimulation_reads_potentials, presimula
 from snnexp.rules.pretrained import published_weights_fit
 from snnexp.rules.reading import Config, kind, named
 from snnexp.rules.start import starts_see_the_same_images
-from snnexp.rules.timed import times_are_timed, times_have_their_own_parts
+from snnexp.rules.teachers import teachers_are_there
+from snnexp.rules.timed import MAPPED, times_are_timed, times_have_their_own_parts, values_fit_their_window
 from snnexp.rules.tracker import tracker_takes_the_names
 from snnexp.rules.windows import (
     late_neurons_reach_the_output,
@@ -75,7 +76,8 @@ def images_arrive_in_time(config: Config) -> Iterator[str]:
     if kind(encoder) == "Count" and encoder["duration"] > shortest:
         said = f"spikes are sent for {encoder['duration']} timesteps, the run has {shortest}"
         yield f"encoder.duration: {said}; set encoder.duration={shortest}"
-    if kind(encoder) == "SpikeTime" and not named(config, "SingleSpike") and encoder["latest"] > encoder["step"] * (shortest - 0.5):
+    timed = named(config, "SingleSpike") or named(config, "Mapping")
+    if kind(encoder) == "SpikeTime" and not timed and encoder["latest"] > encoder["step"] * (shortest - 0.5):
         said = f"the last spikes come at time {encoder['latest']:g}, and {shortest} timesteps of {encoder['step']:g} are over before"
         yield f"encoder.step: {said}; set encoder.step={math.ceil(encoder['latest'] / max(shortest - 1, 0.5))}.0"
 
@@ -96,6 +98,8 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
 
 def everything_builds(config: Config) -> Iterator[str]:
     """Constructors have the last word; the network is built without memory."""
+    if named(config, "Mapping") and kind(config["neuron"]) not in MAPPED:
+        return  # as `times_have_their_own_parts` says
     try:
         dataset = component(config["dataset"])
         stages(config)
@@ -167,7 +171,9 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     whole_numbers_are_kept,
     times_are_timed,
     times_have_their_own_parts,
+    values_fit_their_window,
     published_weights_fit,
     starts_see_the_same_images,
+    teachers_are_there,
     everything_builds,
 )

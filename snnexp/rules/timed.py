@@ -5,24 +5,47 @@ from collections.abc import Iterator
 from snnexp.rules.reading import Config, kind, named
 
 NEURONS = ("IFExp", "IFLinear", "Alpha", "LIF2", "IFDelta")
+MAPPED = ("ConstantSlope",)
 LOSSES = ("SpikeTimeCrossEntropy", "RelativeTime", "TimeError")
 
 
 def times_are_timed(config: Config) -> Iterator[str]:
-    """Stages that train spike times follow none of another kind, and losses on times nothing else."""
-    stages, timed = list(config["strategy"]["stages"]), named(config, "SingleSpike")
-    if timed and timed != stages:
+    """Stages that train spike times follow none of another kind but a mapping, and losses on times nothing else."""
+    stages, timed, mapped = list(config["strategy"]["stages"]), named(config, "SingleSpike"), named(config, "Mapping")
+    behind = stages[stages.index(mapped[0]) + 1 :] if mapped else stages
+    if timed and timed != behind:
         yield f"strategy.stages.{timed[0]}: spike times are trained from their own first weights; set strategy=single_spike"
+    if mapped and len(mapped) + len(timed) + len(named(config, "ANN")) < len(stages):
+        yield f"strategy.stages.{mapped[0]}: maps an analog network to spike times; set strategy=mapping"
     if not timed and kind(config["loss"]) in LOSSES:
         yield f"loss: {kind(config['loss'])} is of spike times, which only strategy=single_spike gives; set loss=cross_entropy"
 
 
+def values_fit_their_window(config: Config) -> Iterator[str]:
+    """A mapping takes the time of an input for its value: from 0 for the largest to the end of the window for nothing."""
+    if not named(config, "Mapping") or "horizon" not in config["neuron"]:
+        return
+    encoder, horizon = config["encoder"], config["neuron"]["horizon"]
+    if encoder.get("latest", horizon) != horizon:
+        yield f"encoder.latest: nothing comes at the end of the window, {horizon:g}; set encoder.latest={float(horizon)}"
+    if kind(encoder) == "SpikeTime":
+        plain = {"earliest": 0.0, "bright_first": True, "binarize": None, "silent": None, "grid": None, "jitter": 0.0, "whiten": False}
+        for key in (key for key, value in plain.items() if encoder[key] != value):
+            value = {None: "null", True: "true", False: "false"}.get(plain[key], plain[key])
+            yield f"encoder.{key}: the time of a pixel is to stand for its value; set encoder.{key}={value}"
+
+
 def times_have_their_own_parts(config: Config) -> Iterator[str]:
     """Neurons, encoder, readout and loss of spike times go together."""
-    if not named(config, "SingleSpike"):
+    mapped = named(config, "Mapping")
+    if not mapped and not named(config, "SingleSpike"):
         return
-    wanted = {"neuron": (NEURONS, "if_exp"), "encoder": (("SpikeTime",), "spike_time"), "readout": (("FirstSpike",), "first_spike")}
-    wanted |= {"loss": (LOSSES, "spike_time"), "norm": (("none",), "none"), "synapse": (("Instantaneous",), "instantaneous")}
+    wanted = {"encoder": (("SpikeTime",), "spike_time"), "readout": (("FirstSpike",), "first_spike")}
+    wanted |= {"neuron": (NEURONS, "if_exp"), "synapse": (("Instantaneous",), "instantaneous")}
+    if mapped:
+        wanted |= {"neuron": (MAPPED, "constant_slope"), "encoder": (("SpikeTime", "Whitening"), "spike_time")}
+    else:
+        wanted |= {"loss": (LOSSES, "spike_time"), "norm": (("none",), "none")}
     for group, (kinds, option) in wanted.items():
         if kind(config[group]) not in kinds:
             yield f"{group}: {kind(config[group])} has no spike times; set {group}={option}"

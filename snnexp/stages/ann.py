@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from snnexp.limits import Natural, Positive
+from snnexp.limits import Natural, Positive, Probability
 from snnexp.network import Network, analog_units, transfer
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.training import Schedule, train
@@ -24,6 +24,7 @@ class ANN(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        average: decay of an exponential average of the weights, which is then what is evaluated and kept, in [0, 1); null for none.
         activation: activation function of the units.
         start: folder of a run whose analog network this one starts from, with whatever activation it had; null for initial weights.
             With `epochs=0` one network serves many conversions; it then has to tell the same classes apart.
@@ -39,12 +40,13 @@ class ANN(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        average: Probability | None,
         activation: Factory,
         start: str | None,
     ):
         self.start = start
         self.activation = activation
-        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
+        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         analog = session.blueprint.analog(self.activation).to(session.device)

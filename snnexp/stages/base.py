@@ -1,7 +1,7 @@
 """What a stage is, and what it works with."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -34,6 +34,8 @@ class Session:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     epochs_before: int = 0
     """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
+    earlier: Mapping[str, Network] = field(default_factory=dict)
+    """What the stages before have left, by name."""
     class_names: tuple[str, ...] = ()
     """What the network is to tell apart, in the order of its scores."""
 

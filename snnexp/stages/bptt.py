@@ -1,8 +1,12 @@
 """Training of the spiking form through time."""
 
-from snnexp.limits import Count, Natural, Positive
+from dataclasses import replace
+from functools import partial
+
+from snnexp.limits import Count, Fraction, Natural, Positive, Probability
 from snnexp.network import Network, is_spiking, transfer
 from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.distillation import Distilled
 from snnexp.stages.training import Schedule, train
 
 
@@ -19,6 +23,10 @@ class BPTT(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        average: decay of an exponential average of the weights, which is then what is evaluated and kept, in [0, 1); null for none.
+        teacher: name of an earlier stage whose analog network tells beside the labels what it sees (see `Distilled`); null for none.
+        teacher_share: its share of the loss, in [0, 1].
+        temperature: of the comparison with it, > 0.
     """
 
     def __init__(
@@ -29,13 +37,20 @@ class BPTT(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        average: Probability | None,
+        teacher: str | None,
+        teacher_share: Fraction,
+        temperature: Positive,
     ):
         self.steps = range(timesteps)
-        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
+        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
+        self.teacher, self.taught = teacher, partial(Distilled, share=teacher_share, temperature=temperature)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking = spiking_form(network, session)
-        return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session))
+        spiking, schedule = spiking_form(network, session), self.schedule
+        if self.teacher is not None:
+            schedule = replace(schedule, loss=self.taught(schedule.loss, session.earlier[self.teacher]))
+        return Outcome(spiking, train(name, spiking, self.steps, schedule, session))
 
 
 def spiking_form(network: Network | None, session: Session) -> Network:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -19,12 +19,14 @@ from snnexp.evaluate import autocast
 from snnexp.finite import require_figures, require_finite
 from snnexp.network import Network
 from snnexp.stages.activity import warn_of_idle
+from snnexp.stages.average import Average
 from snnexp.stages.base import Session
 from snnexp.stages.clip import clip
 from snnexp.stages.course import Course
 from snnexp.stages.execution import Form
 from snnexp.stages.keeper import Keeper
 from snnexp.stages.memory import estimate, explained, warn_if_short
+from snnexp.stages.parameters import parameter_groups
 from snnexp.stages.watch import Watch
 from snnexp.stopping import Stopped, asked, told
 
@@ -36,9 +38,11 @@ class Schedule:
     Args:
         epochs: passes over the training set.
         optimizer: parameters to an optimizer.
-        scheduler: optimizer to a schedule of its learning rate, stepped once per epoch.
-        loss: scores `[T, B, K]` and labels to a scalar.
+        scheduler: optimizer to a schedule of its learning rate, stepped once per epoch; one that has a `within` is told at every batch
+            what share of the epoch is over.
+        loss: scores `[T, B, K]` and labels to a scalar; one that has a `see` is shown every batch before its scores.
         gradient_clip: largest norm of all gradients together; None for no limit.
+        average: decay of an exponential average of the weights, which is then what is evaluated and kept; None for none.
         between: what is done to the network between two epochs, told a seed that belongs to the first; what it returns is recorded.
     """
 
@@ -48,6 +52,7 @@ class Schedule:
     loss: nn.Module
     gradient_clip: float | None
     between: Callable[[int], dict] = lambda seed: {}
+    average: float | None = None
 
 
 def train(name: str, network: Network, steps: range, schedule: Schedule, session: Session, form: Form | None = None) -> dict:
@@ -78,6 +83,7 @@ def train(name: str, network: Network, steps: range, schedule: Schedule, session
         return replayed["shown"]
     parts = _Parts.of(network, schedule, session)
     _epochs(name, parts, steps, schedule, session, form)
+    parts.average.settle(network)
     shown = parts.keeper.restore(network)
     torch.manual_seed(_epoch_seed(session, schedule.epochs + 1))  # what follows draws the same, whether all epochs were run now or before
     session.checkpoints.train_ended(network, shown)
@@ -94,20 +100,14 @@ class _Parts:
     keeper: Keeper
     loss: nn.Module
     between: Callable[[int], dict]
+    average: Average
 
     @classmethod
     def of(cls, network: Network, schedule: Schedule, session: Session) -> "_Parts":
-        optimizer = schedule.optimizer(parameter_groups(network))
-        keeper = Keeper(session.selection)
-        return cls(network, optimizer, schedule.scheduler(optimizer), keeper, schedule.loss, schedule.between)
-
-
-def parameter_groups(network: nn.Module) -> list[Tensor] | list[dict]:
-    """The parameters as an optimizer takes them; those that a module lists in `undecayed`, by name, are spared weight decay."""
-    listed = (getattr(module, name) for module in network.modules() for name in getattr(module, "undecayed", ()))
-    spared = {id(parameter): parameter for parameter in listed if isinstance(parameter, nn.Parameter)}
-    others = [parameter for parameter in network.parameters() if id(parameter) not in spared]
-    return [{"params": others}, {"params": list(spared.values()), "weight_decay": 0.0}] if spared else others
+        by_role = getattr(getattr(schedule.optimizer, "func", None), "by_role", False)
+        optimizer = schedule.optimizer(parameter_groups(network, by_role))
+        keeper, average = Keeper(session.selection), Average(schedule.average, network)
+        return cls(network, optimizer, schedule.scheduler(optimizer), keeper, schedule.loss, schedule.between, average)
 
 
 def bound(network: nn.Module) -> None:
@@ -145,7 +145,7 @@ def _prepared(name: str, parts: _Parts, steps: range, schedule: Schedule, sessio
     warn_if_short(needed, session.device)
     forward = session.execution.forward(parts.network, steps, form)
     watch = Watch(name, parts.network, session, schedule.gradient_clip is not None)
-    return _Training(forward, steps, partial(explained, len(steps), needed), parts.optimizer, schedule, session, watch)
+    return _Training(forward, steps, partial(explained, len(steps), needed), parts, schedule, session, watch)
 
 
 @contextmanager
@@ -169,8 +169,9 @@ def _one(
     if epoch == 1:
         warn_of_idle(parts.network, training.steps, session)
     if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
-        shown |= _measured(parts.network, session, f"stage {name}, the evaluation after epoch {epoch}")
-        parts.keeper.see(parts.network, shown)
+        with parts.average.applied(parts.network):
+            shown |= _measured(parts.network, session, f"stage {name}, the evaluation after epoch {epoch}")
+            parts.keeper.see(parts.network, shown)
     return shown
 
 
@@ -196,7 +197,7 @@ class _Training:
         forward: nn.Module,
         steps: range,
         explain: Explain,
-        optimizer: Optimizer,
+        parts: _Parts,
         schedule: Schedule,
         session: Session,
         watch: Watch,
@@ -205,7 +206,7 @@ class _Training:
         self.steps = steps
         self.watch = watch
         self.explain = explain
-        self.optimizer = optimizer
+        self.parts = parts
         self.schedule = schedule
         self.session = session
 
@@ -214,6 +215,8 @@ class _Training:
         self.forward.train()
         course.begin()
         for batch in self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True, first=course.batches):
+            if hasattr(self.parts.scheduler, "within"):
+                self.parts.scheduler.within(course.batches / len(self.session.train))
             course.add(*self._step(batch, (epoch, course.batches + 1)))
             self.session.trackers.advance(course.batches, len(self.session.train))
             # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
@@ -234,16 +237,19 @@ class _Training:
 
     def _descend(self, batch: Batch, whole: int, place: tuple[int, int]) -> tuple[float, int, int]:
         with autocast(self.session.device, self.session.precision):
+            if hasattr(self.schedule.loss, "see"):
+                self.schedule.loss.see(batch)
             logits = self.forward(batch.images, batch.keys)
         loss = self.schedule.loss(logits, batch.labels)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.parts.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.
         (loss * (len(batch.labels) * processes() / whole)).backward()
         sums = self.watch.sums(loss, right(logits[-1].detach(), batch.labels).sum(), batch, place)
         if self.schedule.gradient_clip is not None:
             clip(self.forward.parameters(), self.schedule.gradient_clip)
-        self.optimizer.step()
+        self.parts.optimizer.step()
         bound(self.forward)
+        self.parts.average.see(self.parts.network)
         return sums
 
 

@@ -1,0 +1,19 @@
+"""Settings that components have not had from the beginning, and what runs did before there were any."""
+
+from typing import Any
+
+NEUTRAL: dict[str, dict[str, Any]] = {
+    "snnexp.norms.batch.Batch": {"learn_scale": True},
+    "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
+    "snnexp.stages.ann.ANN": {"average": None},
+    "snnexp.stages.bptt.BPTT": {"average": None, "teacher": None, "teacher_share": 0.5, "temperature": 1.0},
+}
+"""By component. A hash of the science is the same with and without them, so that recorded results and new seeds are taken together."""
+AUGMENTATION: dict[str, Any] = {"crop_border": "zero"}
+"""The same of what stands under `augmentation`, which is no component."""
+
+
+def without_neutral(node: dict[str, Any], name: str) -> dict[str, Any]:
+    """`node`, which stands under `name`, without settings that leave a run as it was before there were any."""
+    neutral = AUGMENTATION if name == "augmentation" else NEUTRAL.get(str(node.get("_target_")), {})
+    return {key: value for key, value in node.items() if key not in neutral or value != neutral[key]}
