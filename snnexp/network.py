@@ -11,7 +11,7 @@ from snnexp.activations.relu import ReLU
 from snnexp.cell import Cell, Over
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.concatenation import Concatenation
-from snnexp.layers.connection import Connection, Sum, fold
+from snnexp.layers.connection import Connection, Sum, absorb, fold
 from snnexp.layers.count import CountUnit
 from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.in_windows import put_in_windows
@@ -104,6 +104,8 @@ class Blueprint:
             raise ValueError("the timed form needs neurons that fire once; set neuron=if_exp, and strategy=single_spike")
         readout = Earliest(neuron.horizon)
         body = self._body(lambda connection: self.timing.unit(connection, neuron), readout)
+        if neuron.windowed:  # what an analog network has learned fits in: without norms, with biases
+            absorb_norms(body)
         return Network(Times(self.encoder), self.timing.body(body, neuron), nn.Identity(), readout)
 
     def counting(self, spiking: Network, rule: Callable[[Cell, bool], nn.Module]) -> Network:
@@ -221,6 +223,12 @@ def set_lean(network: nn.Module, lean: bool) -> None:
     """Whether training keeps as little as it can for the backward pass (bits for spikes, no normalised currents) at some time."""
     for connection in connections(network).values():
         connection.lean = lean
+
+
+def absorb_norms(network: nn.Module) -> None:
+    """Folds every norm of the network into its weights, in place, and gives weights without a bias one."""
+    for connection in connections(network).values():
+        absorb(connection)
 
 
 def fold_norms(network: nn.Module) -> None:

@@ -31,6 +31,7 @@ def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Ta
     The timesteps cover the time within which 99.9 percent of the exact decisions fall; a neuron on a grid has all of its horizon.
     `accuracy_by_timestep` is read at the finest resolution: the class of the earliest spike, before it that of the largest potential.
     Of several earliest spikes that of the largest potential counts, where the exact `accuracy` takes two classes at one time as wrong.
+    Of windowed neurons the timesteps are those of a window, of which an image takes `windows`; the decision falls in the last.
     """
     exact = _Exact(network)
     for batch in _batches(batches):
@@ -92,15 +93,17 @@ class _Exact:
         self.network(batch.images, range(1), batch.keys)
         for hook in hooks:
             hook.remove()
-        first = seen[-1][2][0].amin(1)
-        for (name, connection, timed, _), (_, inputs, outputs) in zip(layers, seen, strict=True):
-            self._count(name, connection, inputs[0], outputs[0], first, timed.neuron.horizon)
-        self._decide(seen[-1][2][0], first, batch.labels, layers[-1][2].neuron.horizon)
+        first, neuron = seen[-1][2][0].amin(1), layers[-1][2].neuron
+        for (name, connection, _, _), (_, inputs, outputs) in zip(layers, seen, strict=True):
+            hidden = outputs is not seen[-1][2]
+            until = torch.full_like(first, neuron.horizon) if neuron.windowed and hidden else first
+            self._count(name, connection, inputs[0], outputs[0], until, neuron.horizon)
+        self._decide(seen[-1][2][0], first, batch.labels, neuron.horizon)
 
-    def _count(self, name: str, connection: nn.Module, inputs: Tensor, outputs: Tensor, first: Tensor, horizon: float) -> None:
+    def _count(self, name: str, connection: nn.Module, inputs: Tensor, outputs: Tensor, until: Tensor, horizon: float) -> None:
         layer = self.tally.layers.setdefault(name, Layer(outputs[0].numel()))
         layer.spikes += int((outputs < horizon).sum())
-        until = first.clamp(max=horizon).view(-1, *[1] * (outputs.dim() - 1))
+        until = until.clamp(max=horizon).view(-1, *[1] * (outputs.dim() - 1))
         self.early[name] += int((outputs < until).sum())
         reached = fan_out(connection, inputs[:1]) * terminals(connection)
         self.tally.ac += float(((inputs < horizon).sum(0, dtype=torch.float64) * reached).sum())
@@ -119,7 +122,7 @@ class _Exact:
         neuron = next(timed_layers(self.network))[2].neuron
         decided = torch.cat(self.decisions)
         decided = decided[decided.isfinite()]
-        if neuron.forced or not len(decided):
+        if neuron.forced or neuron.windowed or not len(decided):
             return neuron.horizon
         return max(float(decided.kthvalue(nearest(99.9, len(decided))).values), 1e-3)
 
@@ -129,7 +132,9 @@ class _Exact:
         decided = times[times.isfinite()].sort().values
         neurons = sum(layer.neurons for layer in self.tally.layers.values())
         at = {"median": 50.0, "p95": 95.0}
-        return {
+        neuron = next(timed_layers(self.network))[2].neuron
+        windows = {"windows": len(self.early) + 1} if neuron.windowed else {}
+        return windows | {
             "accuracy_ties_as_correct": 100.0 * self.among_first / images,
             "ties": 100.0 * self.tied / images,
             "unanswered": 100.0 * (images - len(decided)) / images,

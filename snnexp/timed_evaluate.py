@@ -10,9 +10,10 @@ from torch import Tensor
 from snnexp.answers import added, answers, right
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
-from snnexp.evaluate import Evaluation, in_evaluation
+from snnexp.evaluate import Evaluation, Evaluator, in_evaluation
 from snnexp.network import Network
 from snnexp.through_time import through_time
+from snnexp.timed.body import is_timed
 from snnexp.unsound import Unsound
 
 
@@ -23,13 +24,17 @@ class TimedEvaluator:
     Args:
         timesteps: of the finest resolution in discrete time.
         loss: scores `[1, B, K]` and labels to the mean loss.
+        analog: evaluates the networks of real values that stages before have left.
     """
 
     timesteps: int
     loss: Callable[[Tensor, Tensor], Tensor]
+    analog: Evaluator | None = None
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
+        if self.analog is not None and not is_timed(network):
+            return self.analog(network, batches, count)
         started = time.perf_counter()
         with in_evaluation(network), torch.no_grad():
             correct, loss, images, given = self._pass(network, batches)

@@ -44,6 +44,8 @@ class SpikeTime(Encoder):
 
     spiking = True
     signed = False
+    largest = 1.0
+    """The value of a pixel that spikes at the time `earliest`, where bright ones come first."""
 
     def __init__(
         self,

@@ -54,6 +54,13 @@ class Sum(nn.Module):
         return sum(branch(x) for branch in self.branches)
 
 
+def absorb(connection: Connection) -> None:
+    """Folds the norm, if there is one, and gives the weights a bias of 0 if they still have none."""
+    fold(connection)
+    if connection.layer.bias is None:
+        connection.layer.bias = nn.Parameter(connection.layer.weight.new_zeros(len(connection.layer.weight)))
+
+
 def fold(connection: Connection) -> None:
     """Folds an affine norm with fixed statistics into the weights, in place; afterwards the connection has no norm.
 

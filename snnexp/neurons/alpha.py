@@ -33,6 +33,7 @@ class Alpha(Decaying):
     kind = "alpha"
     monotone = False
     forced = False
+    windowed = False
 
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         u, j, waiting = state

@@ -31,6 +31,7 @@ class IFDelta(Cell):
     kind = "if_delta"
     monotone = True
     forced = True
+    windowed = False
 
     def __init__(self, threshold: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
         super().__init__()

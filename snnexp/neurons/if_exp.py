@@ -31,6 +31,7 @@ class IFExp(Decaying):
     kind = "if_exp"
     monotone = True
     forced = False
+    windowed = False
 
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         u, j, waiting = state

@@ -29,6 +29,7 @@ class IFLinear(Cell):
     kind = "if_linear"
     monotone = True
     forced = False
+    windowed = False
 
     def __init__(self, threshold: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
         super().__init__()

@@ -33,6 +33,7 @@ class LIF2(Decaying):
     kind = "lif2"
     monotone = False
     forced = False
+    windowed = False
 
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         p, q, waiting = state

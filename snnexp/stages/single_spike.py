@@ -1,10 +1,8 @@
 """Training of the timed form by exact gradients of spike times."""
 
-import copy
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -13,9 +11,9 @@ from snnexp.limits import Fraction, Natural, NonNegative, Positive
 from snnexp.network import Network
 from snnexp.stages.base import Factory, Outcome, Session, Stage
 from snnexp.stages.redraw import Redraw
+from snnexp.stages.robustness import Robustness
 from snnexp.stages.training import Schedule, train
-from snnexp.timed.body import connections, is_timed, timed_layers
-from snnexp.timed.layer import varied
+from snnexp.timed.body import is_timed, timed_layers
 
 PATIENCE = 1000
 """Images for which a layer may be silent in a row."""
@@ -64,13 +62,11 @@ class SingleSpike(Stage):
         self.form = form
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
         self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
-        self.redraw, self.variations = redraw, variations
+        self.redraw, self.robustness = redraw, Robustness([], [], variations)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        blueprint = copy.copy(session.blueprint)
         form = self.form()
-        object.__setattr__(blueprint, "timing", form)
-        timed = blueprint.timed().to(session.device)
+        timed = replace(session.blueprint, timing=form).timed().to(session.device)
         if network is not None and is_timed(network):
             timed.load_state_dict(network.state_dict())
         loss = Objective(self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence)
@@ -78,9 +74,7 @@ class SingleSpike(Stage):
         loss.register_forward_hook(redraw.see)
         schedule = replace(self.schedule, loss=loss, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
-        if self.variations:
-            shown = {**shown, "accuracy_by_variation": {str(each): _under(timed, each, session) for each in self.variations}}
-        return Outcome(timed, shown)
+        return Outcome(timed, shown | self.robustness(timed, session))
 
 
 class Objective(nn.Module):
@@ -128,12 +122,3 @@ class Objective(nn.Module):
                     f"layer {name} is silent: no neuron of it has fired for {self.quiet[name]} images, so nothing learns; raise "
                     "form.drive or neuron.horizon, lower neuron.threshold, optimizer.lr, or set weight_sum or silence of the stage"
                 )
-
-
-@torch.no_grad()
-def _under(network: Network, variation: float, session: Session) -> float:
-    """Accuracy with weights and thresholds as on a chip whose parts differ."""
-    chip = copy.deepcopy(network)
-    for connection in connections(chip):
-        connection.layer.weight.copy_(varied(connection.layer.weight, variation))
-    return session.evaluator(chip, session.test).accuracy

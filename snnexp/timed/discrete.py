@@ -64,12 +64,12 @@ class Output:
         self.factors = self.neuron.factors(inputs.clamp(max=self.neuron.horizon))
 
     def potential(self, time: Float[Tensor, "B 1"]) -> Float[Tensor, "B K"]:
-        """Potentials at a time per image, of what arrived before."""
-        arrived = (self.inputs < time) & (self.inputs < self.neuron.horizon)
+        """Potentials at a time per image, of what arrived before, which for windowed neurons is everything."""
+        arrived = ((self.inputs < time) | self.neuron.windowed) & (self.inputs < self.neuron.horizon)
         sums = [self.synapses.current(torch.where(arrived, factor, 0)) for factor in self.factors]
         if self.synapses.bias is not None:
-            bias = self.neuron.factors(time.new_zeros(()))
-            sums = [each + factor * self.synapses.bias * (time > 0) for each, factor in zip(sums, bias, strict=True)]
+            bias, begun = self.neuron.factors(time.new_zeros(())), (time > 0) | self.neuron.windowed
+            sums = [each + factor * self.synapses.bias * begun for each, factor in zip(sums, bias, strict=True)]
         return self.neuron.potential(*sums, time)
 
     def decisions(self) -> Decisions:

@@ -15,7 +15,8 @@ class TimedNeuron(Protocol):
         dt_out/dw_i = dt/ds0 a(t_i) + dt/ds1 b(t_i)
         dt_out/dt_i = w_i (dt/ds0 a'(t_i) + dt/ds1 b'(t_i))
 
-    The first crossing lies in the first interval between two inputs in which the potential reaches the threshold at all.
+    The first crossing lies in the first interval between two inputs in which the potential reaches the threshold at all. Of a windowed
+    neuron all sums are over all inputs, and times count from the beginning of the window they lie in.
     """
 
     kind: str
@@ -24,6 +25,8 @@ class TimedNeuron(Protocol):
     """Whether the potential has no maximum between two inputs, so that discrete time shows every crossing."""
     forced: bool
     """Whether a neuron that does not fire is treated as if it did at the horizon, for its own weights' sake."""
+    windowed: bool
+    """Whether it answers, in a window of its own, when the window of its inputs is over: then all of them count."""
     threshold: float
     horizon: float
     step_length: float

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snnexp.timed import events, fused, grid, scan
+from snnexp.timed import events, fused, grid, scan, whole
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.synapses import Synapses
 
@@ -35,7 +35,7 @@ def spike_times(
         synapses: weights.
         neuron: the equations.
         solver: events goes through sorted inputs in C or on CUDA in Triton, scan in torch, grid does a convolution per distinct time;
-            auto chooses.
+            auto chooses. Windowed neurons have one of their own.
         slope_limit: largest |dt_out/du| in the backward pass; None for the exact slope.
         normalize: whether the gradient that arrives is brought to norm 1 / B for each sample, where it is not zero.
     """
@@ -45,6 +45,8 @@ def spike_times(
 
 
 def _chosen(solver: Solver, times: Tensor, neuron: TimedNeuron) -> ModuleType:
+    if neuron.windowed:
+        return whole
     if solver == "auto" and _few(times, neuron):
         return grid
     if solver in ("scan", "grid"):

@@ -113,13 +113,12 @@ def run(device: str, everything: bool = True) -> None:
     if device == "cpu":  # where nothing would choose it
         solving._chosen = lambda solver, times, cell: {"events": fused, "scan": scan}[solver]
     for kind in KINDS:
-        as_they_are = [(usual, 2**25)] if device == "cuda" or kind == KINDS[0] else []  # the interpreter is slow
+        as_they_are = [(usual, 2**25)] if device == "cuda" or (everything and kind == KINDS[0]) else []  # the interpreter is slow
         for sizes, largest in [(SMALL, 200), *as_they_are]:
             fused.LARGEST = largest
             for name, size in sizes.items():
                 setattr(kernels, name, size)
-            cheap = not everything and (kind != KINDS[0] or sizes is usual)
-            for name, about in (each for each in problems(kind) if not cheap or each[0] not in DEAR):
+            for name, about in (each for each in problems(kind) if everything or each[0] not in DEAR):
                 print(kind, sizes["BLOCK"], name, flush=True)
                 check(kind, about, device)
         check_times(kind, problem(kind, 4, "convolution"), device)

@@ -1,0 +1,120 @@
+"""The exact mapping from an analog network of ReLUs to one whose neurons fire once at most."""
+
+import copy
+import logging
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from snnexp import probe
+from snnexp.activations.relu import ReLU
+from snnexp.datasets.batches import Batch
+from snnexp.layers.concatenation import Concatenation
+from snnexp.limits import Count, Interval, NonNegative
+from snnexp.network import Network, absorb_norms, analog_units, form_of, transfer
+from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.robustness import Robustness
+from snnexp.timed.body import connections
+
+logger = logging.getLogger(__name__)
+
+
+class Mapping(Stage):
+    """Makes the timed network whose spike times say what the activations of the analog one are.
+
+        1. weights are copied and norms folded into them
+        2. weights and biases are rescaled so that the largest activation of every layer on training images, times `margin`, is the value 1
+           of a spike at the beginning of the layer's window: W <- W r_(l-1) / r_l, b <- b / r_l
+        3. the scores are shifted and rescaled alike, so that all outputs fire: the first of them is the largest score
+
+    The values of all layers, max pools included, are then those of the analog network to rounding, except above r_l, where they are cut.
+    It is worth choosing where one spike per neuron and the accuracy of an analog network count, and latency does not: an image takes a
+    window per layer. Networks of other neurons that fire once are trained from their own first weights (stage=single_spike).
+
+    Source: Stanojevic 2022, 2024 (constant slope, "B1"), with windows of one length, for which the weights are rescaled.
+
+    Args:
+        form: what the network is like in the timed form; first weights do not matter.
+        samples: number of training images, without augmentation, on which activations are measured.
+        margin: by which the values of a spike reach beyond the largest activation seen, >= 1.
+        bits: of weights with which the network is tested: 8, 4, 2.
+        jitters: standard deviations of noise on all spike times with which it is tested, in windows.
+        variations: relative standard deviations of weights and thresholds for which it is tested, one draw each.
+
+    Raises:
+        ValueError: the stage before leaves no analog network of ReLUs in a chain.
+    """
+
+    def __init__(
+        self,
+        form: Factory,
+        samples: Count,
+        margin: Annotated[float, Interval(1.0)],
+        bits: list[Literal[2, 4, 8]],
+        jitters: list[NonNegative],
+        variations: list[NonNegative],
+    ):
+        self.form, self.samples, self.margin = form, samples, margin
+        self.robustness = Robustness(bits, jitters, variations)
+
+    @torch.no_grad()
+    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
+        if network is None or form_of(network) != "analog":
+            raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
+        refuse(network, f"stage {name}")
+        blueprint = replace(session.blueprint, timing=self.form())
+        timed = blueprint.timed().to(session.device).eval()
+        _copy(network, timed)
+        ranges, scores = self._measured(network.eval(), session.train.sample(self.samples))
+        _rescale(timed, [float(session.blueprint.encoder.largest), *ranges], *scores)
+        logger.info("%s  a spike at the beginning of its window is worth %.3g to %.3g", name, min(ranges), max(ranges))
+        return Outcome(timed, self.robustness(timed, session))
+
+    def _measured(self, network: Network, batch: Batch) -> tuple[list[float], tuple[float, float]]:
+        """The value that 1 stands for in every hidden layer, and the lowest and highest score."""
+        seen = {unit: _Extent() for unit in analog_units(network).values()} | {network.output: _Extent()}
+        probe.run(network, batch, 1, seen)
+        *hidden, scores = seen.values()
+        if silent := [name for name, unit in analog_units(network).items() if seen[unit].high <= 0]:
+            raise ValueError(f"layer {silent[0]}: no activation above 0 on {self.samples} training images; train the analog network first")
+        spare = (scores.high - scores.low) * (self.margin - 1) / 2
+        return [each.high * self.margin for each in hidden], (scores.low - spare, scores.high + spare)
+
+
+def refuse(network: Network, place: str) -> None:
+    """Raises `ValueError` where a network has something that no single spike stands for exactly."""
+    other = next((unit for unit in analog_units(network).values() if not isinstance(unit.activation, ReLU)), None)
+    if other is not None:
+        raise ValueError(f"{place}: {type(other.activation).__name__} has no exact spike time; set activation=relu")
+    if any(isinstance(module, Concatenation) for module in network.modules()):
+        raise ValueError(f"{place}: layers of one range each need a chain; choose architecture=mlp, cnn, fast or a vgg")
+
+
+class _Extent:
+    """The lowest and the highest value that a module has given."""
+
+    def __init__(self) -> None:
+        self.low, self.high = math.inf, -math.inf
+
+    def __call__(self, output: Tensor) -> None:
+        self.low, self.high = min(self.low, float(output.min())), max(self.high, float(output.max()))
+
+
+def _copy(analog: Network, timed: Network) -> None:
+    folded = copy.deepcopy(analog).eval()
+    absorb_norms(folded)
+    transfer(folded, timed)
+
+
+def _rescale(timed: Network, ranges: list[float], lowest: float, highest: float) -> None:
+    """Makes every value one of [0, 1]: hidden ones by their ranges, scores by where they lie."""
+    *hidden, output = (connection.layer for connection in connections(timed.body))
+    for layer, (before, own) in zip(hidden, pairwise(ranges), strict=True):
+        layer.weight.mul_(before / own)
+        layer.bias.div_(own)
+    output.weight.mul_(ranges[-1] / (highest - lowest))
+    output.bias.sub_(lowest).div_(highest - lowest)

@@ -1,0 +1,79 @@
+"""How a timed network stands what hardware does to it: few bits, jitter, parts that differ."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from snnexp.network import Network
+from snnexp.stages.base import Session
+from snnexp.timed.body import connections, timed_layers
+from snnexp.timed.layer import varied
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Tests a trained network under each of these, one draw of what is random.
+
+    Args:
+        bits: of the weights: 8, 4, 2.
+        jitters: standard deviations of noise on every spike time, in horizons.
+        variations: relative standard deviations of weights and thresholds.
+    """
+
+    bits: list[Literal[2, 4, 8]]
+    jitters: list[float]
+    variations: list[float]
+
+    @torch.no_grad()
+    def __call__(self, network: Network, session: Session) -> dict[str, dict[str, float]]:
+        """The accuracies, by what the result file calls them; without those that are not asked for."""
+        tests = {
+            "accuracy_by_bits": {str(each): _coarse(network, each) for each in self.bits},
+            "accuracy_by_jitter": {str(each): _jittered(network, each) for each in self.jitters},
+            "accuracy_by_variation": {str(each): _varied(network, each) for each in self.variations},
+        }
+        return {name: {key: _accuracy(network, test, session) for key, test in each.items()} for name, each in tests.items() if each}
+
+
+def _accuracy(network: Network, test, session: Session) -> float:
+    with test as changed:
+        return session.evaluator(changed, session.test).accuracy
+
+
+@contextmanager
+def _coarse(network: Network, bits: int) -> Iterator[Network]:
+    chip = copy.deepcopy(network)
+    for _, _, timed, _ in timed_layers(chip):
+        timed.solving = replace(timed.solving, bits=bits)
+    yield chip
+
+
+@contextmanager
+def _varied(network: Network, variation: float) -> Iterator[Network]:
+    chip = copy.deepcopy(network)
+    for connection in connections(chip):
+        connection.layer.weight.copy_(varied(connection.layer.weight, variation))
+    yield chip
+
+
+@contextmanager
+def _jittered(network: Network, deviation: float) -> Iterator[Network]:
+    layers = {timed for _, _, timed, _ in timed_layers(network)}
+    horizon = next(iter(layers)).neuron.horizon
+    hooks = [each.register_forward_hook(partial(_noisy, deviation * horizon, horizon)) for each in (network.encoder, *layers)]
+    try:
+        yield network
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _noisy(deviation: float, horizon: float, module: nn.Module, given: tuple, t: Tensor) -> Tensor:
+    """Spikes that come earlier or later by chance; none comes before its window, and none where there was none."""
+    return torch.where(t < horizon, (t + deviation * torch.randn_like(t)).clamp(min=0), t)
