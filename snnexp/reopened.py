@@ -19,8 +19,8 @@ from snnexp.stages.base import Session
 from snnexp.weights import classes, load
 
 Config = dict[str, Any]
-IMAGES, PIXELS, STEPS = 32, 2**22, 16
-"""Test images that two networks are compared on, as far as so many numbers go, and timesteps."""
+IMAGES, PIXELS, STEPS, SCORES = 32, 2**22, 16, 64
+"""Test images that two networks are compared on, as far as so many numbers go, and timesteps; and made-up scores for losses."""
 
 
 class Reopened:
@@ -49,7 +49,7 @@ class Reopened:
         """What it is evaluated on, in and at, in plain values; without what its form does not ask for."""
         config, settings, form = self.config, self.config["evaluate"], form_of(self.network)
         shared = {"device": config["device"], "data_dir": config["data_dir"], "data": config["dataset"].get("data_dir")}
-        shared |= {"batch_size": settings["batch_size"], "loss": config["loss"], "reference": config["reference"]}
+        shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
         if form != "timed":
             shared["precision"] = config["precision"]
         if form != "analog":
@@ -71,8 +71,10 @@ class Reopened:
             return True
         if not (same(ours.images, theirs.images) and same(ours.labels, theirs.labels)):
             return True
-        return not _alike(_tensors(self.network.state_dict()), _tensors(other.network.state_dict())) or not _alike(
-            _seen(self.network, ours), _seen(other.network, theirs)
+        return not (
+            _alike(_tensors(self.network.state_dict()), _tensors(other.network.state_dict()))
+            and _alike(_judged(self.session), _judged(other.session))
+            and _alike(_seen(self.network, ours), _seen(other.network, theirs))
         )
 
 
@@ -87,6 +89,14 @@ def _tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(value, dict | list | tuple):
         for key, each in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _tensors(each, f"{name}/{key}")
+
+
+def _judged(session: Session) -> Iterator[tuple[str, Tensor]]:
+    """What the loss says of scores of every size, and of such as spike times have, which are below zero."""
+    scores, labels = _currents(torch.Size([1, SCORES, len(session.class_names)])), torch.arange(SCORES) % len(session.class_names)
+    for name, given in (("scores", scores), ("times", -scores.abs())):
+        for place in range(SCORES):
+            yield f"{name} {place}", session.evaluator.loss(given[:, place, None], labels[place, None])
 
 
 def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
@@ -111,7 +121,8 @@ def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
 
 def _keeper(given: dict[str, Any], shapes: dict, name: str) -> Any:
     def keep(module: nn.Module, arguments: tuple, output: Any) -> None:
-        given[name] = output
+        if not arguments or output is not arguments[0]:  # what hands on what it gets, as dropout does, may be there or not
+            given[name] = output
         if isinstance(module, Over) and arguments and isinstance(arguments[0], Tensor):
             shapes[name, module] = arguments[0].shape, arguments[0].dtype
 
