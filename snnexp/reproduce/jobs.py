@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from snnexp.errors import ConfigError
+from snnexp.reproduce.processor import multiplies_bfloat16
 
 LEAST = 0.25
 """Weight of an experiment that serves no row."""
@@ -80,8 +81,9 @@ def jobs(names: Iterable[str], references: Mapping[str, Mapping[str, Any]], repl
 def _job(name: str, seed: int, plan: Mapping[str, Any], references: Mapping[str, Any], settings: tuple[str, ...]) -> Job:
     said = plan.get(name) or {}
     rows = len(references.get(name, {}).get("rows", ()))
-    weight = said.get("weight", max(float(rows), LEAST))
-    return Job(name, seed, (*said.get("set", ()), *settings), said.get("start"), said.get("stage", "pretrain"), weight)
+    weight = float(said.get("weight", max(rows, LEAST)))
+    half = ["precision=bfloat16"] if said.get("half") and multiplies_bfloat16() else []
+    return Job(name, seed, (*half, *said.get("set", ()), *settings), said.get("start"), said.get("stage", "pretrain"), weight)
 
 
 def _meant(name: str, references: Mapping[str, Mapping[str, Any]]) -> list[str]:

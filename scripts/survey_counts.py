@@ -1,0 +1,42 @@
+"""Writes into the README how many of the survey's figures have been reproduced, from the recorded runs.
+
+    python scripts/survey_counts.py
+
+The table stands between two markers in README.md. It counts what `snnexp table` says of every row.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from snnexp.cli.table import experiments, references
+from snnexp.survey.recorded import read_results, standing
+from snnexp.survey.rows import TABLES, rows
+from snnexp.survey.table import TITLES, lines
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- survey counts: begin -->", "<!-- survey counts: end -->"
+KINDS = ("reproduced", "above", "below", "partial", "not run")
+
+
+def main() -> None:
+    """Rewrites the table."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}")
+
+
+def table() -> str:
+    """Rows of each table of the survey by what has come of them, as Markdown."""
+    counts = {TITLES[name]: Counter(line["status"] for line in found(name)) for name in TABLES}
+    counts["all"] = sum(counts.values(), Counter())
+    head = ["| | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"]
+    return "\n".join([*head, *(f"| {name} | {' | '.join(str(each[kind]) for kind in KINDS)} |" for name, each in counts.items())])
+
+
+def found(name: str) -> list[dict[str, str]]:
+    """The lines of a table, with what the recorded runs say of them."""
+    return lines(rows(name), standing(read_results([ROOT / "results"]), references()), experiments())
+
+
+if __name__ == "__main__":
+    main()
