@@ -168,6 +168,7 @@ def test_every_layer_of_the_network_gets_published_numbers(cache):
     assert torch.equal(projection.norm.normalise[0].running_var, theirs["layer2.0.downsample.1.running_var"])
 
 
+@pytest.mark.soak
 def test_published_weights_are_converted(cache, tmp_path):
     published("resnet50")
     write_class_folders(tmp_path / "imagenet", 1000, 4, 2)

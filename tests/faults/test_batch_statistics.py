@@ -32,8 +32,8 @@ KERNELS = [norm_fallback, *([norm_compiled] if compiled.library() is not None el
 EPSILON = 1e-5
 SHARE = {"momentum": 1.0, "epsilon": EPSILON, "features": 4, "dimensions": 2, "branches": 1}
 NORMS = {
-    "batch": lambda: Batch(**SHARE, scale_spread=0.0),
-    "tdbn": lambda: TdBN(threshold=1.0, **SHARE),
+    "batch": lambda: Batch(**SHARE, scale_spread=0.0, learn_scale=True),
+    "tdbn": lambda: TdBN(threshold=1.0, **SHARE, learn_scale=True),
     "batch_per_step": lambda: BatchPerStep(**SHARE),
     "bntt": lambda: BNTT(timesteps=8, **SHARE),
 }
@@ -208,6 +208,7 @@ torch.save([y.detach(), x.grad], "found.pt")
 """
 
 
+@pytest.mark.soak
 @pytest.mark.fault("A: batch statistics", "the same, compiled by PyTorch, far from zero")
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 def test_what_pytorch_compiles(tmp_path, happened):

@@ -191,7 +191,7 @@ KIND = "D: any configuration"
 
 @pytest.mark.fault(KIND, "options and values drawn from the configuration space on digits, in range, at edges, beyond, of wrong types")
 def test_a_configuration_is_refused_or_trains_a_step(tmp_path, happened):
-    codes = explored(tmp_path, 30, derandomize=True)
+    codes = explored(tmp_path, 20, derandomize=True)
     happened(f"exit codes: {codes}")
     assert codes.get(0, 0) >= 3 and codes.get(2, 0) >= 3
 
