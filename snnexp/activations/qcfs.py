@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.activations.positive import positive
+from snnexp.kernels.staircase import available, staircase
 from snnexp.limits import Count, Interval, Positive
 
 
@@ -15,7 +16,7 @@ class QCFS(nn.Module):
 
         y = clip / levels floor(levels min(max(0, z / clip), 1) + shift)
 
-    Backward the floor counts as the identity: dy/dz = 1 for 0 <= z <= clip, else 0; dy/dclip = y / clip - (z / clip) dy/dz.
+    Backward the floor counts as the identity: dy/dz = 1 for 0 < z < clip, else 0; dy/dclip = y / clip - (z / clip) dy/dz.
     With shift = 1/2 it is what an integrate-and-fire neuron of threshold clip sends on average in `levels` timesteps of constant input,
     started from half its threshold and reset by subtraction. Where clip and inputs are sums of a few powers of two that is so to the last
     bit, ties included (both round half up); elsewhere a sum of timesteps may round to the other side of an exact half step, and nowhere
@@ -43,7 +44,10 @@ class QCFS(nn.Module):
         return positive(self.w)
 
     def forward(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        x, clip = z.to(torch.promote_types(z.dtype, torch.float32)), self.clip
+        clip = self.clip
+        if available(z, clip):
+            return staircase(z, clip, self.levels, self.shift)
+        x = z.to(torch.promote_types(z.dtype, torch.float32))
         steps = _Floor.apply((x * self.levels / clip).clamp(0, self.levels) + self.shift)
         return (clip * steps / self.levels).to(z.dtype)
 

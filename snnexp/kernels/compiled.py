@@ -11,7 +11,7 @@ from torch import Tensor
 from snnexp.kernels import layout
 from snnexp.kernels.parameters import ScanParameters, Wanted
 
-INTERFACE = 4  # that of the C files: a kernel left over from another version of the source must not be called
+INTERFACE = 5  # that of the C files: a kernel left over from another version of the source must not be called
 SHAPES = ("rectangle", "triangle", "sigmoid", "arctan", "gaussian", "exponential", "fast_sigmoid")
 NUMBERS = ("leak", "gain", "threshold", "amplitude", "scale", "width")
 CHOICES = ("soft", "detach_reset", "straight_through", "scaled_amplitude", "shape")

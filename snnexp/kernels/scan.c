@@ -195,7 +195,7 @@ EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64
 }
 
 /* ---- entries */
-int32_t scan_interface(void) { return 4; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
+int32_t scan_interface(void) { return 5; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
 
 int64_t scan_block(int64_t steps) {
     int64_t fitting = SCRATCH / (steps < 1 ? 1 : steps) / NARROWEST * NARROWEST;

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from snnexp.activations import qcfs
 from snnexp.activations.positive import SMALLEST
 from snnexp.cell import Over
+from snnexp.kernels import compiled, staircase
 from snnexp.layers.analog import AnalogUnit
 from tests.networks import seeded
 from tests.options import build_option, options, settings
@@ -110,6 +112,47 @@ def test_a_shifted_clip_asks_for_what_a_neuron_from_zero_gives():
 # The quantised activation
 
 TABLE = [(-3.0, 0), (0.0, 0), (0.9, 0), (1.0, 2), (2.9, 2), (3.0, 4), (4.9, 4), (5.0, 6), (7.0, 8), (8.0, 8), (50.0, 8)]
+
+
+needs_a_compiler = pytest.mark.skipif(compiled.library() is None, reason="the kernel could not be compiled here")
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "a part"])
+@pytest.mark.parametrize(("levels", "shift"), [(4, 0.5), (3, 0.0), (1, 0.25)])
+def test_the_kernel_gives_what_torch_gives(dtype, layout, levels, shift, monkeypatch):
+    z = torch.cat([grid(2 * 3 * 50 * 41 - 6), torch.tensor([0.0, 3.0, 1.5, torch.nan, torch.inf, -torch.inf], dtype=DOUBLE)])
+    z = z.view(2, 3, 50, 41).to(dtype)
+    z = {"contiguous": z, "channels last": z.contiguous(memory_format=torch.channels_last), "a part": z[:, :, 3:]}[layout]
+    upstream = torch.randn(z.shape, generator=seeded()).to(dtype)
+
+    def both(compute):
+        made, x = build_option("activation", "qcfs", {"levels": levels, "clip": 3.0, "shift": shift}), z.clone().requires_grad_()
+        monkeypatch.setattr(qcfs, "available", compute)
+        y = made(x)
+        y.backward(upstream)
+        return y.detach(), x.grad, made.w.grad
+
+    ours, theirs = both(staircase.available), both(lambda z, clip: False)
+    assert torch.equal(ours[0].nan_to_num(9), theirs[0].nan_to_num(9))
+    assert torch.allclose(ours[1], theirs[1], rtol=1e-6 if dtype == torch.float32 else 1e-2, atol=0, equal_nan=True)
+    assert staircase.available(z, torch.tensor(1.0)) == (layout != "a part")
+
+
+@needs_a_compiler
+def test_the_bound_gets_the_gradient_of_the_whole_batch_whoever_computes_it():
+    found = []
+    for threads in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        made = build_option("activation", "qcfs", {"clip": 3.0})
+        made(grid(200_000).float()).sum().backward()
+        torch.set_num_threads(before)
+        found.append(made.w.grad)
+    exact = activation("qcfs", clip=3.0)
+    exact(grid(200_000).float().double()).sum().backward()
+    assert torch.equal(*found) and found[0].item() == pytest.approx(exact.w.grad.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(("z", "y"), TABLE)
