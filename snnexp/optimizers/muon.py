@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from snnexp.limits import Count, Fraction, NonNegative, Positive, Probability
+from snnexp.limits import Count, Fraction, Positive, Probability
 
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315
 _TINY = 1e-7
@@ -30,9 +30,9 @@ class Muon(Optimizer):
     Source: Jordan 2024; Nesterov momentum of Sutskever 2013.
 
     Args:
-        params: parameters, or groups of them; of groups with `role: output` the matrices count among the others.
+        params: parameters, of which those of two dimensions and more are hidden weights; or groups with a `role`: matrices, output, others.
         lr: of hidden weights, > 0.
-        lr_output: of the weights of the output layer, > 0.
+        lr_output: of the output layer, > 0.
         lr_vectors: of biases and what else is a number per channel, > 0.
         lr_scalars: of thresholds, bounds, leaks and what else is one number per layer, > 0.
         momentum: of hidden weights, in [0, 1).
@@ -68,12 +68,15 @@ class Muon(Optimizer):
         super().__init__(groups, {"role": "scalars", **kinds["scalars"]})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], NonNegative] | None = None) -> None:
-        """One step of every parameter that has a gradient."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step of every parameter that has a gradient; what `closure`, which is called first, gives."""
+        with torch.enable_grad():
+            loss = None if closure is None else closure()
         for group in self.param_groups:
             move = _orthogonal if group["iterations"] else _descend
             for weight in (each for each in group["params"] if each.grad is not None):
                 move(weight, self._direction(weight, group["momentum"]), group)
+        return loss
 
     def _direction(self, weight: nn.Parameter, momentum: float) -> Tensor:
         """The gradient, and what those before have left: Nesterov's step."""
@@ -89,9 +92,15 @@ def _sorted(params: Iterable[Any]) -> dict[str, list[nn.Parameter]]:
     for each in params:
         group = each if isinstance(each, dict) else {"params": [each]}
         for weight in group["params"]:
-            kind = ("scalars", "vectors")[weight.dim()] if weight.dim() < 2 else "matrices"
-            kinds["output" if kind == "matrices" and group.get("role") == "output" else kind].append(weight)
+            kinds[_kind(weight, group.get("role"))].append(weight)
     return kinds
+
+
+def _kind(weight: Tensor, role: str | None) -> str:
+    if role in ("matrices", "output"):
+        return role
+    by_dimension = ("scalars", "vectors", "matrices" if role is None else "vectors")
+    return by_dimension[min(weight.dim(), 2)]
 
 
 def _orthogonal(weight: Tensor, direction: Tensor, group: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from snnexp.limits import Count, Fraction
+from snnexp.limits import Fraction, Natural
 
 
 class Linear(LRScheduler):
@@ -18,13 +18,13 @@ class Linear(LRScheduler):
 
     Args:
         optimizer: whose learning rates, those of all its groups, are multiplied.
-        epochs: of the training, >= 1.
+        epochs: of the training; 0 for none.
         warm_up: share of the training in which the rate rises, in [0, 1]; 0 for none.
         start: factor at the beginning of a warm-up, in [0, 1].
         final: factor at the end, in [0, 1].
     """
 
-    def __init__(self, optimizer: Optimizer, epochs: Count, warm_up: Fraction, start: Fraction, final: Fraction):
+    def __init__(self, optimizer: Optimizer, epochs: Natural, warm_up: Fraction, start: Fraction, final: Fraction):
         self.epochs, self.warm_up, self.start, self.final = epochs, warm_up, start, final
         super().__init__(optimizer)
 
@@ -38,7 +38,7 @@ class Linear(LRScheduler):
             group["lr"] = rate
 
     def _at(self, epochs: float) -> list[float]:
-        return [rate * self.factor(min(epochs / self.epochs, 1.0)) for rate in self.base_lrs]
+        return [rate * self.factor(min(epochs / max(self.epochs, 1), 1.0)) for rate in self.base_lrs]
 
     def factor(self, x: float) -> float:
         """On the learning rate when the share x of the training is over."""

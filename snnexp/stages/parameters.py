@@ -8,7 +8,8 @@ from snnexp.network import connections
 def parameter_groups(network: nn.Module, by_role: bool = False) -> list[Tensor] | list[dict]:
     """The parameters; those that a module lists in `undecayed`, by name, are spared weight decay.
 
-    `by_role` sets the weights of the output layer apart, for optimizers that go by what a parameter does.
+    `by_role` says of each what it does, for optimizers that go by it: `matrices` are the weights of hidden layers, `output` is the whole
+    output layer, `others` is the rest.
     """
     if by_role:
         return _by_role(network)
@@ -23,5 +24,8 @@ def _spared(network: nn.Module) -> dict[int, nn.Parameter]:
 
 
 def _by_role(network: nn.Module) -> list[dict]:
-    output = list(connections(network).values())[-1].layer.weight
-    return [{"params": [each for each in network.parameters() if each is not output]}, {"params": [output], "role": "output"}]
+    *hidden, last = (connection.layer for connection in connections(network).values())
+    groups = {"matrices": [layer.weight for layer in hidden], "output": [*last.parameters()]}
+    known = {id(parameter) for group in groups.values() for parameter in group}
+    groups["others"] = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    return [{"params": params, "role": role} for role, params in groups.items()]

@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from snnexp.optimizers.muon import Muon, orthogonalised
+from snnexp.stages.parameters import parameter_groups
+from tests.jobs import job
+from tests.networks import blueprint
 from tests.options import build_option
 
 
@@ -57,7 +60,7 @@ def test_all_others_take_the_steps_of_gradient_descent():
     ours = {kind: parameter(*shape) for kind, shape in shapes.items()}
     theirs = {kind: nn.Parameter(each.detach().clone()) for kind, each in ours.items()}
     rates = {"output": 0.3, "vectors": 0.2, "scalars": 0.1}
-    groups = [{"params": [ours["vectors"], ours["scalars"]]}, {"params": [ours["output"]], "role": "output"}]
+    groups = [{"params": [ours["vectors"], ours["scalars"]], "role": "others"}, {"params": [ours["output"]], "role": "output"}]
     given = {f"lr_{kind}": rate for kind, rate in rates.items()}
     optimizer = muon(groups, momentum_others=0.85, weight_decay=0.01, **given)
     published = {
@@ -102,6 +105,26 @@ def test_it_goes_on_exactly_from_what_it_has_kept():
     first.step()
     second.step()
     assert torch.equal(one, other)
+
+
+def test_what_each_parameter_does_is_known_by_its_place():
+    network = blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt").spiking()
+    groups = {group["role"]: [each.shape for each in group["params"]] for group in parameter_groups(network, by_role=True)}
+    assert groups["matrices"] == [(4, 1, 3, 3), (6, 256)] and groups["output"] == [(10, 6), (10,)]
+    assert len(groups["others"]) == len(list(network.parameters())) - 4
+    optimizer = muon(parameter_groups(network, by_role=True))
+    assert sorted(group["role"] for group in optimizer.param_groups) == ["matrices", "output", "vectors"]
+    norms = next(group for group in optimizer.param_groups if group["role"] == "vectors")["params"]
+    assert any(each.dim() == 2 for each in norms)  # a scale for each timestep is no matrix
+
+
+def test_a_closure_is_called_and_what_it_gives_returned():
+    assert muon([parameter(3, 3)]).step(lambda: 2.5) == 2.5
+
+
+def test_a_small_network_learns_with_it(tmp_path):
+    result = job(tmp_path, "strategy=ann", "optimizer=muon", "optimizer.lr=0.1", "norm.learn_scale=false", "scheduler=linear", "epochs=5")
+    assert result["accuracy"] > 85
 
 
 def test_it_is_what_the_yaml_says():
