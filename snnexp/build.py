@@ -9,6 +9,7 @@ from typing import Any
 from snnexp.activations.relu import ReLU
 from snnexp.network import Blueprint
 from snnexp.stages.base import Stage
+from snnexp.timed.form import exact
 
 GROUPS = (
     "dataset",
@@ -30,6 +31,9 @@ GROUPS = (
 
 STAGE_GROUPS = ("threshold", "calibration")
 """Groups of which there is a component only where a stage brings one."""
+
+MAPPING = "snnexp.stages.mapping.Mapping"
+"""The stage whose timed form has nothing to choose."""
 
 PROVIDED = {
     "neuron": frozenset({"surrogate"}),
@@ -91,9 +95,11 @@ def _activation(config: Mapping[str, Any]) -> Callable[[], Any]:
 
 
 def _timing(config: Mapping[str, Any]) -> Any:
-    """What the last stage that trains spike times says of the timed form; None without such a stage."""
-    chosen = [stage["form"] for stage in config.get("strategy", {"stages": {}})["stages"].values() if "form" in stage]
-    return component(chosen[-1]) if chosen else None
+    """What the last stage that trains spike times says of the timed form, else that of a mapping; None without either."""
+    stages = config.get("strategy", {"stages": {}})["stages"].values()
+    chosen = [stage["form"] for stage in stages if "form" in stage]
+    mapped = any(stage["_target_"] == MAPPING for stage in stages)
+    return component(chosen[-1]) if chosen else exact() if mapped else None
 
 
 def stages(config: Mapping[str, Any]) -> dict[str, Stage]:

@@ -40,7 +40,8 @@ def block(
     `timesteps` are all that the network runs, the first `hidden_timesteps` of which a presimulation spends before it answers:
     `accuracy_by_timestep[t - 1]` is the accuracy after t of them, and null for t <= hidden_timesteps.
     Of a code in windows `timesteps_per_layer` is the window, and spikes and operations are those of one window in every layer, since a
-    new image may enter with each. `undecided` is the share of images, in percent, for which no class is ahead of all others at T.
+    new image may enter with each; of a network mapped to spike times, where a neuron fires once at most, they are those of the image.
+    `undecided` is the share of images, in percent, for which no class is ahead of all others at T.
     `flags` are what the accuracy should not be read without. `gap` compares accuracies at one T, of the stage that ends the strategy.
 
     Raises:

@@ -15,6 +15,7 @@ from snnexp.distributed import gathered
 from snnexp.fan_out import fan_out
 from snnexp.network import Network
 from snnexp.ranks import nearest
+from snnexp.record import encoding
 from snnexp.tally import Layer, Tally
 from snnexp.timed.body import timed_layers
 from snnexp.timed.delays import terminals
@@ -31,7 +32,7 @@ def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Ta
     The timesteps cover the time within which 99.9 percent of the exact decisions fall; a neuron on a grid has all of its horizon.
     `accuracy_by_timestep` is read at the finest resolution: the class of the earliest spike, before it that of the largest potential.
     Of several earliest spikes that of the largest potential counts, where the exact `accuracy` takes two classes at one time as wrong.
-    Of windowed neurons the timesteps are those of a window, of which an image takes `windows`; the decision falls in the last.
+    Of windowed neurons `timesteps_per_layer` are those of a window; an image takes `windows`, `timesteps` in all, the last to answer.
     """
     exact = _Exact(network)
     for batch in _batches(batches):
@@ -42,7 +43,19 @@ def through_time(network: Network, batches: Batches, timesteps: int) -> tuple[Ta
     curve = table[-1].pop("curve")
     for row in table:
         row.pop("curve", None)
-    return exact.tally, {"timesteps": timesteps, "accuracy_by_timestep": curve, "resolution": table, **exact.shown()}
+    found = {"timesteps": timesteps, "accuracy_by_timestep": curve, "resolution": table, **exact.shown()}
+    return exact.tally, _in_windows(found) if next(timed_layers(network))[2].neuron.windowed else found
+
+
+def _in_windows(found: dict[str, Any]) -> dict[str, Any]:
+    """Of windowed neurons the passes have gone through one window: an image takes as many as there are layers, and one for the input."""
+    windows, steps = len(found["spikes_by_layer_until_decision"]) + 1, found["timesteps"]
+    table = [{**row, "timesteps": windows * row["timesteps"], "timesteps_per_layer": row["timesteps"]} for row in found["resolution"]]
+    for row in (row for row in table if row["decision_step"] is not None):
+        row["decision_step"] += row["timesteps"] - row["timesteps_per_layer"]
+    curve = [None] * (steps * (windows - 1)) + found["accuracy_by_timestep"]
+    whole = {"timesteps": windows * steps, "timesteps_per_layer": steps, "accuracy_by_timestep": curve, "resolution": table}
+    return found | whole | {"windows": windows}
 
 
 def _halves(timesteps: int) -> list[int]:
@@ -91,6 +104,8 @@ class _Exact:
             timed.register_forward_hook(lambda _, given, out: seen.append((given[0], given[1], out))) for timed in {e[2] for e in layers}
         ]
         self.network(batch.images, range(1), batch.keys)
+        products = encoding(self.network.encoder, batch.images)
+        self.tally.mac, self.tally.mac_ann = self.tally.mac + products, self.tally.mac_ann + products
         for hook in hooks:
             hook.remove()
         first, neuron = seen[-1][2][0].amin(1), layers[-1][2].neuron
@@ -133,13 +148,14 @@ class _Exact:
         neurons = sum(layer.neurons for layer in self.tally.layers.values())
         at = {"median": 50.0, "p95": 95.0}
         neuron = next(timed_layers(self.network))[2].neuron
-        windows = {"windows": len(self.early) + 1} if neuron.windowed else {}
-        return windows | {
+        before = len(self.early) * neuron.horizon if neuron.windowed else 0.0
+        return {
             "accuracy_ties_as_correct": 100.0 * self.among_first / images,
             "ties": 100.0 * self.tied / images,
             "unanswered": 100.0 * (images - len(decided)) / images,
             "decision_time": {
-                key: float(decided[nearest(percentile, len(decided)) - 1]) if len(decided) else None for key, percentile in at.items()
+                key: before + float(decided[nearest(percentile, len(decided)) - 1]) if len(decided) else None
+                for key, percentile in at.items()
             },
             "spikes_per_neuron_until_decision": sum(self.early.values()) / images / neurons,
             "spikes_by_layer_until_decision": {

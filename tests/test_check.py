@@ -446,6 +446,7 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
 ]
 
 
+MAPPED = ("strategy=mapping", "neuron=constant_slope", "readout=first_spike", "encoder=spike_time", "encoder.latest=1.0")
 BY_RULE += [
     (
         "values_fit_their_window",
@@ -453,6 +454,9 @@ BY_RULE += [
         "nothing comes at the end of the window",
         (),
     ),
+    ("windows_have_a_mapping", ("neuron=constant_slope",), "only in a network that is mapped", (MAPPED[0], *MAPPED[2:])),
+    ("mapping_is_exact", (*MAPPED, "activation=clip"), "Clip has no exact spike time", ()),
+    ("mapping_is_exact", (*MAPPED, "architecture=resnet20"), "branches that meet have no range of their own", ()),
     (
         "teachers_are_there",
         ("strategy=hybrid", "neuron=if", "neuron.amplitude=threshold", "strategy.stages.finetune.teacher=nobody"),
@@ -476,8 +480,31 @@ def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule,
 
 
 def test_every_rule_is_tested():
-    elsewhere = {"every_process_has_a_part", "tracker_takes_the_names"}
+    elsewhere = {"every_process_has_a_part", "tracker_takes_the_names", "orthogonal_steps_have_norms"}
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
+
+
+TIMED = ["strategy=single_spike", "neuron=if_exp", "encoder=spike_time", "readout=first_spike", "loss=spike_time", "norm=none"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([], "made for biases; set norm.learn_scale=false"),
+        (["norm=none"], "needs a norm behind the weights, whose size it keeps; set norm=batch norm.learn_scale=false"),
+        (["norm=bntt"], "needs a norm behind the weights"),
+        (TIMED, "have no norm behind them; set optimizer=adam"),
+        (["+experiment=digits_low_pass", "~optimizer.momentum"], "have no norm behind them"),
+        (["norm.learn_scale=false"], None),
+        (["norm=tdbn", "norm.learn_scale=false"], None),
+        (["strategy=ann", "norm.learn_scale=false"], None),
+        (["strategy=tandem", "+experiment=digits_tandem", "norm=batch", "norm.learn_scale=false"], None),
+    ],
+)
+def test_muon_wants_norms_that_take_sizes_out(changes, said):
+    (rule,) = [each for each in RULES if each.__name__ == "orthogonal_steps_have_norms"]
+    found = list(rule(configuration(*changes, "optimizer=muon")))
+    assert len(found) == (said is not None) and all(said in each for each in found)
 
 
 def test_every_process_gets_a_part_of_a_batch(monkeypatch):

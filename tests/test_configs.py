@@ -18,7 +18,7 @@ from tests.options import CONF, options
 EXPERIMENTS = options("experiment")
 TOO_DEEP_FOR_DIGITS = [
     *("vgg6_plif", "vgg7", "vgg7_plif", "vgg9_dct", "vgg9_rathi", "vgg11", "vgg11_dct", "vgg13", "vgg16", "vgg16_imagenet", "vgg16_qcfs"),
-    *("vgg16_wide", "googlenet", "googlenet_zhou"),
+    *("vgg16_wide", "googlenet", "googlenet_zhou", "fast_max"),
 ]
 """Architectures whose pools need larger images."""
 COMPANIONS = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from snnexp.build import blueprint, component, stages
+from snnexp.network import Blueprint, Network
 from snnexp.rules.batches import every_process_has_a_part, norms_see_several_values
 from snnexp.rules.conversion import (
     conversion_fits_the_network,
@@ -16,12 +17,20 @@ from snnexp.rules.conversion import (
     conversion_resets_by_subtraction,
 )
 from snnexp.rules.counts import counts_stand_for_sums, passes_over_all_timesteps, traces_have_their_neurons, whole_numbers_are_kept
+from snnexp.rules.muon import orthogonal_steps_have_norms
 from snnexp.rules.presimulation import presimulation_reads_potentials, presimulation_repeats_the_image
 from snnexp.rules.pretrained import published_weights_fit
 from snnexp.rules.reading import Config, kind, named
 from snnexp.rules.start import starts_see_the_same_images
 from snnexp.rules.teachers import teachers_are_there
-from snnexp.rules.timed import MAPPED, times_are_timed, times_have_their_own_parts, values_fit_their_window
+from snnexp.rules.timed import (
+    MAPPED,
+    mapping_is_exact,
+    times_are_timed,
+    times_have_their_own_parts,
+    values_fit_their_window,
+    windows_have_a_mapping,
+)
 from snnexp.rules.tracker import tracker_takes_the_names
 from snnexp.rules.windows import (
     late_neurons_reach_the_output,
@@ -89,17 +98,16 @@ def selection_has_a_split(config: Config) -> Iterator[str]:
 
 
 def schedule_has_epochs(config: Config) -> Iterator[str]:
-    """A half cosine over no epochs is for a stage that does not train."""
+    """A schedule over no epochs is for a stage that does not train."""
     for name, stage in config["strategy"]["stages"].items():
-        if stage.get("epochs") and (stage.get("scheduler") or {}).get("T_max") == 0:
-            path = f"strategy.stages.{name}.scheduler.T_max"
-            yield f"{path}: 0 epochs are no half cosine where the stage trains for {stage['epochs']}; set {path}={stage['epochs']}"
+        schedule = stage.get("scheduler") or {}
+        for key in (key for key in ("T_max", "epochs") if stage.get("epochs") and schedule.get(key) == 0):
+            path, form = f"strategy.stages.{name}.scheduler.{key}", "half cosine" if key == "T_max" else "way down"
+            yield f"{path}: 0 epochs are no {form} where the stage trains for {stage['epochs']}; set {path}={stage['epochs']}"
 
 
 def everything_builds(config: Config) -> Iterator[str]:
     """Constructors have the last word; the network is built without memory."""
-    if named(config, "Mapping") and kind(config["neuron"]) not in MAPPED:
-        return  # as `times_have_their_own_parts` says
     try:
         dataset = component(config["dataset"])
         stages(config)
@@ -107,11 +115,15 @@ def everything_builds(config: Config) -> Iterator[str]:
             _schedule(node)
         with torch.device("meta"):
             built = blueprint(config, dataset.shape, classes=10)
-            built.spiking() if built.timing is None else built.timed()
+            _built(built) if kind(config["neuron"]) in MAPPED or not named(config, "Mapping") else built.analog()
     except (ValueError, RuntimeError) as error:
         yield str(error)
     except (TypeError, LookupError) as error:  # not in words that a constructor chose
         yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
+
+
+def _built(plan: Blueprint) -> Network:
+    return plan.spiking() if plan.timing is None else plan.timed()
 
 
 def _schedule(node: Config) -> None:
@@ -171,9 +183,12 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     whole_numbers_are_kept,
     times_are_timed,
     times_have_their_own_parts,
+    windows_have_a_mapping,
+    mapping_is_exact,
     values_fit_their_window,
     published_weights_fit,
     starts_see_the_same_images,
     teachers_are_there,
+    orthogonal_steps_have_norms,
     everything_builds,
 )

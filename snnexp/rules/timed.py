@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
+import torch
+
+from snnexp.build import blueprint, component
 from snnexp.rules.reading import Config, kind, named
+from snnexp.stages.mapping import obstacles
 
 NEURONS = ("IFExp", "IFLinear", "Alpha", "LIF2", "IFDelta")
 MAPPED = ("ConstantSlope",)
@@ -12,13 +16,35 @@ LOSSES = ("SpikeTimeCrossEntropy", "RelativeTime", "TimeError")
 def times_are_timed(config: Config) -> Iterator[str]:
     """Stages that train spike times follow none of another kind but a mapping, and losses on times nothing else."""
     stages, timed, mapped = list(config["strategy"]["stages"]), named(config, "SingleSpike"), named(config, "Mapping")
-    behind = stages[stages.index(mapped[0]) + 1 :] if mapped else stages
-    if timed and timed != behind:
+    place = stages.index(mapped[0]) if mapped else 0
+    if mapped and not (0 < place and stages[:place] == named(config, "ANN") and stages[place + 1 :] == timed):
+        yield f"strategy.stages.{mapped[0]}: maps what stages before have trained (stage=ann), once; set strategy=mapping"
+    if timed and not mapped and timed != stages:
         yield f"strategy.stages.{timed[0]}: spike times are trained from their own first weights; set strategy=single_spike"
-    if mapped and len(mapped) + len(timed) + len(named(config, "ANN")) < len(stages):
-        yield f"strategy.stages.{mapped[0]}: maps an analog network to spike times; set strategy=mapping"
     if not timed and kind(config["loss"]) in LOSSES:
         yield f"loss: {kind(config['loss'])} is of spike times, which only strategy=single_spike gives; set loss=cross_entropy"
+
+
+def windows_have_a_mapping(config: Config) -> Iterator[str]:
+    """Neurons that listen in one window and answer in the next have windows only where a mapping gives every layer its own."""
+    if kind(config["neuron"]) in MAPPED and not named(config, "Mapping"):
+        yield f"neuron: {kind(config['neuron'])} has a window in each layer only in a network that is mapped; set strategy=mapping"
+
+
+def mapping_is_exact(config: Config) -> Iterator[str]:
+    """A mapping takes over what has an exact spike time, and training behind it keeps to that."""
+    mapped = named(config, "Mapping")
+    if not mapped or kind(config["neuron"]) not in MAPPED:
+        return
+    with torch.device("meta"):
+        analog = blueprint(config, component(config["dataset"]).shape, classes=10).analog()
+    yield from obstacles(analog, f"strategy.stages.{mapped[0]}")
+    plain = {"pool": "first", "clock": False, "delays": [], "pulses": 0}
+    for name in named(config, "SingleSpike"):
+        form, path = config["strategy"]["stages"][name]["form"], f"strategy.stages.{name}.form"
+        for key in (key for key, value in plain.items() if form[key] != value):
+            said = {"pool": "first", "clock": "false", "delays": "[]", "pulses": "0"}[key]
+            yield f"{path}.{key}: is not that of the mapped network; set {path}.{key}={said}"
 
 
 def values_fit_their_window(config: Config) -> Iterator[str]:
@@ -40,10 +66,10 @@ def times_have_their_own_parts(config: Config) -> Iterator[str]:
     mapped = named(config, "Mapping")
     if not mapped and not named(config, "SingleSpike"):
         return
-    wanted = {"encoder": (("SpikeTime",), "spike_time"), "readout": (("FirstSpike",), "first_spike")}
+    wanted = {"encoder": (("SpikeTime", "Whitening"), "spike_time"), "readout": (("FirstSpike",), "first_spike")}
     wanted |= {"neuron": (NEURONS, "if_exp"), "synapse": (("Instantaneous",), "instantaneous")}
     if mapped:
-        wanted |= {"neuron": (MAPPED, "constant_slope"), "encoder": (("SpikeTime", "Whitening"), "spike_time")}
+        wanted |= {"neuron": (MAPPED, "constant_slope")}
     else:
         wanted |= {"loss": (LOSSES, "spike_time"), "norm": (("none",), "none")}
     for group, (kinds, option) in wanted.items():

@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -13,12 +14,13 @@ from torch import Tensor
 from snnexp import probe
 from snnexp.activations.relu import ReLU
 from snnexp.datasets.batches import Batch
-from snnexp.layers.concatenation import Concatenation
 from snnexp.limits import Count, Interval, NonNegative
 from snnexp.network import Network, absorb_norms, analog_units, form_of, transfer
-from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.stages.base import Outcome, Session, Stage
+from snnexp.stages.convertible import JOINTS
 from snnexp.stages.robustness import Robustness
 from snnexp.timed.body import connections
+from snnexp.timed.form import exact
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,6 @@ class Mapping(Stage):
     Source: Stanojevic 2022, 2024 (constant slope, "B1"), with windows of one length, for which the weights are rescaled.
 
     Args:
-        form: what the network is like in the timed form; first weights do not matter.
         samples: number of training images, without augmentation, on which activations are measured.
         margin: by which the values of a spike reach beyond the largest activation seen, >= 1.
         bits: of weights with which the network is tested: 8, 4, 2.
@@ -51,27 +52,27 @@ class Mapping(Stage):
 
     def __init__(
         self,
-        form: Factory,
         samples: Count,
         margin: Annotated[float, Interval(1.0)],
         bits: list[Literal[2, 4, 8]],
         jitters: list[NonNegative],
         variations: list[NonNegative],
     ):
-        self.form, self.samples, self.margin = form, samples, margin
+        self.samples, self.margin = samples, margin
         self.robustness = Robustness(bits, jitters, variations)
 
     @torch.no_grad()
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is None or form_of(network) != "analog":
             raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
-        refuse(network, f"stage {name}")
-        blueprint = replace(session.blueprint, timing=self.form())
-        timed = blueprint.timed().to(session.device).eval()
+        for obstacle in obstacles(network, f"strategy.stages.{name}"):
+            raise ValueError(obstacle)
+        timed = replace(session.blueprint, timing=exact()).timed().to(session.device).eval()
         _copy(network, timed)
         ranges, scores = self._measured(network.eval(), session.train.sample(self.samples))
         _rescale(timed, [float(session.blueprint.encoder.largest), *ranges], *scores)
-        logger.info("%s  a spike at the beginning of its window is worth %.3g to %.3g", name, min(ranges), max(ranges))
+        if ranges:
+            logger.info("%s  a spike at the beginning of its window is worth %.3g to %.3g", name, min(ranges), max(ranges))
         return Outcome(timed, self.robustness(timed, session))
 
     def _measured(self, network: Network, batch: Batch) -> tuple[list[float], tuple[float, float]]:
@@ -85,13 +86,13 @@ class Mapping(Stage):
         return [each.high * self.margin for each in hidden], (scores.low - spare, scores.high + spare)
 
 
-def refuse(network: Network, place: str) -> None:
-    """Raises `ValueError` where a network has something that no single spike stands for exactly."""
+def obstacles(network: Network, path: str) -> Iterator[str]:
+    """What a network has that no single spike stands for exactly, each with a remedy; `path` is where the stage stands."""
     other = next((unit for unit in analog_units(network).values() if not isinstance(unit.activation, ReLU)), None)
     if other is not None:
-        raise ValueError(f"{place}: {type(other.activation).__name__} has no exact spike time; set activation=relu")
-    if any(isinstance(module, Concatenation) for module in network.modules()):
-        raise ValueError(f"{place}: layers of one range each need a chain; choose architecture=mlp, cnn, fast or a vgg")
+        yield f"{path}: {type(other.activation).__name__} has no exact spike time; set activation=relu"
+    if any(isinstance(module, JOINTS) for module in network.modules()):
+        yield f"{path}: branches that meet have no range of their own each; set architecture=cnn, or mlp, fast, a vgg"
 
 
 class _Extent:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snnexp.network import Network
 from snnexp.stages.base import Session
-from snnexp.timed.body import connections, timed_layers
+from snnexp.timed.body import timed_layers
 from snnexp.timed.layer import varied
 
 
@@ -57,9 +57,21 @@ def _coarse(network: Network, bits: int) -> Iterator[Network]:
 @contextmanager
 def _varied(network: Network, variation: float) -> Iterator[Network]:
     chip = copy.deepcopy(network)
-    for connection in connections(chip):
-        connection.layer.weight.copy_(varied(connection.layer.weight, variation))
+    for _, connection, timed, _ in timed_layers(chip):
+        vary = _shifted if timed.neuron.windowed else _scaled
+        vary(connection.layer, variation)
     yield chip
+
+
+def _scaled(layer: nn.Module, variation: float) -> None:
+    """Weights that differ, and thresholds, which are in the unit of weights."""
+    layer.weight.copy_(varied(layer.weight, variation))
+
+
+def _shifted(layer: nn.Module, variation: float) -> None:
+    """Weights and biases that differ, and thresholds of constant slopes: a threshold of (1 + d) horizons takes d off every value."""
+    layer.weight.mul_(1 + variation * torch.randn_like(layer.weight))
+    layer.bias.mul_(1 + variation * torch.randn_like(layer.bias)).sub_(variation * torch.randn_like(layer.bias))
 
 
 @contextmanager

@@ -82,9 +82,10 @@ class Output:
         return Decisions(label, step, earliest.sum(1) > 1)
 
     def labels_at(self, step: int, decisions: Decisions) -> Int[Tensor, "B"]:
-        """The class as of timestep `step`: of the earliest spike, before it of the largest potential."""
+        """The class as of timestep `step`: of the earliest spike; before it of the largest potential, of windowed neurons none, -1."""
         time = torch.full((len(self.inputs), 1), step * self.neuron.step_length, dtype=self.inputs.dtype, device=self.inputs.device)
-        return torch.where(decisions.step <= step, decisions.label, self.potential(time).argmax(1))
+        before = torch.full_like(decisions.label, -1) if self.neuron.windowed else self.potential(time).argmax(1)
+        return torch.where(decisions.step <= step, decisions.label, before)
 
 
 def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Output:

@@ -131,6 +131,14 @@ class Form:
             connection.layer.bias.zero_()
 
 
+def exact() -> Form:
+    """The form of a network that has been mapped: nothing but its weights and windows decides, and first weights are none of its own."""
+    weights = {"distribution": "uniform", "drive": [1.0], "deviation": [0.0], "gain": None}
+    pulses = {"pulses": 0, "pulse_span": 1.0, "pulse_gain": 1.0, "pulse_drive": 0.0, "delays": []}
+    gradients = {"slope_limit": None, "normalize_gradient": False, "centralize_gradient": False}
+    return Form(pool="first", solver="auto", clock=False, bits=None, variation=0.0, **gradients, **pulses, **weights)
+
+
 def _at(values: list[float], place: int) -> float:
     return values[min(place, len(values) - 1)]
 
@@ -146,5 +154,5 @@ class Times(nn.Module):
             raise ValueError(f"encoder: {type(encoder).__name__} gives no spike times; set encoder=spike_time")
         self.encoder = encoder
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "1 B C H W"]:
+    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "1 B D Y X"]:
         return self.encoder.times(images, keys if self.training else None)[None]

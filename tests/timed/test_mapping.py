@@ -16,6 +16,7 @@ from snnexp.network import Blueprint, Network, analog_units, transfer
 from snnexp.stages.base import Session
 from snnexp.stages.execution import Execution
 from snnexp.stages.mapping import Mapping
+from snnexp.stages.robustness import _shifted
 from snnexp.timed.body import connections, timed_layers
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.spike_times import spike_times
@@ -100,9 +101,19 @@ def test_no_neuron_fires_twice_and_all_of_its_windows_are_counted(run):
     assert result["spikes_per_neuron_until_decision"] <= result["spikes_per_neuron"]
 
 
+def test_an_answer_comes_in_the_last_window_and_not_before(run):
+    _, result = run
+    curve = result["accuracy_by_timestep"]
+    assert result["timesteps"] == len(curve) == 80 and result["timesteps_per_layer"] == 16
+    assert curve[:64] == [None] * 64 and curve[64] < curve[70] < curve[79]
+    assert 60 < curve[-1] < result["accuracy"] + 1  # a spike waits for the end of its timestep, in each of the layers
+    assert 4.0 < result["decision_time"]["median"] < 5.0 and 64 < result["resolution"][-1]["decision_step"] < 80
+
+
 def test_it_says_what_coarse_times_few_bits_and_noise_cost(run):
     _, result = run
-    assert [row["timesteps"] for row in result["resolution"]] == [8, 16]
+    assert [row["timesteps_per_layer"] for row in result["resolution"]] == [8, 16]
+    assert [row["timesteps"] for row in result["resolution"]] == [40, 80]
     bits, jitter = result["accuracy_by_bits"], result["accuracy_by_jitter"]
     assert abs(bits["8"] - result["accuracy"]) < 3 and bits["2"] < bits["8"]
     assert jitter["0.0"] == result["accuracy"] and jitter["0.3"] < jitter["0.0"]
@@ -126,7 +137,7 @@ def test_every_layer_holds_the_activations():
     blueprint, analog, images = blueprint_and_analog()
     pixels = (images * 255).to(torch.uint8)
     batches = Batches(Split(pixels, torch.zeros(40, dtype=torch.long), torch.arange(40)), 40, [0.0], [1.0], lambda x, keys: x, "cpu", 1)
-    stage = Mapping(form, samples=40, margin=1.0, bits=[], jitters=[], variations=[])
+    stage = Mapping(samples=40, margin=1.0, bits=[], jitters=[], variations=[])
     way, evaluator = Execution("default", 1, False), TimedEvaluator(16, torch.nn.CrossEntropyLoss())
     session = Session(blueprint, batches, None, batches, evaluator, None, torch.device("cpu"), torch.float32, way, "last", 1)
     timed = stage("map", analog, session).network
@@ -172,9 +183,27 @@ def test_what_does_not_fit_is_refused(changes, said, tmp_path):
     assert isinstance(error, ConfigError) and said in str(error)
 
 
-def test_other_activations_and_branches_have_no_exact_times(tmp_path):
-    _, error, _ = attempted(tmp_path / "1", *MAPPED, "activation=clip")
-    assert "Clip has no exact spike time; set activation=relu" in str(error)
+def test_a_threshold_that_differs_takes_the_same_off_every_value():
+    layer = torch.nn.Linear(1, 2000)
+    layer.weight.data.fill_(0.0)
+    layer.bias.data.fill_(0.5)
+    with torch.no_grad():
+        _shifted(layer, 0.1)
+    off = 0.5 - layer.bias
+    assert abs(off.mean()) < 0.01 and off.std().item() == pytest.approx(0.1 * (1 + 0.25) ** 0.5, rel=0.06)
+
+
+@pytest.mark.parametrize("change", ["~strategy.stages.pretrain", "+stage@strategy.stages.more=ann", "+stage@strategy.stages.again=mapping"])
+def test_what_is_mapped_first_is_trained(tmp_path, change):
+    _, error, code = attempted(tmp_path, *MAPPED, change)
+    assert code == 2 and "set strategy=mapping" in str(error)
+
+
+def test_the_encoder_that_whitens_is_mapped_and_its_products_are_counted(tmp_path):
+    given = [*MAPPED[:2], "encoder=whitening", "encoder.channels=1", *MAPPED[4:]]
+    result = job(tmp_path, *given, "epochs=2")
+    assert result["accuracy"] == pytest.approx(result["ann_accuracy"], abs=0.6)
+    assert result["operations"]["mac"] == 7 * 7 * 4 * 4  # places of a patch, filters, weights
 
 
 def test_an_evaluation_of_the_finished_run_gives_the_same(run, capsys):
