@@ -21,6 +21,8 @@ KEPT = 2
 """Checkpoints of the stage that goes on, and the last past a whole epoch; of a stage that has ended the last stays."""
 OWN = ("loss", "between")
 """Parts of which every process has its own."""
+LATER = ("average",)
+"""Parts that checkpoints have not had from the beginning; one without it is of a run that does nothing with it."""
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +134,9 @@ class Checkpoints:
         own = state["own"][rank()] if state.get("own") else {}
         with self.taking_over(name):
             for key, part in _stateful(parts).items():
-                if key not in OWN or key in own:
-                    part.load_state_dict(own.pop(key) if key in OWN else state.pop(key))
+                known = own if key in OWN else state
+                if key in known or key not in (*OWN, *LATER):
+                    part.load_state_dict(known.pop(key))
         return Reached(state["epoch"], state.get("batch") or 0, state.get("sums", {}), own.get("random", []))
 
     def taking_over(self, stage: str) -> AbstractContextManager[None]:

@@ -58,6 +58,12 @@ def _set_counting(units: dict[str, SpikingUnit], counting: bool) -> None:
         unit.cells.counting = counting
 
 
+def encoding(encoder: nn.Module, images: Tensor) -> int:
+    """Products of weights and pixels within an encoder, of one that has weights; the analog or timed form of it may stand in its place."""
+    inner = getattr(encoder, "encoder", encoder)
+    return inner.products(images) if hasattr(inner, "products") else 0
+
+
 class _Recorder:
     """What the hooks of one recording share. Tensors are known by identity: dropout in evaluation hands on the tensor it got."""
 
@@ -86,6 +92,9 @@ class _Recorder:
         self.active = {} if self.first_chunk else self.active
 
     def encoded(self, encoder: nn.Module, arguments: tuple, output: Tensor) -> None:
+        if self.first_chunk:
+            products = encoding(encoder, arguments[0])
+            self.tally.mac, self.tally.mac_ann = self.tally.mac + products, self.tally.mac_ann + products
         if not self.real_input:
             self._sent_by(encoder, "", output)
             return

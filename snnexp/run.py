@@ -105,8 +105,14 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
                 network.load_state_dict(ended["network"])
             blocks[name] = ended["block"]
         behind = session.epochs_before + blocks[name]["epochs"]
-        session = replace(session, epochs_before=behind, earlier={**session.earlier, name: network})
+        session = replace(session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network))
     return blocks, network
+
+
+def _teachers(config: Config, earlier: Mapping[str, Network], name: str, network: Network) -> dict[str, Network]:
+    """The networks that stages to come are taught by."""
+    wanted = {stage.get("teacher") for stage in config["strategy"]["stages"].values()}
+    return {**earlier, **({name: network} if name in wanted else {})}
 
 
 def _evaluated(

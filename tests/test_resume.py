@@ -112,7 +112,7 @@ def test_a_run_stopped_after_every_single_step_ends_as_one_that_was_not(tmp_path
     assert_same(tmp_path, straight(*settings))
 
 
-FAST = ["optimizer=muon", "optimizer.lr=0.05", "optimizer.lr_vectors=1.0", "scheduler=linear", "dataset.augmentation.flip=alternating"]
+FAST = ["optimizer=muon", "scheduler=linear", "dataset.augmentation.flip=alternating"]
 FAST += ["dataset.augmentation.crop_padding=1", "dataset.augmentation.crop_border=reflect", "norm.learn_scale=false"]
 
 

@@ -40,9 +40,7 @@ def completed(config: DictConfig) -> DictConfig:
 def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:
     if isinstance(node, DictConfig):
         target = str(node.get("_target_"))
-        yield (
-            node,
-            AUGMENTATION | added.AUGMENTATION if name == "augmentation" else SETTINGS.get(target, {}) | added.NEUTRAL.get(target, {}),
-        )
+        pixels = name == "augmentation" and "crop_padding" in node  # photographs of any size have settings of their own
+        yield node, AUGMENTATION | added.AUGMENTATION if pixels else SETTINGS.get(target, {}) | added.NEUTRAL.get(target, {})
         for key, value in node.items():
             yield from _lacking(value, key)

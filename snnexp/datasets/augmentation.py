@@ -65,6 +65,12 @@ class Augmentation:
             raise ValueError(f"augmentation.{wrong[0]}: the keys are {said}")
         return Augmentation(**settings)
 
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Raises `ValueError` where images of this shape have too few pixels for the border."""
+        if self.crop_border == "reflect" and self.crop_padding >= min(shape[1:]):
+            few = f"{shape[1]} x {shape[2]} pixels cannot be reflected that far"
+            raise ValueError(f"augmentation.crop_padding: {few}; set dataset.augmentation.crop_padding={min(shape[1:]) - 1} or less")
+
     def of_epoch(self, seed: int, epoch: int) -> Callable[[Tensor, Tensor], Tensor]:
         """What is done in an epoch of a run with this seed: the same in all, but for a flip that alternates."""
         return partial(self, mirrored=partial(_in_turn, seed, epoch)) if self.flip == "alternating" else self
@@ -94,8 +100,6 @@ class Augmentation:
         if self.crop_border == "zero":
             return functional.pad(images, (self.crop_padding,) * 4), rows, columns
         height, width = images.shape[2:]
-        if self.crop_padding >= min(height, width):
-            raise ValueError(f"augmentation.crop_padding: {self.crop_padding} reflected pixels need more than {height} x {width} of them")
         return images, _reflected(rows - self.crop_padding, height), _reflected(columns - self.crop_padding, width)
 
     def _cut(self, images: Tensor, keys: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ class Dataset:
         self.split_seed = split_seed
         self.mean, self.std = _per_channel("mean", mean, self.shape[0]), _per_channel("std", std, self.shape[0])
         self.augmentation = kind.of(augmentation)
+        if isinstance(self.augmentation, Augmentation):
+            self.augmentation.check(self.shape)
         if min(std) <= 0:
             raise ValueError(f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the pixels as they are")
         if source.train_samples is not None:

@@ -1,5 +1,6 @@
 """Direct encoding of whitened patches."""
 
+import math
 from itertools import product
 
 import torch
@@ -61,6 +62,11 @@ class Whitening(Encoder):
             part = images[:, channel, None, down : down + height, right : right + width]
             components.addcmul_(part, self.filters[:, channel, down, right].to(images.dtype)[:, None, None])
         return components
+
+    def products(self, images: Float[Tensor, "B C H W"]) -> int:
+        """Products of weights and pixels that the images take; the negatives of the filters take none."""
+        places = math.prod(side - self.kernel + 1 for side in images.shape[2:])
+        return len(images) * places * self.filters.numel()
 
     def calibrate(self, images: Float[Tensor, "B C H W"]) -> None:
         """Sets the filters from training images."""

@@ -1,30 +1,50 @@
 """A cheap evaluation of a recorded network, by which a later version of the program can be held to the same figures."""
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from snnexp.atomic import write_json
 from snnexp.documents import read_json
+from snnexp.foreign import Unreadable
 from snnexp.reproduce.command import started
 
 FILE = "check.json"
 IMAGES, TIMESTEPS = 500, 32
-"""Test images, the same for every run, and timesteps at most."""
+"""Test images, the same for every run, and timesteps at most, where the network can be read after so few."""
 
 
-def changes(result: dict[str, Any]) -> list[str]:
-    """What is different from the evaluation in `result`; nothing where that is as cheap."""
-    fewer = [f"evaluate.images={IMAGES}"] if (result.get("test_images") or 0) > IMAGES else []
-    return fewer + ([f"timesteps={TIMESTEPS}"] if (result.get("timesteps") or 0) > TIMESTEPS else [])
+def check(run: Path, kept: Path, copy: Path, threads: int) -> bool:
+    """Leaves in `kept` what an evaluation of the run gives that is cheap enough for a test, by the code that has trained it.
 
-
-def check(run: Path, kept: Path, copy: Path, threads: int) -> None:
-    """Leaves in `kept` what an evaluation of the run gives that is cheap enough for a test, by the code that has trained it."""
-    asked = changes(read_json(run / "result.json"))
-    if (kept / FILE).exists() or not asked:
-        return
+    Without weights there, or where it is there already for these weights, nothing is done. Whether it is there in the end.
+    """
+    result = read_json(run / "result.json")
+    if not (kept / "weights.safetensors").exists() or _known(kept) == result["weights_sha256"]:
+        return True
     with (run / "check.log").open("wb") as log:
-        code = started(["evaluate", str(run), *asked], copy, threads, log).wait()
-    made = sorted((run / "evaluations").glob("*.json"), key=lambda path: path.stat().st_mtime_ns) if code == 0 else []
-    if made:
-        shutil.copy(made[-1], kept / FILE)
+        for asked in _changes(result):
+            if started(["evaluate", str(run), *asked], copy, threads, log).wait() == 0:
+                accuracy = _newest(run)["accuracy"]
+                write_json(kept / FILE, {"changes": asked, "accuracy": accuracy, "weights_sha256": result["weights_sha256"]})
+                return True
+    return False
+
+
+def _changes(result: dict[str, Any]) -> Iterator[list[str]]:
+    """What is different from the evaluation in `result`, the cheapest first; some networks cannot be read after fewer timesteps."""
+    fewer = [f"evaluate.images={IMAGES}"] if (result.get("test_images") or 0) > IMAGES else []
+    if (result.get("timesteps") or 0) > TIMESTEPS:
+        yield [*fewer, f"timesteps={TIMESTEPS}"]
+    yield fewer
+
+
+def _known(kept: Path) -> str | None:
+    try:
+        return read_json(kept / FILE).get("weights_sha256")
+    except Unreadable:
+        return None
+
+
+def _newest(run: Path) -> dict[str, Any]:
+    return read_json(max((run / "evaluations").glob("*.json"), key=lambda path: path.stat().st_mtime_ns))

@@ -58,7 +58,7 @@ def work(jobs: Sequence[Job], runs: Path, threads: int, until: float, say: Say) 
 def _done(job: Job, runs: Path, threads: int, until: float, say: Say) -> bool:
     """Runs a job unless it is finished; whether it has failed."""
     if finished(job, runs):
-        _recorded(job, runs, threads)
+        _recorded(job, runs, threads, say)
         return False
     if job.first is not None and not (runs / job.first / "result.json").exists():
         say(f"{job.name}: skipped, {job.first} is not finished")
@@ -66,15 +66,16 @@ def _done(job: Job, runs: Path, threads: int, until: float, say: Say) -> bool:
     say(f"{job.name}: {'goes on' if begun(job, runs) else 'begins'}")
     code = _run(job, runs, threads, until)
     if code == 0:
-        say(f"{job.name}: finished, recorded in {_recorded(job, runs, threads)}")
+        say(f"{job.name}: finished, recorded in {_recorded(job, runs, threads, say)}")
     elif code != 128 + signal.SIGTERM:
         say(f"{job.name}: failed with exit code {code}; its words are in {_log(job, runs)}")
     return code not in (0, 128 + signal.SIGTERM)
 
 
-def _recorded(job: Job, runs: Path, threads: int) -> Path:
+def _recorded(job: Job, runs: Path, threads: int, say: Say) -> Path:
     kept = record(job, runs)
-    check(job.folder(runs), kept, _code(job, runs), threads)
+    if not check(job.folder(runs), kept, _code(job, runs), threads):
+        say(f"{job.name}: could not be evaluated again; the words are in {job.folder(runs) / 'check.log'}")
     return kept
 
 

@@ -50,8 +50,9 @@ class Average:
         return dict(self.weights)
 
     def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Sets it to what it was."""
-        self.weights = dict(state_dict)
+        """Sets it to what it was. Raises `KeyError` for the average of another network."""
+        for name, value in self.weights.items():
+            value.copy_(state_dict[name])
 
 
 def _learned(network: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -35,7 +35,7 @@ class Session:
     epochs_before: int = 0
     """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
     earlier: Mapping[str, Network] = field(default_factory=dict)
-    """What the stages before have left, by name."""
+    """What stages before have left that a later one is taught by, by name."""
     class_names: tuple[str, ...] = ()
     """What the network is to tell apart, in the order of its scores."""
 

@@ -128,6 +128,7 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
         training = _prepared(name, parts, steps, schedule, session, form)
     for epoch in range(reached.epochs + 1, schedule.epochs + 1):
         started = time.perf_counter()
+        _tell(parts.scheduler, 0.0)
         record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
         with _kept_if_stopped(partial(keep, course, epoch - 1)) as keep_now:
             record |= _one(name, epoch, training, course, keep_now, parts, schedule, session)
@@ -181,6 +182,12 @@ def _keep(name: str, parts: _Parts, session: Session, begun: float, course: Cour
     session.checkpoints.within(name, course.reached(epochs), vars(parts), session.trackers.records, seconds)
 
 
+def _tell(scheduler: LRScheduler, share: float) -> None:
+    """Says what share of the epoch is over to a schedule that changes within it."""
+    if hasattr(scheduler, "within"):
+        scheduler.within(share)
+
+
 def _epoch_seed(session: Session, epoch: int) -> int:
     return (session.train.seed * 1_000_003 + session.epochs_before + epoch) % 2**63
 
@@ -215,8 +222,7 @@ class _Training:
         self.forward.train()
         course.begin()
         for batch in self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True, first=course.batches):
-            if hasattr(self.parts.scheduler, "within"):
-                self.parts.scheduler.within(course.batches / len(self.session.train))
+            _tell(self.parts.scheduler, course.batches / len(self.session.train))
             course.add(*self._step(batch, (epoch, course.batches + 1)))
             self.session.trackers.advance(course.batches, len(self.session.train))
             # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.

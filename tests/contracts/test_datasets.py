@@ -553,8 +553,8 @@ def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
     padded = torch.nn.functional.pad(split.images.float(), (5, 5, 5, 5), mode="reflect").to(torch.uint8)
     for i in range(400):
         assert any(torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6]) for t in range(11) for u in range(11))
-    with pytest.raises(ValueError, match="6 reflected pixels need more than 6 x 6"):
-        Augmentation(crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
+    with pytest.raises(ValueError, match="6 x 6 pixels cannot be reflected that far; set dataset.augmentation.crop_padding=5"):
+        Augmentation(crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0).check((3, 6, 6))
 
 
 def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
