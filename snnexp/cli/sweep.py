@@ -47,6 +47,12 @@ class Sweep(Callback):
         return Sweep.folder is not None and not job_folders(Sweep.folder)
 
     @staticmethod
+    def partly() -> bool:
+        """Whether jobs of the sweep have finished, beside those that have not."""
+        jobs = [] if Sweep.folder is None else job_folders(Sweep.folder)
+        return any(isinstance(found := _read(job / "status.json"), dict) and found.get("status") == "finished" for job in jobs)
+
+    @staticmethod
     def close() -> Path | None:
         """Prints the summary of the sweep, if there was one, and says where it is; one of which no job could start leaves nothing."""
         folder, Sweep.folder = Sweep.folder, None

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snnexp import stopping
-from snnexp.cli.codes import BAD_CONFIG, NO_ROOM
+from snnexp.cli.codes import BAD_CONFIG, FAILED, NO_ROOM
 from snnexp.cli.explain import MISTAKES
 from snnexp.cli.goon import going_on
 from snnexp.cli.mistakes import in_sweep, listed, secrets, told, wrong_values
@@ -156,6 +156,8 @@ class SweepEnded(BaseException):
 def _exit_code(error: BaseException, overrides: list[str]) -> int:
     from snnexp.cli.exits import exit_code
 
+    if hasattr(error, "of_a_job") and isinstance(error, Exception) and stopping.asked() is None and Sweep.partly():
+        return FAILED  # of a sweep whose other jobs have gone on
     error = error.error if isinstance(error, SweepEnded) else error
     if stopping.asked() is not None and isinstance(error, Exception):
         error = stopping.Stopped(stopping.asked())
