@@ -20,7 +20,9 @@ class ConstantSlope(Cell):
     x_out = max(0, sum_i w_i x_i + b). A sum above 1 fires at once; the bias b is a spike at time 0. An image takes a window more than
     there are layers; times are counted from the beginning of a layer's own.
 
-    As a cell it takes steps of `step`: for horizon / step of them it listens, then it answers.
+    As a cell it takes steps of `step`: for horizon / step of them it listens, then it answers at the timestep nearest to t_out, for which
+    its threshold is lower by step / 2: values are then rounded, where waiting for the next timestep would take half a step off them in
+    every layer.
 
     Source: Stanojevic 2022, 2024 ("B1"), beyond the survey.
 
@@ -48,7 +50,7 @@ class ConstantSlope(Cell):
         window = round(self.horizon / self.step_length)
         listening, answering = now < window, (now >= window) & (now < 2 * window)
         j = torch.where(listening, j + x, torch.ones_like(j))
-        s, still = self.once(u, waiting)
+        s, still = self.once(u + self.step_length / 2, waiting)
         s, waiting = torch.where(answering, s, torch.zeros_like(s)), torch.where(answering, still, waiting)
         return s, (u + self.step_length * j, j, now + 1, waiting)
 

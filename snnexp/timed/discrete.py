@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snnexp.timed.body import TimedBody
 from snnexp.timed.layer import Timed
-from snnexp.timed.stepped import steps_until
+from snnexp.timed.stepped import nearest_step, steps_until
 from snnexp.timed.synapses import Synapses
 
 
@@ -19,7 +19,8 @@ from snnexp.timed.synapses import Synapses
 def clocked(body: TimedBody, step: float, steps: int) -> Iterator[None]:
     """Within the block, the layers of `body` run in timesteps of `step`, all by one clock and without delay between layers.
 
-    Where the potential has no maximum between inputs the exact time, rounded up, is what the timesteps would show.
+    Where the potential has no maximum between inputs the exact time, rounded up, is what the timesteps would show. Windowed neurons have
+    their thresholds half a timestep lower, which rounds to the nearest.
     """
     layers = [module for module in body.modules() if isinstance(module, Timed)] + body.last
     kept = [(layer, layer.neuron, layer.solving) for layer in layers]
@@ -89,11 +90,11 @@ class Output:
 
 
 def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Output:
-    """Runs a clocked body on spike times, which wait for the clock like all others."""
+    """Runs a clocked body on spike times, which wait for the clock like all others, those of windowed neurons for the nearest timestep."""
     seen: list[tuple[nn.Module, Tensor]] = []
     hook = body.last[0].register_forward_hook(lambda _, arguments, output: seen.append((arguments[0], arguments[1], output)))
     try:
-        body(steps_until(x, step) * step)
+        body(steps_until(nearest_step(x, body.last[0].neuron), step) * step)
     finally:
         hook.remove()
     connection, inputs, outputs = seen[0]

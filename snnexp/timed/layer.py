@@ -13,7 +13,7 @@ from snnexp.timed.centralization import centralized
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import Solver, spike_times
-from snnexp.timed.stepped import stepped, steps_until
+from snnexp.timed.stepped import nearest_step, stepped, steps_until
 from snnexp.timed.synapses import Synapses
 
 
@@ -85,7 +85,7 @@ class Timed(nn.Module):
         if solving.stepped is not None:
             return stepped(times, synapses, self.neuron, solving.stepped)
         t = spike_times(times, synapses, self.neuron, solving.solver, solving.slope_limit, solving.normalize)
-        return _Wait.apply(t, self.neuron.step_length) if solving.clock else t
+        return _Wait.apply(nearest_step(t, self.neuron), self.neuron.step_length) if solving.clock else t
 
     def _count(self, t: Tensor) -> None:
         silent = t >= self.neuron.horizon
