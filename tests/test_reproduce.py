@@ -17,6 +17,7 @@ from snnexp.cli.reproduce import reproduce
 from snnexp.cli.table import references
 from snnexp.errors import ConfigError
 from snnexp.reproduce import command
+from snnexp.reproduce.estimate import _had
 from snnexp.reproduce.frozen import frozen
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
@@ -162,3 +163,12 @@ def test_runs_take_the_time_that_nobody_wants():
     finally:
         process.kill()
         process.wait()
+
+
+def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
+    with _had(1) as share:
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)
+    assert 0 < share() < 0.5
+    with _had(1) as share:
+        subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 1: pass"], check=True)
+    assert share() <= 1.0

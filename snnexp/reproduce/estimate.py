@@ -2,9 +2,12 @@
 
 import json
 import math
+import resource
 import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,8 @@ def seconds(job: Job, config: Mapping[str, Any], dataset: str, runs: Path, copy:
 
         s = sum over stages of  train_seconds epochs N / (BATCHES B)  +  evaluate_seconds M / IMAGES (1 + epochs / every)
 
-    with N training images in batches of B and M test images. First steps are slow, so that it is too long rather than too short.
+    with N training images in batches of B and M test images. First steps are slow, so that it is too long rather than too short. Where
+    others have kept the processor from it, seconds are counted as far as it was had.
     """
     kept = _kept(runs)
     key = json.dumps([job.experiment, job.settings, threads])
@@ -45,7 +49,7 @@ def _measured(job: Job, config: Mapping[str, Any], dataset: str, runs: Path, cop
         shutil.rmtree(older, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(dir=runs, prefix=".measured."))
     words = [f"+experiment={job.experiment}", *job.settings, *_few(config, IMAGES_OF[dataset][0])]
-    with (runs / "measured.log").open("wb") as log:
+    with (runs / "measured.log").open("wb") as log, _had(threads) as share:
         code = started(["train", *words, "tracker=none", f"hydra.run.dir='{folder}'"], copy, threads, log).wait()
     found = read_json(folder / "result.json")["stages"] if code == 0 else None
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +58,21 @@ def _measured(job: Job, config: Mapping[str, Any], dataset: str, runs: Path, cop
     epochs = {name: stage.get("epochs") or 0 for name, stage in config["strategy"]["stages"].items()}
     if job.start is not None:
         epochs[job.stage] = 0
-    return sum(_scaled(found[name], count, config, dataset) for name, count in epochs.items())
+    return share() * sum(_scaled(found[name], count, config, dataset) for name, count in epochs.items())
+
+
+@contextmanager
+def _had(threads: int) -> Iterator[Callable[[], float]]:
+    """Gives, after the block, the share of so many processors that the processes which ended within it have had, at most 1."""
+    shares: list[float] = []
+    before, began = _processor_seconds(), time.perf_counter()
+    yield lambda: shares[0]
+    shares.append(min((_processor_seconds() - before) / max(threads * (time.perf_counter() - began), 1e-9), 1.0))
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _few(config: Mapping[str, Any], images: int) -> list[str]:
