@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -38,10 +38,10 @@ class Robustness:
             "accuracy_by_jitter": {str(each): _jittered(network, each) for each in self.jitters},
             "accuracy_by_variation": {str(each): _varied(network, each) for each in self.variations},
         }
-        return {name: {key: _accuracy(network, test, session) for key, test in each.items()} for name, each in tests.items() if each}
+        return {name: {key: _accuracy(test, session) for key, test in each.items()} for name, each in tests.items() if each}
 
 
-def _accuracy(network: Network, test, session: Session) -> float:
+def _accuracy(test: AbstractContextManager[Network], session: Session) -> float:
     with test as changed:
         return session.evaluator(changed, session.test).accuracy
 
