@@ -22,6 +22,7 @@ from snnexp.cli.job import attempt
 from snnexp.datasets.batches import Batches
 from snnexp.track.none import NoTracker
 from snnexp.track.trackers import Trackers
+from snnexp.track.wandb_mirror import Mirror
 from tests import wandb_records
 from tests.jobs import NETWORK, STRATEGIES, TINY, attempted, job, records
 from tests.runs import trackers
@@ -395,6 +396,16 @@ def test_a_resumed_run_is_one_run_for_wandb(tmp_path):
         ids.add((run_dir / "wandb" / "id").read_text())
     record = wandb_records.kept(run_dir)  # the one that there is
     assert len(record["history"]) == 3 and ids == {record["run"][0]["run_id"]}
+
+
+def test_a_tracker_that_comes_too_late_keeps_no_record(tmp_path):
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "attempt").write_text("the second")
+    mirror = Mirror()
+    with pytest.raises(RuntimeError, match="another attempt at this run has begun since"):
+        mirror.start(str(tmp_path), {"finish_timeout": 1.0}, "the first", id="abcd1234", mode="offline")
+    mirror.leave()
+    assert mirror.run is None and not list(tmp_path.glob("wandb/*run-*"))
 
 
 def test_the_terminal_names_the_stage_that_goes_on(tmp_path):

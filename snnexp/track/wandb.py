@@ -95,8 +95,10 @@ class WandbTracker(Tracker):
         self.process = None
 
     def _begin(self) -> None:
-        self.running, self.done = next(self.modes), 0
-        self.acts[0][1].update(mode=self.running, resume="allow" if self.known and self.running == "online" else None)
+        self.running, self.done, attempt = next(self.modes), 0, new_id()
+        resume = "allow" if self.known and self.running == "online" else None
+        self.acts[0][1].update(mode=self.running, resume=resume, attempt=attempt)
+        write_text(self.folder / "attempt", attempt)  # the last one to be written here is the one that keeps a record
         self.process = Apart("snnexp.track.wandb_mirror", environment(self.running, self.folder))
         for act in self.acts:
             self.process.tell(act)

@@ -31,12 +31,14 @@ class Mirror:
         self.there = 0
         self.stage, self.before, self.epoch = None, 0, 0
 
-    def start(self, run_dir: str, settings: dict[str, Any], **labels: Any) -> dict[str, Any]:
+    def start(self, run_dir: str, settings: dict[str, Any], attempt: str, **labels: Any) -> dict[str, Any]:
         """Opens the run. Where the server knows it already, it goes on behind the records that the server has."""
         import wandb
 
         self.patience = settings["finish_timeout"]
         self._wait_for_another(Path(run_dir) / "wandb")
+        if (Path(run_dir) / "wandb" / "attempt").read_text() != attempt:  # killed before it was here: the next one knows all that it knew
+            raise RuntimeError("another attempt at this run has begun since")
         self.earlier = [record.parent for record in Path(run_dir).glob(f"wandb/*run-*/run-{labels['id']}.wandb")]
         wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
         if labels["mode"] == "online" and not wandb.login(prompt=False, verify=False):
