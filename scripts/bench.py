@@ -33,9 +33,9 @@ from measure import against_copy, against_other, against_twin
 from rich.console import Console
 from rich.table import Table
 
-from snnexp.atomic import write_json
 from snnexp.cli.allocator import keep_freed_memory
-from snnexp.result import git_commit, versions
+from snnexp.files.atomic import write_json
+from snnexp.runs.result import git_commit, versions
 
 SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1", "KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 """The first two as the command line sets them, the others to keep the profiler quiet. All are read once, when torch is imported."""

@@ -8,14 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnexp import build
 from snnexp.cell import Over, streaming
-from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
-from snnexp.evaluate import autocast
-from snnexp.network import Blueprint, Network
+from snnexp.composition.compose import composed
+from snnexp.configuration import build
+from snnexp.measure.evaluator import autocast
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
 from snnexp.stages.count import SpikeCounts
-from snnexp.stages.execution import Execution, Form
+from snnexp.training.execution import Execution, TrainingPass
 
 COPIED = 2**26
 """Values that the yardstick copies: far more than any cache holds."""
@@ -43,7 +46,7 @@ def forms(config: Figures) -> dict[str, Subject]:
     labels = (torch.arange(batch) % data.classes).to(place)
     steps, compiled = range(config["timesteps"]), config["compile"]
     execution = Execution(config["memory"], config["time_segments"], compiled)
-    spiking, analog = blueprint.spiking().to(place), blueprint.analog().to(place)
+    spiking, analog = spiking_network(blueprint).to(place), analog_network(blueprint).to(place)
     passes = execution.forward(spiking, steps, _pass(config, blueprint)), Execution("default", 1, compiled).forward(analog, range(1))
     return {
         "spiking": _network(spiking, steps, passes[0], images, labels, config),
@@ -51,10 +54,10 @@ def forms(config: Figures) -> dict[str, Subject]:
     }
 
 
-def _pass(config: Figures, blueprint: Blueprint) -> Form | None:
+def _pass(config: Figures, blueprint: Blueprint) -> TrainingPass | None:
     """The training pass of a strategy that trains on spike counts; None for the one through time."""
     stage = list(build.stages(config).values())[-1]
-    return stage.form(blueprint) if isinstance(stage, SpikeCounts) else None
+    return stage.training_pass(blueprint) if isinstance(stage, SpikeCounts) else None
 
 
 def device(config: Figures) -> torch.device:

@@ -19,10 +19,10 @@ from bench import machine
 from torch import Tensor
 from torch.nn import functional
 
-from snnexp.atomic import write_json
 from snnexp.cli.allocator import keep_freed_memory
+from snnexp.files.atomic import write_json
 from snnexp.layers.batch_norm import batch_norm
-from snnexp.result import git_commit, versions
+from snnexp.runs.result import git_commit, versions
 
 SHAPES = ((1024, 15, 28, 28), (1024, 64, 14, 14), (32, 256, 8, 8))
 EPSILON = 1e-5

@@ -19,13 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnexp import build
 from snnexp.cell import Over
-from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
+from snnexp.composition.compose import composed
+from snnexp.configuration import build
 from snnexp.kernels.bits import Bits
 from snnexp.layers import lean
-from snnexp.network import set_lean
+from snnexp.network.parts import set_lean
+from snnexp.network.spiking import spiking_network
 
 NEURON = ["neuron=lif", "neuron.leak=0.5", "neuron.threshold=1", "neuron.reset=hard", "neuron.detach_reset=true"]
 SLOPE = ["surrogate=arctan", "surrogate.scale=1", "surrogate.width=0.5"]
@@ -46,7 +47,7 @@ def default(case: Any) -> Built:
         return Over(build.component(config["neuron"], surrogate=surrogate)), lambda module, x, T: module(x)
     overrides, shape = NETWORKS[case.name]
     config = resolved(composed([*NEURON, *SLOPE, *AROUND, *overrides, *PLAIN]))
-    return build.blueprint(config, shape, classes=10).spiking(), _forward(shape)
+    return spiking_network(build.blueprint(config, shape, classes=10)), _forward(shape)
 
 
 def _forward(shape: tuple[int, int, int]) -> Callable[[nn.Module, Tensor, int], Tensor]:

@@ -15,8 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from snnexp.atomic import write_text
-from snnexp.result import git_commit, versions
+from snnexp.files.atomic import write_text
+from snnexp.runs.result import git_commit, versions
 
 PAGE = Path(__file__).parents[1] / "docs/reliability.md"
 MARKER = "<!-- made by scripts/reliability.py from a run of `make test-faults`: below this line -->"

@@ -9,9 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 from snnexp.cli.table import experiments, references
+from snnexp.report.table import TITLES, lines
 from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
-from snnexp.survey.table import TITLES, lines
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- survey counts: begin -->", "<!-- survey counts: end -->"

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.kernels.layout import once
-from snnexp.kernels.parameters import ScanParameters
-from snnexp.kernels.scan import counted, scan
+from snnexp.kernels.scan.dispatch import counted, scan
+from snnexp.kernels.scan.parameters import ScanParameters
 
 State = Any  # a tensor or a tuple of tensors, each [B, ...]; beside them whole numbers that all samples share
 

@@ -28,3 +28,9 @@ class NumericalError(Exception):
     def __init__(self, said: str, facts: Mapping[str, Any] | None = None):
         super().__init__(said)
         self.facts = facts
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory has run out: torch has no kind of its own for that of the CPU."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: nothing here waits for torch
+    return isinstance(error, MemoryError) or "OutOfMemoryError" in kinds or "can't allocate memory" in str(error)

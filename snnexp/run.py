@@ -9,26 +9,27 @@ from typing import Any
 
 import torch
 
-from snnexp import build
-from snnexp.atomic import write_json
-from snnexp.budget import shortfall
-from snnexp.checkpoint import Checkpoints
+from snnexp.composition.identity import starts
+from snnexp.configuration import build
+from snnexp.configuration.budget import shortfall
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.distributed import from_first, joined, local_device, processes
-from snnexp.evaluate import Evaluation, Evaluator
+from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
-from snnexp.identity import starts
-from snnexp.network import Blueprint, Network, form_of
-from snnexp.past import Past
-from snnexp.result import block, peak_memory, surroundings
-from snnexp.stages.base import Session
-from snnexp.stages.execution import Execution
-from snnexp.stages.memory import explaining_elsewhere
-from snnexp.timed_evaluate import TimedEvaluator
+from snnexp.measure.by_form import ByForm
+from snnexp.measure.evaluator import Evaluation, Evaluator
+from snnexp.measure.timed_evaluator import TimedEvaluator
+from snnexp.network.network import Network
+from snnexp.runs.checkpoint import Checkpoints
+from snnexp.runs.past import Past
+from snnexp.runs.result import block, peak_memory, surroundings
+from snnexp.runs.weights import save
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
-from snnexp.weights import save
+from snnexp.training.execution import Execution
+from snnexp.training.memory import explaining_elsewhere
+from snnexp.training.session import Session
 
 Config = dict[str, Any]
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _evaluated(
 
 def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
     known = [each["ann_accuracy"] for each in blocks.values() if "ann_accuracy" in each]
-    known += [evaluation.accuracy] if form_of(network) == "analog" else []
+    known += [evaluation.accuracy] if network.form == "analog" else []
     return {"ann_accuracy": known[-1]} if known else {}
 
 
@@ -159,7 +160,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         train=train,
         validation=validation,
         test=test,
-        evaluator=_evaluator(config, blueprint),
+        evaluator=_evaluator(config),
         trackers=trackers,
         device=device,
         precision=_precision(config),
@@ -181,7 +182,7 @@ def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches
     return training, validation, test
 
 
-def _evaluator(config: Config, blueprint: Blueprint) -> Evaluator | TimedEvaluator:
+def _evaluator(config: Config) -> ByForm:
     settings, loss = config["evaluate"], build.component(config["loss"])
     untimed = Evaluator(
         timesteps=settings["timesteps"],
@@ -190,7 +191,8 @@ def _evaluator(config: Config, blueprint: Blueprint) -> Evaluator | TimedEvaluat
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
     )
-    return untimed if blueprint.timing is None else TimedEvaluator(settings["timesteps"], loss, untimed)
+    timed = TimedEvaluator(settings["timesteps"], loss)
+    return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)
 
 
 def _precision(config: Config) -> torch.dtype:

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from snnexp.build import GROUPS, STAGE_GROUPS
-from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
+from snnexp.composition.compose import composed
+from snnexp.configuration.build import GROUPS, STAGE_GROUPS
 from tests.options import CONF, options
 
 Config = dict[str, Any]

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snnexp.cli.compose import composed
 from snnexp.cli.job import attempt
+from snnexp.composition.compose import composed
 
 TINY = [
     *("tracker=none", "device=cpu", "progress=plain", "epochs=2", "timesteps=3", "batch_size=100", "optimizer.lr=0.01"),

@@ -1,13 +1,18 @@
 """Small networks made of the options, with weights that floating point adds up exactly in any order."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from snnexp import build
+from snnexp.configuration import build
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.network import Blueprint, Network, connections, spiking_units
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
 from snnexp.noise import sample_keys
 from tests.options import build_option, settings
 
@@ -27,6 +32,11 @@ def blueprint(shape: tuple[int, int, int] = (1, 8, 8), classes: int = 10, **chos
     """The blueprint of the options named, each alone or with changes to its settings."""
     options = {group: (option, {}) if isinstance(option, str) else option for group, option in (DEFAULTS | chosen).items()}
     return build.blueprint({group: settings(group, option, **changes) for group, (option, changes) in options.items()}, shape, classes)
+
+
+def untrained(made: Blueprint) -> Callable[[str], Network]:
+    """Builds networks of a blueprint by form."""
+    return lambda form: {"spiking": spiking_network, "analog": analog_network}[form](made)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

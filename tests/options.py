@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from snnexp.build import component
+from snnexp.configuration.build import component
 
 CONF = Path(__file__).parents[1] / "conf"
 ROOT = {"timesteps": 8, "seed": 1, "epochs": 2, "batch_size": 16, "data_dir": "/nonexistent", "evaluate": {"timesteps": 8}}

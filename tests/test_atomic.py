@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from snnexp import atomic
-from snnexp.status import RunFolderTaken, Status, claimed, read
+from snnexp.files import atomic
+from snnexp.runs.status import RunFolderTaken, Status, claimed, read
 
 
 def _code(error: BaseException) -> int:
@@ -161,7 +161,7 @@ def test_a_rival_that_took_a_stale_folder_first_keeps_it(tmp_path):
 
 
 def test_the_folder_of_a_killed_run_can_be_taken_over(tmp_path):
-    script = f"import os; from snnexp.status import Status; Status({str(tmp_path)!r}).start(); os.kill(os.getpid(), 9)"
+    script = f"import os; from snnexp.runs.status import Status; Status({str(tmp_path)!r}).start(); os.kill(os.getpid(), 9)"
     killed = subprocess.run([sys.executable, "-c", script])
     assert killed.returncode == -9 and read(tmp_path)["status"] == "running"
     with claimed(tmp_path, _code):

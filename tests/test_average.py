@@ -9,8 +9,8 @@ from torch import nn
 
 from snnexp.datasets.batches import Batch
 from snnexp.losses.cross_entropy import CrossEntropy
-from snnexp.stages.average import Average
-from snnexp.stages.distillation import Distilled
+from snnexp.training.average import Average
+from snnexp.training.distillation import Distilled
 from tests.jobs import STRATEGIES, attempted, job, records
 
 

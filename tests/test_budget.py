@@ -2,7 +2,7 @@
 
 import pytest
 
-from snnexp.budget import shortfall
+from snnexp.configuration.budget import shortfall
 from tests.composition import changed, configuration
 
 

@@ -12,12 +12,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp import build
-from snnexp import check as checking
-from snnexp.check import check
 from snnexp.cli.job import resolved
+from snnexp.configuration import build
+from snnexp.configuration import check as checking
+from snnexp.configuration.check import check
+from snnexp.configuration.rules import RULES
 from snnexp.errors import ConfigError
-from snnexp.rules import RULES
+from snnexp.network.analog import analog_network
+from snnexp.network.spiking import spiking_network
 from tests.composition import Config, changed, configuration
 
 
@@ -229,8 +231,8 @@ def test_a_target_outside_the_allow_list_is_refused_and_not_imported(sentinel, p
         "torch.load",
         "builtins.eval",
         "",
-        "snnexp.atomic.write_text",  # would write a file
-        "snnexp.build.import_module",  # would import anything
+        "snnexp.files.atomic.write_text",  # would write a file
+        "snnexp.configuration.build.import_module",  # would import anything
         "snnexp.cli.main.main",
         "snnexp.run.run",
     ],
@@ -566,7 +568,7 @@ def built(config: Config) -> None:
     build.component(config["tracker"])
     with torch.device("meta"):
         network = build.blueprint(config, dataset.shape, classes=10)
-        network.spiking(), network.analog()
+        spiking_network(network), analog_network(network)
 
 
 @pytest.mark.soak

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from snnexp import status
 from snnexp.cli.evaluate import changed, stored
+from snnexp.runs import status
 from tests.shell import ROOT, TINY, Answer, Shell, answer, environment, start
 
 
@@ -387,7 +387,7 @@ def test_what_is_not_a_run_cannot_be_evaluated(finished, snnexp, tmp_path):
 def test_a_run_folder_of_somebody_else_runs_nothing(finished, snnexp, tmp_path):
     (tmp_path / "alien").mkdir()
     text = (finished / "config.yaml").read_text()
-    evil = text.replace("_target_: snnexp.encoders.direct.Direct", "_target_: snnexp.atomic.write_text\n  path: mark\n  text: evil")
+    evil = text.replace("_target_: snnexp.encoders.direct.Direct", "_target_: snnexp.files.atomic.write_text\n  path: mark\n  text: evil")
     assert evil != text
     (tmp_path / "alien" / "config.yaml").write_text(evil)
     assert snnexp("evaluate", "alien").code == 2

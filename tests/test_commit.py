@@ -3,7 +3,7 @@
 import subprocess
 
 import snnexp
-from snnexp.result import git_commit
+from snnexp.runs.result import git_commit
 
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
 

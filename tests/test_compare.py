@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from snnexp.cli.compare import compare
-from snnexp.survey import curves
-from snnexp.survey.comparison import differing, labels, read_run
-from snnexp.survey.outcomes import outcomes, readings
+from snnexp.report import curves
+from snnexp.report.comparison import differing, labels, read_run
+from snnexp.report.outcomes import outcomes, readings
 from tests.runs import BLOCK
 
 CONFIG = {

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from snnexp import check as checking
-from snnexp.build import PROVIDED, locate
-from snnexp.check import check
+from snnexp.configuration import check as checking
+from snnexp.configuration.build import PROVIDED, locate
+from snnexp.configuration.check import check
+from snnexp.configuration.slots import ALLOWED, SLOTS, refused
 from snnexp.datasets.dataset import Dataset
 from snnexp.errors import ConfigError
-from snnexp.slots import ALLOWED, SLOTS, refused
 from tests.composition import changed, configuration, every_option, groups, node
 from tests.options import CONF, options
 

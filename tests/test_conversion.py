@@ -13,25 +13,31 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from snnexp.build import component
 from snnexp.calibrations.light import Light
 from snnexp.cell import Over, streaming
+from snnexp.configuration.build import component
+from snnexp.conversion.balancing import Balance
+from snnexp.conversion.convertible import driving, in_blocks, is_chain
+from snnexp.conversion.obstacles import conventional
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.errors import ConfigError
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.network import Blueprint, Network, analog_units, connections, fold_norms, spiking_units, transfer
-from snnexp.stages.balancing import Balance
-from snnexp.stages.base import Outcome, Session
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units, connections, spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import fold_norms, transfer
+from snnexp.runs.weights import load, save
+from snnexp.stages.base import Outcome
 from snnexp.stages.conversion import Conversion
-from snnexp.stages.convertible import driving, in_blocks, is_chain
-from snnexp.stages.obstacles import conventional
 from snnexp.thresholds.base import Layer
 from snnexp.thresholds.nearest_rank import nearest_rank as percentile
 from snnexp.track.trackers import evaluation_record
-from snnexp.weights import load, save
+from snnexp.training.session import Session
 from tests.composition import node
-from tests.networks import blueprint, chunks, images, keys, seeded
+from tests.networks import blueprint, chunks, images, keys, seeded, untrained
 from tests.options import build_option, options, settings
 
 CNN = ("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})
@@ -121,7 +127,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
 def test_rates_stand_for_clipped_activations(architecture):
     made, steps = plan(architecture, "batch"), 256
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     result = converted(made, analog, percentile=95.0)
     for name, threshold in thresholds(result).items():
         analog.get_submodule(name).register_forward_hook(lambda _, __, y, threshold=threshold: y.clamp(max=threshold))
@@ -136,7 +142,7 @@ def test_rates_stand_for_clipped_activations(architecture):
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
 def test_scores_converge_to_those_of_the_analog_network(architecture):
     made = plan(architecture, "batch")
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
     scores = run(converted(made, analog, percentile=100.0).network, 512)
     errors = [float((scores[steps - 1] - expected).abs().max() / expected.std()) for steps in (8, 64, 512)]
@@ -146,7 +152,7 @@ def test_scores_converge_to_those_of_the_analog_network(architecture):
 @pytest.mark.parametrize("norm", ["batch", ("tdbn", {"threshold": 0.7})])
 @pytest.mark.parametrize("architecture", [CNN, MLP, PAD, PROJECTION])
 def test_folded_norms_do_what_the_norms_did(architecture, norm):
-    analog = trained(plan(architecture, norm).analog())
+    analog = trained(analog_network(plan(architecture, norm)))
     names = [name for name, connection in connections(analog).items() if not isinstance(connection.norm, nn.Identity)]
     expected = run(analog, 1)
     currents = {name: connections(analog)[name] for name in names}
@@ -168,7 +174,7 @@ def input_shape(connection: nn.Module) -> tuple[int, ...]:
 
 def test_a_norm_without_an_affine_form_cannot_be_folded():
     with pytest.raises(TypeError, match="BNTT.*norm=batch"):
-        fold_norms(plan(CNN, "bntt").spiking())
+        fold_norms(spiking_network(plan(CNN, "bntt")))
 
 
 @pytest.mark.parametrize("threshold", [1.0, 0.7, 3.3])
@@ -196,7 +202,7 @@ def test_percentile_is_the_nearest_rank():
 @pytest.mark.parametrize("share", [100.0, 99.0, 60.0])
 def test_thresholds_are_percentiles_of_the_positive_activations(share):
     made = plan(CNN, "batch")
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     activations = outputs(analog, AnalogUnit, 1)
     result = converted(made, analog, percentile=share, scale=1.5, initial_potential=0.25)
     for name, unit in spiking_units(result.network).items():
@@ -220,7 +226,7 @@ def integrate(currents: Tensor, threshold: float, start: float) -> Tensor:
 @pytest.mark.parametrize(("share", "scale", "start"), [(100.0, 1.0, 0.0), (99.0, 0.7, 0.0), (95.0, 0.4, 0.5)])
 def test_thresholds_from_spikes_are_found_layer_by_layer(share, scale, start):
     made, steps = plan(BARE, amplitude="unit"), 12
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     result = converted(made, analog, "snn_percentile", percentile=share, scale=scale, timesteps=steps, initial_potential=start)
     first, second = (connections(analog)[f"body.linear{number}.connection"].layer for number in (1, 2))
     currents = first(images(COUNT).double().flatten(1)).expand(steps, -1, -1)
@@ -249,7 +255,7 @@ MEASURED = [name for name in options("threshold") if name != "learned_clip"]
 def test_normalised_weights_make_the_same_spikes_as_spikes_of_the_threshold(rule, start, scale):
     settings, steps = {"initial_potential": start, "scale": scale, "timesteps": 20}, 40
     carried, unit = (bounded(plan(CNN, "batch", amplitude=each)) for each in AMPLITUDES)
-    analog = trained(carried.analog())
+    analog = trained(analog_network(carried))
     for place, each in enumerate(analog_units(analog).values()):
         each.activation.w.fill_(0.5 + place / 10)
     balanced, normalised = converted(carried, analog, rule, **settings), converted(unit, analog, rule, weights="normalised", **settings)
@@ -269,7 +275,7 @@ AMPLITUDES = ("threshold", "unit")
 @pytest.mark.parametrize("rule", ["snn_max", "snn_percentile"])
 def test_unit_spikes_behind_kept_weights_are_the_same_spikes_where_there_is_no_bias(rule):
     results = []
-    analog = trained(plan(BARE).analog())
+    analog = trained(analog_network(plan(BARE)))
     for each in AMPLITUDES:
         results.append(converted(plan(BARE, amplitude=each), analog, rule, initial_potential=0.3, timesteps=30))
     carried, unit = (trains(result.network, 40) for result in results)
@@ -294,7 +300,7 @@ def trains(net: Network, steps: int) -> dict[str, Tensor]:
 
 def test_the_analog_network_keeps_its_norms_and_weights():
     made = plan(CNN, "batch")
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     before = {name: value.clone() for name, value in analog.state_dict().items()}
     converted(made, analog)
     assert before.keys() == analog.state_dict().keys() and all(torch.equal(before[name], analog.state_dict()[name]) for name in before)
@@ -302,13 +308,13 @@ def test_the_analog_network_keeps_its_norms_and_weights():
 
 def test_dropout_is_off_while_balancing():
     made = plan(("cnn", {"layers": ["6C3", "D0.5", "FC16"]}))
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     assert converted(made, analog.train()).shown == converted(made, analog.eval()).shown
 
 
 def test_nothing_is_converted_without_an_analog_network():
     made = plan()
-    for network in (None, made.spiking()):
+    for network in (None, spiking_network(made)):
         with pytest.raises(ValueError, match="stage convert: .*stage=ann"):
             converted(made, network)
 
@@ -316,7 +322,7 @@ def test_nothing_is_converted_without_an_analog_network():
 @pytest.mark.parametrize("rule", ["ann_max", "ann_percentile", "snn_max", "snn_percentile", "mse"])
 def test_a_silent_layer_is_named(rule):
     made = plan(MLP)
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     connections(analog)["body.linear2.connection"].layer.bias.fill_(-100.0)
     with pytest.raises(ConfigError, match=r"layer body\.linear2 is silent"):
         converted(made, analog, rule, include_weights=False, timesteps=3) if rule == "ann_max" else converted(
@@ -325,7 +331,7 @@ def test_a_silent_layer_is_named(rule):
 
 
 def test_transfer_refuses_another_network_and_copies_nothing():
-    source, target = plan(CNN).analog(), plan(("cnn", {"layers": ["6C3", "AP2", "FC16"]})).spiking()
+    source, target = analog_network(plan(CNN)), spiking_network(plan(("cnn", {"layers": ["6C3", "AP2", "FC16"]})))
     before = {name: value.clone() for name, value in target.state_dict().items()}
     with pytest.raises(RuntimeError, match="body.convolution2.connection"):
         transfer(source, target)
@@ -334,18 +340,18 @@ def test_transfer_refuses_another_network_and_copies_nothing():
 
 def test_transfer_refuses_weights_of_another_size():
     with pytest.raises(RuntimeError, match="size mismatch"):
-        transfer(plan(MLP).analog(), plan(("mlp", {**MLP[1], "widths": [20, 14]})).spiking())
+        transfer(analog_network(plan(MLP)), spiking_network(plan(("mlp", {**MLP[1], "widths": [20, 14]}))))
 
 
 def test_transfer_refuses_to_lose_a_norm():
     with pytest.raises(RuntimeError, match="norm"):
-        transfer(plan(CNN, "batch").analog(), plan(CNN).spiking())
+        transfer(analog_network(plan(CNN, "batch")), spiking_network(plan(CNN)))
 
 
 @pytest.mark.parametrize("folded", [True, False])
 def test_transfer_brings_weights_and_norms(folded):
     made = plan(PROJECTION, "batch")
-    source, target = trained(made.analog()), made.spiking()
+    source, target = trained(analog_network(made)), spiking_network(made)
     if folded:
         fold_norms(source)
     transfer(source, target)
@@ -414,7 +420,7 @@ def test_a_decrement_that_leaves_nothing_is_refused():
 def test_a_bound_that_no_activation_has_learned_is_refused():
     made = plan()
     with pytest.raises(ConfigError, match="ReLU has none.*activation=qcfs"):
-        converted(made, trained(made.analog()), "learned_clip")
+        converted(made, trained(analog_network(made)), "learned_clip")
 
 
 def test_percentiles_of_more_values_than_quantile_takes():
@@ -426,7 +432,7 @@ def test_percentiles_of_more_values_than_quantile_takes():
 
 
 def balance(made: Blueprint, **changes: Any) -> Balance:
-    spiking, analog = made.spiking().eval(), trained(made.analog())
+    spiking, analog = spiking_network(made).eval(), trained(analog_network(made))
     transfer(analog, spiking)
     return Balance(spiking, analog, **{"initial_potential": 0.5, "weights": "kept", **changes})
 
@@ -455,7 +461,7 @@ def test_a_current_that_does_not_change_is_read_once():
 
 def test_nothing_is_left_of_the_measurement():
     made = plan(CNN, amplitude="threshold")
-    net = converted(made, trained(made.analog()), "snn_max", timesteps=3).network
+    net = converted(made, trained(analog_network(made)), "snn_max", timesteps=3).network
     assert all(loop.states is None for loop in net.modules() if isinstance(loop, Over)) and not net.training
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
     scores = net(images(COUNT).double(), range(2), keys(COUNT))
@@ -464,7 +470,7 @@ def test_nothing_is_left_of_the_measurement():
 
 def test_a_bias_acts_at_every_timestep():
     made = plan(MLP)
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     first = connections(analog)["body.linear1.connection"].layer
     first.weight.zero_()
     first.bias.copy_(torch.linspace(-0.2, 0.9, 20))
@@ -479,7 +485,7 @@ def test_a_bias_acts_at_every_timestep():
 @pytest.mark.parametrize("architecture", [CNN, PROJECTION])
 def test_the_report_says_what_the_layers_do(architecture):
     made, steps = plan(architecture, "batch"), 9
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     result = converted(made, analog, percentile=80.0, timesteps=steps)
     spikes, activations = trains(result.network, steps), outputs(analog, AnalogUnit, 1)
     assert list(result.shown["conversion"]) == list(spiking_units(result.network))
@@ -501,7 +507,7 @@ def test_the_report_says_what_the_layers_do(architecture):
 
 def test_the_report_reaches_the_trackers():
     made = plan(CNN)
-    block = {"stage": "convert", **converted(made, trained(made.analog())).shown}
+    block = {"stage": "convert", **converted(made, trained(analog_network(made))).shown}
     record = evaluation_record(block)
     assert record["conversion/body.linear1/correlation"] == block["conversion"]["body.linear1"]["correlation"] > 0.5
     assert sum(key.startswith("conversion/") for key in record) == 3 * 7
@@ -512,18 +518,18 @@ def test_the_report_reaches_the_trackers():
 
 @pytest.mark.parametrize("architecture", [PAD, PROJECTION])
 def test_units_of_blocks_are_told_from_the_stem(architecture):
-    net = plan(architecture).spiking()
+    net = spiking_network(plan(architecture))
     units = set(spiking_units(net))
     assert units - in_blocks(net) == {"body.stem"} and len(units) == 5 and not is_chain(net)
     assert {len(driving(unit)) for unit in spiking_units(net).values()} == {1, 2} if architecture == PROJECTION else True
-    assert is_chain(plan(CNN).spiking()) and in_blocks(plan(CNN).spiking()) == set()
+    assert is_chain(spiking_network(plan(CNN))) and in_blocks(spiking_network(plan(CNN))) == set()
 
 
 @pytest.mark.parametrize("amplitude", AMPLITUDES)
 @pytest.mark.parametrize("architecture", [PAD, PROJECTION])
 def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architecture, amplitude):
     made = plan((architecture[0], {**architecture[1], "bias": False}), amplitude=amplitude)
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     connections(analog)["body.stem.connection"].layer.weight.mul_(0.2)  # or activations exceed the blocks' threshold
     result = converted(made, analog, "snn_max", block_threshold=1.0, scale=3.0, timesteps=20)
     told = thresholds(result)
@@ -540,14 +546,14 @@ def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architect
 @pytest.mark.parametrize("rule", ["snn_max", "ann_percentile"])
 def test_blocks_take_the_threshold_of_the_stem(rule, scale):
     made = plan(PAD)
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     told = thresholds(converted(made, analog, rule, block_threshold="stem", scale=scale, samples=20))
     own = thresholds(converted(made, analog, rule, scale=scale, samples=20))
     assert set(told.values()) == {own["body.stem"]} and len(set(own.values())) == 5
 
 
 def test_without_a_stem_blocks_have_none_to_follow():
-    net = plan(PAD).spiking()
+    net = spiking_network(plan(PAD))
     net.body.stem = nn.Identity()
     said = list(conventional(net, build_option("threshold", "ann_percentile"), "kept", "stem", "here"))
     assert len(said) == 1 and re.search("no layer stands before the blocks; set here.block_threshold=1.0", said[0])
@@ -555,7 +561,7 @@ def test_without_a_stem_blocks_have_none_to_follow():
 
 def test_a_factor_acts_before_the_layers_behind_are_measured():
     made = plan(CNN)
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     whole, half = (thresholds(converted(made, analog, "snn_max", factor=factor)) for factor in (1.0, 0.5))
     first, second, *_ = whole
     assert half[first] == 0.5 * whole[first]
@@ -595,15 +601,15 @@ REFUSED: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
 def test_what_cannot_be_kept_is_refused_with_a_remedy(chosen, rule, changes, words):
     made = blueprint(**{"architecture": CNN, "neuron": ("if", {"amplitude": "threshold"}), **chosen})
     if "norm" in chosen and chosen["norm"] == "bntt":
-        analog = trained(plan(CNN).analog())
+        analog = trained(analog_network(plan(CNN)))
     else:
-        analog = trained(made.analog())
+        analog = trained(analog_network(made))
     with pytest.raises(ValueError, match=f"stage convert: .*{words}"):
         converted(made, analog, **rule, **changes)
 
 
 def test_transfer_checks_every_shape_before_it_copies():
-    source, target = plan(CNN, "batch").analog(), plan(("cnn", {"layers": ["6C3", "AP2", "8C3", "FC17"]}), "batch").spiking()
+    source, target = analog_network(plan(CNN, "batch")), spiking_network(plan(("cnn", {"layers": ["6C3", "AP2", "8C3", "FC17"]}), "batch"))
     fold_norms(source)
     before = {name: value.clone() for name, value in target.state_dict().items()}
     with pytest.raises(RuntimeError, match=r"linear1.connection.weights.0.weight: size mismatch, 16 x \d+ in the source, 17 x") as raised:
@@ -630,7 +636,7 @@ def per_channel(miss: Tensor) -> Tensor:
 @pytest.mark.parametrize(("calibration", "of"), [("light", per_channel), ("advanced", lambda miss: miss)])
 def test_a_calibration_brings_the_means_together(calibration, of, architecture):
     made, steps = plan(architecture, "batch"), 4
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     changes = {"initial_potential": 0.0, "timesteps": steps, "include_weights": False}
     plain, better = (misses(converted(made, analog, "ann_max", each, **changes), analog, steps) for each in ("none", calibration))
     assert len(plain) >= 3
@@ -640,7 +646,7 @@ def test_a_calibration_brings_the_means_together(calibration, of, architecture):
 def test_a_calibration_of_the_weights_brings_every_layer_closer(monkeypatch):
     monkeypatch.setattr(Light, "__call__", lambda *_: None)
     made = plan(CNN, "batch")
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     changes = {"initial_potential": 0.0, "timesteps": 3}
     plain, fitted = (
         converted(made, analog, "mse", each, **more, **changes).shown["conversion"]
@@ -653,9 +659,9 @@ def test_a_calibration_of_the_weights_brings_every_layer_closer(monkeypatch):
 def test_a_calibrated_network_is_saved_and_loaded(tmp_path, calibration):
     made = blueprint(architecture=BARE, neuron=("if", {"amplitude": "threshold"}))
     changes = {"iterations": 2} if calibration == "advanced_weights" else {}
-    net = converted(made, trained(made.analog()), calibration=calibration, timesteps=4, **changes).network
+    net = converted(made, trained(analog_network(made)), calibration=calibration, timesteps=4, **changes).network
     save(net, tmp_path / "weights.safetensors")
-    again = load(made, tmp_path / "weights.safetensors", torch.device("cpu"))
+    again = load(untrained(made), tmp_path / "weights.safetensors", torch.device("cpu"))
     assert (connections(net)["body.linear1.connection"].layer.bias is None) == (calibration == "none")
     assert torch.equal(run(net, 6), run(again, 6))
 
@@ -694,7 +700,7 @@ def learned(name: str, clipped: bool) -> tuple[Blueprint, Network]:
     made = bounded(made) if clipped else made
     if name == "dct":
         made.encoder.double().calibrate(digits().images[:500])
-    net = made.analog()
+    net = analog_network(made)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     for step in range(150):
         places = torch.randint(1297, (100,), generator=seeded(step))
@@ -749,14 +755,14 @@ RATES |= {"burst": {"amplitude": "threshold"}, "diet": {}, "stdb": {}, "if": {"o
 def test_every_neuron_with_a_rate_can_be_converted(neuron):
     made = blueprint(architecture=CNN, norm="batch", neuron=(neuron, RATES[neuron]))
     weights = "kept" if RATES[neuron] else "normalised"
-    report = converted(made, trained(made.analog()), weights=weights, timesteps=256).shown["conversion"]
+    report = converted(made, trained(analog_network(made)), weights=weights, timesteps=256).shown["conversion"]
     assert all(told["correlation"] > 0.99 and told["rate"] > 1 for told in report.values())
 
 
 @pytest.mark.parametrize("neuron", ["few_spikes", "switch", "time_to_first_spike"])
 def test_neurons_with_a_window_are_compared_once_the_image_has_reached_them(neuron):
     made = blueprint(architecture=CNN, norm="batch", neuron=(neuron, {"window": 16}), readout=("window", {"window": 16}))
-    report = converted(made, trained(made.analog()), percentile=100.0, timesteps=64).shown["conversion"]
+    report = converted(made, trained(analog_network(made)), percentile=100.0, timesteps=64).shown["conversion"]
     assert all(told["correlation"] > 0.98 for told in report.values()) and len(report) == 3
 
 
@@ -764,7 +770,7 @@ def test_neurons_with_a_window_are_compared_once_the_image_has_reached_them(neur
 def test_codes_of_one_window_can_be_converted_with_max_pools(neuron):
     architecture = ("cnn", {"layers": ["6C3", "MP2", "8C3", "FC16"]})
     made = blueprint(architecture=architecture, norm="batch", neuron=(neuron, {"window": 16}), readout=("window", {"window": 16}))
-    analog = trained(made.analog())
+    analog = trained(analog_network(made))
     result = converted(made, analog, percentile=100.0, timesteps=64)
     assert all(told["correlation"] > 0.98 for told in result.shown["conversion"].values())
     assert correlation(run(result.network, 64)[-1], analog(images(COUNT).double(), range(1), keys(COUNT))[0]) > 0.98

@@ -12,12 +12,14 @@ from torch.nn import functional
 
 from snnexp.cell import streaming
 from snnexp.datasets.augmentation import Augmentation
-from snnexp.kernels import fallback
-from snnexp.kernels.scan import counted, run
-from snnexp.network import Network, set_lean
+from snnexp.kernels.scan import torch as fallback
+from snnexp.kernels.scan.dispatch import counted, run
+from snnexp.measure.record import recording
+from snnexp.network.network import Network
+from snnexp.network.parts import set_lean
+from snnexp.network.spiking import spiking_network
 from snnexp.noise import sample_keys, uniform
-from snnexp.record import recording
-from snnexp.segments import segmented
+from snnexp.training.segments import segmented
 from tests.jobs import STRATEGIES, job, records
 from tests.networks import Spikes, blueprint, chunks, dyadic, images, keys
 from tests.options import CONF, options
@@ -31,7 +33,7 @@ EXACT = {"rtol": 0.0, "atol": 0.0}
 
 
 def kernel():
-    from snnexp.kernels import triton
+    from snnexp.kernels.scan import cuda as triton
 
     return triton
 
@@ -137,7 +139,7 @@ def both(network: Network, timesteps: int, count: int = 6) -> tuple[tuple[Tensor
     "encoder", [name for name in options("encoder") if name not in ("spike_time", "dct", "switch", "time_to_first_spike")]
 )
 def test_spikes_are_the_same_with_every_encoder(encoder):
-    network = dyadic(blueprint(encoder=encoder).spiking())
+    network = dyadic(spiking_network(blueprint(encoder=encoder)))
     (here, spikes_here), (there, spikes_there) = both(network, 8)
     torch.testing.assert_close(there, here, **EXACT)
     assert all(spikes_there[name].equal(each) for name, each in spikes_here.items())
@@ -149,7 +151,7 @@ def test_spikes_are_the_same_with_every_encoder(encoder):
 )
 @pytest.mark.parametrize("synapse", options("synapse"))
 def test_spikes_are_the_same_with_every_neuron(neuron, synapse):
-    network = dyadic(blueprint(neuron=neuron, synapse=synapse).spiking())
+    network = dyadic(spiking_network(blueprint(neuron=neuron, synapse=synapse)))
     (here, spikes_here), (there, spikes_there) = both(network, 6)
     share = sum(float((spikes_there[name] != each).float().mean()) for name, each in spikes_here.items())
     # Powers of e are rounded in other ways on the device, so that a neuron at its threshold may fall on the other side of it.
@@ -159,7 +161,7 @@ def test_spikes_are_the_same_with_every_neuron(neuron, synapse):
 
 
 def test_counts_are_the_same():
-    network, tallies = dyadic(blueprint().spiking()), []
+    network, tallies = dyadic(spiking_network(blueprint())), []
     for device in (CPU, CUDA):
         network.to(device)
         with recording(network) as tally, streaming(network):
@@ -187,7 +189,7 @@ def _trained(network: Network, device: torch.device, lean: bool, segments: int) 
 def test_gradients_are_the_same_in_double_precision(architecture, lean, segments):
     torch.manual_seed(0)
     made = blueprint(norm="batch", architecture="cnn" if architecture == "cnn" else ("resnet20", {}), neuron=("lif", {"threshold": 0.3}))
-    network = made.spiking().double()
+    network = spiking_network(made).double()
     state = {name: value.clone() for name, value in network.state_dict().items()}
     expected = _trained(network, CPU, False, 1)
     network.load_state_dict(state)

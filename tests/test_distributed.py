@@ -15,11 +15,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp import tally as counts
 from snnexp.cli import job as cli_job
 from snnexp.cli.job import attempt
 from snnexp.errors import NumericalError
-from snnexp.tally import Layer, Tally
+from snnexp.measure import tally as counts
+from snnexp.measure.tally import Layer, Tally
 from tests.jobs import job
 from tests.shell import environment, hearing
 

@@ -12,8 +12,10 @@ from snnexp.cell import Over
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
-from snnexp.evaluate import Evaluation, Evaluator
-from snnexp.network import Network
+from snnexp.measure.evaluator import Evaluation, Evaluator
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
 from tests.networks import blueprint, dyadic, seeded
 from tests.options import build_option, options
 
@@ -39,7 +41,7 @@ def evaluator(timesteps: int = STEPS, chunk: int = 4, loss: str = "cross_entropy
 
 def network(encoder: str = "direct", **chosen: Any) -> Network:
     encoding = {"poisson": ("poisson", {"rate_scale": 2.0})}.get(encoder, encoder)
-    return dyadic(blueprint(encoder=encoding, **{"neuron": "lif", **chosen}).spiking())
+    return dyadic(spiking_network(blueprint(encoder=encoding, **{"neuron": "lif", **chosen})))
 
 
 def said(evaluation: Evaluation) -> tuple:
@@ -96,7 +98,7 @@ def test_nothing_is_kept_from_chunk_to_chunk():
 
 
 def test_analog_networks_are_read_once():
-    assert len(evaluator()(dyadic(blueprint().analog()), batches()).accuracy_by_timestep) == 1
+    assert len(evaluator()(dyadic(analog_network(blueprint())), batches()).accuracy_by_timestep) == 1
 
 
 def test_counts_are_taken_only_when_asked_for_and_change_nothing():

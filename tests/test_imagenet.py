@@ -7,11 +7,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp.build import blueprint
-from snnexp.check import check
-from snnexp.cli.compose import composed
 from snnexp.cli.job import attempt
-from snnexp.network import depth
+from snnexp.composition.compose import composed
+from snnexp.configuration.build import blueprint
+from snnexp.configuration.check import check
+from snnexp.network.parts import depth
+from snnexp.network.spiking import spiking_network
 from snnexp.run import run
 from snnexp.survey.rows import rows
 from snnexp.track.muted import Muted
@@ -81,7 +82,7 @@ def in_windows(full, window):
     """A window for each layer of the network made small, and one more."""
     small = {**full, "architecture": narrowed(full["architecture"])}
     with torch.device("meta"):
-        layers = depth(blueprint(small, (3, 32, 32), classes=10).spiking())
+        layers = depth(spiking_network(blueprint(small, (3, 32, 32), classes=10)))
     return (layers + 1) * (4 if window else full["neuron"]["window"])
 
 

@@ -11,7 +11,8 @@ from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection, Sum
 from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
-from snnexp.record import recording
+from snnexp.measure.record import recording
+from snnexp.network.spiking import spiking_network
 from tests.networks import blueprint, keys
 
 STEPS, SIZE, CLASSES = 4, 6, 5
@@ -27,7 +28,7 @@ def passing(weight=1.0):
 def tally(body, batch=2):
     """Counts of a network with this body on an image of ones, which every layer of weight 1 turns into a spike per step and neuron."""
     made = replace(blueprint(shape=(1, SIZE, SIZE), classes=CLASSES), architecture=lambda unit, **about: body(unit))
-    net = made.spiking()
+    net = spiking_network(made)
     with recording(net.eval()) as counted, streaming(net):
         net(torch.ones(batch, 1, SIZE, SIZE), range(STEPS), keys(batch))
     counted.images = batch

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from snnexp.cell import Cell, Over, streaming
-from snnexp.kernels import compiled, fallback
-from snnexp.kernels import scan as dispatch
-from snnexp.kernels.parameters import ScanParameters
-from snnexp.kernels.scan import counted, run, scan
+from snnexp.kernels.scan import c as compiled
+from snnexp.kernels.scan import dispatch as dispatch
+from snnexp.kernels.scan import torch as fallback
+from snnexp.kernels.scan.dispatch import counted, run, scan
+from snnexp.kernels.scan.parameters import ScanParameters
 from tests.options import build_option, options
 
 NEEDS_COMPILER = pytest.mark.skipif(compiled.library() is None, reason="the C kernel was not compiled")
@@ -309,7 +310,7 @@ def test_a_kernel_of_another_version_is_not_called(monkeypatch):
 
 INTERPRETED = """
 import torch
-from snnexp.kernels import triton
+from snnexp.kernels.scan import cuda as triton
 from tests.test_kernels import *
 triton.BLOCK, triton.SEGMENT = 64, 2
 for steps, size, changes, dtype, static in (

@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp.build import factory
+from snnexp.configuration.build import factory
 from snnexp.kernels import bits
 from snnexp.kernels.bits import Bits, pack
-from snnexp.network import Blueprint, set_lean
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.parts import set_lean
+from snnexp.network.spiking import spiking_network
 from tests.options import build_option, settings
 
 
@@ -60,8 +63,8 @@ def _gradients(network: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> 
 def test_lean_gives_the_same_gradients(norm, dtype, amplitude):
     parts = blueprint(norm, {"threshold": 0.3, "amplitude": amplitude}, ["16C3", "AP2", "16C3", "16C3", "AP2", "FC32"])
     torch.manual_seed(0)
-    network = parts.spiking()
-    twin = parts.spiking()
+    network = spiking_network(parts)
+    twin = spiking_network(parts)
     twin.load_state_dict(network.state_dict())
     set_lean(twin, True)
     images = torch.rand(3, 2, 12, 12)
@@ -74,7 +77,7 @@ def test_lean_gives_the_same_gradients(norm, dtype, amplitude):
 def test_bytes_against_the_analog_twin():
     parts = blueprint("batch", {"threshold": 0.3}, ["32C3", "32C3", "AP2", "32C3", "AP2", "FC64"])
     images, keys, timesteps = torch.rand(4, 2, 12, 12), torch.arange(4), 8
-    analog, spiking = parts.analog(), parts.spiking()
+    analog, spiking = analog_network(parts), spiking_network(parts)
     twin = timesteps * saved_bytes(analog, lambda: analog(images, range(1), keys))
     default = saved_bytes(spiking, lambda: spiking(images, range(timesteps), keys))
     set_lean(spiking, True)

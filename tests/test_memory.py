@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from snnexp.datasets.batches import Batch
-from snnexp.stages import memory
-from snnexp.stages.memory import estimate, needed_bytes
+from snnexp.network.spiking import spiking_network
+from snnexp.training import memory
+from snnexp.training.memory import estimate, needed_bytes
 from tests.jobs import NETWORK, TINY
 from tests.shell import environment
 
@@ -21,11 +22,11 @@ linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the m
 MEASURED = """
 import json, os, sys
 from pathlib import Path
-from snnexp.cli.compose import composed
+from snnexp.composition.compose import composed
 from snnexp.cli.job import resolved
-from snnexp import build
+from snnexp.configuration import build
 from snnexp.run import prepare
-from snnexp.stages.memory import estimate
+from snnexp.training.memory import estimate
 
 def highest():
     return 1024 * int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
@@ -33,7 +34,7 @@ def highest():
 def measured(overrides):
     config = resolved(composed([*sys.argv[1:], *overrides]))
     session = prepare(config, None)
-    network, steps = session.blueprint.spiking(), range(config["timesteps"])
+    network, steps = spiking_network(session.blueprint), range(config["timesteps"])
     said = estimate(session.execution, network, steps, session.train, session.precision)
     before = highest()
     forward = session.execution.forward(network, steps).train()
@@ -105,12 +106,12 @@ def test_what_does_not_grow_with_the_batch_is_counted_once():
 
 
 def test_a_process_needs_memory_for_its_part_of_the_batch(monkeypatch):
-    from snnexp.cli.compose import composed
     from snnexp.cli.job import resolved
+    from snnexp.composition.compose import composed
     from snnexp.run import prepare
 
     session = prepare(resolved(composed([*TINY, *NETWORK, "batch_size=1000"])), None)
-    network = session.blueprint.spiking()
+    network = spiking_network(session.blueprint)
 
     def said() -> int:
         return estimate(session.execution, network, range(3), session.train, session.precision)

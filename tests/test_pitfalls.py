@@ -8,14 +8,18 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp import probe
 from snnexp.cell import Over
+from snnexp.conversion import probe
+from snnexp.conversion.balancing import Balance
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batch, Batches
-from snnexp.evaluate import Evaluation, Evaluator
-from snnexp.network import Network, connections, spiking_units, transfer
-from snnexp.stages.balancing import Balance
+from snnexp.measure.evaluator import Evaluation, Evaluator
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import transfer
 from tests.composition import configuration
 from tests.networks import blueprint, dyadic, images, keys, seeded
 from tests.options import CONF, build_option, options
@@ -31,7 +35,7 @@ def double() -> Iterator[None]:
 
 
 def network(**neuron: Any) -> Network:
-    return dyadic(blueprint(neuron=("if", {"amplitude": "threshold", **neuron})).spiking().double())
+    return dyadic(spiking_network(blueprint(neuron=("if", {"amplitude": "threshold", **neuron}))).double())
 
 
 def calibration() -> Batch:
@@ -41,7 +45,7 @@ def calibration() -> Batch:
 @pytest.mark.parametrize("rule", ["ann_percentile", "snn_max"])
 def test_thresholds_are_measured_without_gradients(rule):
     made, seen = blueprint(neuron=("if", {"amplitude": "threshold"})), []
-    analog, spiking = dyadic(made.analog()), made.spiking().eval()
+    analog, spiking = dyadic(analog_network(made)), spiking_network(made).eval()
     transfer(analog, spiking)
     for each in [*connections(analog).values(), *connections(spiking).values()]:
         each.register_forward_hook(lambda _, __, current: seen.append(current.requires_grad))
@@ -71,7 +75,7 @@ def test_every_batch_starts_from_half_the_threshold_again(batch_size):
 
 def test_the_output_layer_gets_no_threshold_and_keeps_its_weights():
     made = blueprint(neuron=("if", {"amplitude": "threshold"}))
-    analog, spiking = dyadic(made.analog()), made.spiking().eval()
+    analog, spiking = dyadic(analog_network(made)), spiking_network(made).eval()
     transfer(analog, spiking)
     measured = Balance(spiking, analog, 0.5, "kept")
     measured.read(build_option("threshold", "ann_percentile"), calibration(), list(measured.units))

@@ -12,11 +12,14 @@ from snnexp.cell import streaming
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
-from snnexp.evaluate import Evaluator
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.network import Network, connections, spiking_units
+from snnexp.measure.evaluator import Evaluator
+from snnexp.measure.record import recording
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
 from snnexp.presimulations.base import Presimulation
-from snnexp.record import recording
 from tests.jobs import job
 from tests.networks import blueprint, chunks, dyadic, keys, seeded
 from tests.options import build_option, options
@@ -42,7 +45,7 @@ def network(amplitude: str = "threshold", encoder: Any = "direct", threshold: fl
     """Weights, pixels and thresholds are such that float32 adds them up exactly too."""
     neuron = ("if", {"amplitude": amplitude, "threshold": threshold, "initial_potential": 0.5})
     mlp = ("mlp", {"widths": WIDTHS, "dropout": 0.0, "bias": True, "initialization": "default"})
-    net = blueprint(**{"neuron": neuron, "encoder": encoder, "architecture": mlp, **chosen}).spiking()
+    net = spiking_network(blueprint(**{"neuron": neuron, "encoder": encoder, "architecture": mlp, **chosen}))
     return dyadic(net, seed=3).requires_grad_(False)
 
 
@@ -234,7 +237,7 @@ def test_hidden_spikes_and_operations_count(name, chunk):
 
 
 def test_analog_networks_have_no_hidden_timesteps():
-    analog = blueprint().analog().float().eval()
+    analog = analog_network(blueprint()).float().eval()
     found = evaluator("residual_potential")(analog, batches())
     assert found.hidden_timesteps == 0 and len(found.accuracy_by_timestep) == 1
 

@@ -6,17 +6,18 @@ import pytest
 import torch
 import torchvision
 
-from snnexp.build import blueprint, component
-from snnexp.check import check
+from snnexp.configuration.build import blueprint, component
+from snnexp.configuration.check import check
+from snnexp.configuration.rules.pretrained import published_weights_fit
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
-from snnexp.network import connections
-from snnexp.rules.pretrained import published_weights_fit
+from snnexp.network.analog import analog_network
+from snnexp.network.parts import connections
 from snnexp.run import run
-from snnexp.stages import torchvision_weights
-from snnexp.stages.base import Session
+from snnexp.runs import torchvision_weights
 from snnexp.stages.pretrained import Pretrained
 from snnexp.track.muted import Muted
+from snnexp.training.session import Session
 from tests.composition import configuration
 from tests.networks import blueprint as small
 from tests.photographs import write_class_folders
@@ -152,7 +153,7 @@ def test_what_the_weights_were_not_trained_with_is_said(wrong, said):
 def test_nothing_that_was_trained_is_thrown_away(cache):
     stage = component(configuration(*overrides("resnet34"))["strategy"]["stages"]["train"])
     with pytest.raises(ConfigError, match="make it the first"):
-        stage("train", small().analog(), session(small()))
+        stage("train", analog_network(small()), session(small()))
 
 
 def test_a_quantised_rectifier_may_start_from_a_rectifier():

@@ -1,6 +1,7 @@
 """Learned activations in whole networks: trained, kept, loaded again, converted."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -9,15 +10,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from snnexp.build import component
 from snnexp.cell import streaming
-from snnexp.cli.compose import composed
 from snnexp.cli.job import resolved
+from snnexp.composition.compose import composed
+from snnexp.configuration import build
+from snnexp.configuration.build import component
 from snnexp.datasets.batches import Batch, Batches
-from snnexp.network import Network, analog_units, spiking_units
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units, spiking_units
 from snnexp.run import prepare
-from snnexp.stages.base import Session
-from snnexp.weights import load
+from snnexp.runs.weights import load
+from snnexp.training.session import Session
 from tests.composition import configuration
 from tests.jobs import TINY, job
 from tests.networks import blueprint, dyadic, images, keys
@@ -49,7 +53,7 @@ def both_forms(widths: list[int], levels: int, clip: float) -> tuple[Network, to
     """A network converted, its scores at T = 1 to `levels`, and those of the quantised network it came from."""
     architecture = ("mlp", {"widths": widths, "bias": True, "initialization": "default", "dropout": 0.0})
     made = blueprint(architecture=architecture, neuron=("if", {"amplitude": "threshold"}))
-    analog = dyadic(made.analog(lambda: build_option("activation", "qcfs", {"levels": levels, "clip": clip})))
+    analog = dyadic(analog_network(made, lambda: build_option("activation", "qcfs", {"levels": levels, "clip": clip})))
     spiking = converted(made, analog)
     with torch.no_grad():
         expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
@@ -106,7 +110,7 @@ def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
     assert clips(tmp_path) and all(0 < clip != 3.0 for clip in clips(tmp_path).values())
     config = resolved(composed([*TINY, "architecture=mlp", "architecture.widths=[24]", *settings]))
     session = prepare(config, None)
-    network = load(session.blueprint, tmp_path / "weights.safetensors", session.device)
+    network = load(partial(build.untrained, config, session.blueprint), tmp_path / "weights.safetensors", session.device)
     assert {unit.activation.levels for unit in analog_units(network).values()} == {3}
     assert session.evaluator(network, session.test).accuracy == result["accuracy"]
 

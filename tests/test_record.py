@@ -13,9 +13,12 @@ from snnexp.cell import streaming
 from snnexp.encoders.base import Encoder
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
-from snnexp.network import Network, connections, set_lean
-from snnexp.record import recording
-from snnexp.tally import AC_JOULE, MAC_JOULE, Tally
+from snnexp.measure.record import recording
+from snnexp.measure.tally import AC_JOULE, MAC_JOULE, Tally
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, set_lean
+from snnexp.network.spiking import spiking_network
 from tests.networks import Spikes, blueprint, chunks, dyadic, images, keys
 
 STEPS = 5
@@ -80,7 +83,7 @@ def walked(net: Network, run: Callable[[], Any], without: tuple[str, ...] = ()) 
 
 def network(shape: tuple[int, int, int] = (1, 8, 8), encoder: str = "direct", architecture: Any = None, **chosen: Any) -> Network:
     architecture = architecture or ("cnn", {"layers": ["4C3", "AP2", "6C3", "FC12"]})
-    return dyadic(blueprint(shape, encoder=encoder, architecture=architecture, **chosen).spiking())
+    return dyadic(spiking_network(blueprint(shape, encoder=encoder, architecture=architecture, **chosen)))
 
 
 LAYERS = [
@@ -128,12 +131,12 @@ def test_multiply_accumulates_follow_the_convention():
     net = network(architecture=("cnn", {"layers": layers}))
     spiking = count(net, images(3))
     assert (spiking.mac, spiking.mac_ann) == (3 * by_layer[0], 3 * sum(by_layer))
-    analog = count(dyadic(blueprint(architecture=("cnn", {"layers": layers})).analog()), images(3), steps=1)
+    analog = count(dyadic(analog_network(blueprint(architecture=("cnn", {"layers": layers})))), images(3), steps=1)
     assert analog.mac == analog.mac_ann == 3 * sum(by_layer)
 
 
 def test_analog_network_has_no_accumulates_and_no_spikes():
-    tally = count(dyadic(blueprint(architecture=("resnet20", BRANCHED)).analog()), images(3), steps=1)
+    tally = count(dyadic(analog_network(blueprint(architecture=("resnet20", BRANCHED)))), images(3), steps=1)
     assert float(tally.ac) == 0 and tally.layers == {} and tally.spikes_per_neuron() is None and tally.spikes_per_inference() == 0
     assert tally.operations()["energy_joule"] == tally.operations()["energy_ann_joule"] == tally.mac / 3 * MAC_JOULE
 
@@ -170,8 +173,8 @@ class Brighter(Encoder):
 @pytest.mark.parametrize("length", [1, 2, 3, STEPS])
 def test_real_input_is_multiplied_once_if_it_stands_still_and_at_every_step_if_not(length):
     plan, first = blueprint(), 9 * 1 * 4 * 8 * 8
-    assert count(dyadic(plan.spiking()), images(3), length).mac == 3 * first
-    assert count(dyadic(replace(plan, encoder=Brighter()).spiking()), images(3), length).mac == 3 * STEPS * first
+    assert count(dyadic(spiking_network(plan)), images(3), length).mac == 3 * first
+    assert count(dyadic(spiking_network(replace(plan, encoder=Brighter()))), images(3), length).mac == 3 * STEPS * first
 
 
 @pytest.mark.parametrize("name", ["direct", "poisson"])
@@ -195,7 +198,7 @@ def test_spikes_of_a_window_all_reach_the_weights_behind_dropout():
 def by_hand(neuron: dict[str, Any]) -> Network:
     """Two neurons behind one pixel of value 1, with currents 1/2 and 3/4; ten outputs."""
     plan = blueprint((1, 1, 1), architecture=("mlp", {"widths": [2]}), neuron=("if", neuron))
-    net = plan.spiking().eval()
+    net = spiking_network(plan).eval()
     with torch.no_grad():
         net.body.linear1.connection.layer.weight.copy_(torch.tensor([[0.5], [0.75]]))
     return net

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import torch
 
-from snnexp import status
-from snnexp.checkpoint import Checkpoints
-from snnexp.cli.compose import composed
 from snnexp.cli.exits import Stopped
 from snnexp.cli.job import attempt
+from snnexp.composition.compose import composed
 from snnexp.datasets.batches import Batches
+from snnexp.runs import status
+from snnexp.runs.checkpoint import Checkpoints
 from snnexp.track.none import NoTracker
 from snnexp.track.trackers import Trackers
 from snnexp.track.wandb_mirror import Mirror

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from snnexp.cli.evaluate import evaluate
+from snnexp.configuration import build
 from snnexp.datasets.base import DataError
-from snnexp.network import Network, connections, fold_norms, is_spiking
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import connections
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import fold_norms
 from snnexp.run import prepare
-from snnexp.status import read
-from snnexp.weights import load, save
+from snnexp.runs.status import read
+from snnexp.runs.weights import load, save
 from tests.jobs import STRATEGIES, attempted, job
-from tests.networks import blueprint, encoder, images, keys, seeded
+from tests.networks import blueprint, encoder, images, keys, seeded, untrained
 
 CPU = torch.device("cpu")
 CONTRACT = {
@@ -137,8 +143,9 @@ def test_an_encoder_with_other_settings_takes_statistics_of_its_own(tmp_path):
 
 
 def assert_evaluates_again(folder: Path, result: dict[str, Any]) -> None:
-    session = prepare(OmegaConf.to_container(OmegaConf.load(folder / "config.yaml")), trackers=None)
-    network = load(session.blueprint, folder / "weights.safetensors", CPU)
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    session = prepare(config, trackers=None)
+    network = load(partial(build.untrained, config, session.blueprint), folder / "weights.safetensors", CPU)
     found = session.evaluator(network, session.test, count=True)
     assert found.accuracy_by_timestep == result["accuracy_by_timestep"] and found.loss == result["test_loss"]
     assert found.tally.operations() == result["operations"] and found.tally.spikes_by_layer() == result["spikes_by_layer"]
@@ -163,13 +170,13 @@ FORMS = ["analog", "folded analog", "spiking", "folded spiking"]
 @pytest.mark.parametrize("name", ["direct", "dct"])
 def test_loaded_networks_are_the_saved_ones(tmp_path, name, architecture, form):
     made = replace(blueprint(norm="batch", architecture=architecture, neuron="plif"), encoder=encoder(name, images(20)))
-    network = differing(made.spiking() if "spiking" in form else made.analog())
+    network = differing(spiking_network(made) if "spiking" in form else analog_network(made))
     if "folded" in form:
         fold_norms(network)
     save(network, tmp_path / "w.safetensors")
     fresh = replace(blueprint(norm="batch", architecture=architecture, neuron="plif"), encoder=encoder(name, images(20, seed=9)))
-    loaded = load(fresh, tmp_path / "w.safetensors", CPU)
-    assert loaded.state_dict().keys() == network.state_dict().keys() and is_spiking(loaded) == is_spiking(network)
+    loaded = load(untrained(fresh), tmp_path / "w.safetensors", CPU)
+    assert loaded.state_dict().keys() == network.state_dict().keys() and loaded.form == network.form
     assert all(torch.equal(value, network.state_dict()[key]) for key, value in loaded.state_dict().items())
     with torch.no_grad():
         assert torch.equal(loaded(images(), range(4), keys()), network(images(), range(4), keys()))
@@ -177,35 +184,35 @@ def test_loaded_networks_are_the_saved_ones(tmp_path, name, architecture, form):
 
 
 def test_weights_can_be_evaluated_with_another_encoder(tmp_path):
-    network = differing(replace(blueprint(architecture="mlp"), encoder=encoder("poisson", images())).spiking())
+    network = differing(spiking_network(replace(blueprint(architecture="mlp"), encoder=encoder("poisson", images()))))
     save(network, tmp_path / "w.safetensors")
     made = blueprint(shape=(1, 8, 8), architecture="mlp")
-    assert torch.equal(load(made, tmp_path / "w.safetensors", CPU).body.output.layer.weight, network.body.output.layer.weight)
+    assert torch.equal(load(untrained(made), tmp_path / "w.safetensors", CPU).body.output.layer.weight, network.body.output.layer.weight)
 
 
 def test_equal_weights_give_equal_bytes(tmp_path):
-    network = blueprint(norm="batch").spiking()
+    network = spiking_network(blueprint(norm="batch"))
     for name in "abcdefgh":
         save(network, tmp_path / name)
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def test_weights_without_norms_are_not_taken_for_those_of_a_norm_that_cannot_be_folded(tmp_path):
-    save(blueprint().spiking(), tmp_path / "w.safetensors")
+    save(spiking_network(blueprint()), tmp_path / "w.safetensors")
     with pytest.raises(DataError, match="holds the weights of another network.*BNTT"):
-        load(blueprint(norm="bntt"), tmp_path / "w.safetensors", CPU)
+        load(untrained(blueprint(norm="bntt")), tmp_path / "w.safetensors", CPU)
 
 
 @pytest.mark.parametrize("wrong", ["missing", "cut", "garbage", "other network"])
 def test_weights_that_do_not_fit_are_refused(tmp_path, wrong):
     path = tmp_path / "w.safetensors"
-    save(blueprint(architecture=("mlp", {"widths": [9 if wrong == "other network" else 8]})).spiking(), path)
+    save(spiking_network(blueprint(architecture=("mlp", {"widths": [9 if wrong == "other network" else 8]}))), path)
     if wrong == "missing":
         path.unlink()
     if wrong in ("cut", "garbage"):
         path.write_bytes(path.read_bytes()[:-40] if wrong == "cut" else b"weights")
     with pytest.raises(DataError, match=f"{path}: (cannot be read|holds the weights of another network)"):
-        load(blueprint(architecture=("mlp", {"widths": [8]})), path, CPU)
+        load(untrained(blueprint(architecture=("mlp", {"widths": [8]}))), path, CPU)
 
 
 @pytest.mark.parametrize("place", ["epoch 1, batch 2", "the evaluation after epoch 1"])
@@ -226,17 +233,17 @@ def weights_of(network: Network) -> list[torch.Tensor]:
 @pytest.mark.parametrize("form", FORMS)
 def test_networks_are_channels_last_and_stay_so(tmp_path, form):
     made = blueprint((2, 8, 8), norm="batch")
-    network = differing(made.spiking() if "spiking" in form else made.analog())
+    network = differing(spiking_network(made) if "spiking" in form else analog_network(made))
     if "folded" in form:
         fold_norms(network)
     save(network, tmp_path / "w.safetensors")
-    for each in (network, load(made, tmp_path / "w.safetensors", CPU)):
+    for each in (network, load(untrained(made), tmp_path / "w.safetensors", CPU)):
         assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights_of(each))
 
 
 def test_the_layout_changes_nothing(tmp_path):
     made = blueprint((2, 8, 8), norm="batch", neuron=("lif", {"threshold": 4.0}))
-    network = differing(made.spiking())
+    network = differing(spiking_network(made))
     pictures = images(3, (2, 8, 8))
     with torch.no_grad():
         expected = network(pictures, range(5), keys())

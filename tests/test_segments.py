@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from snnexp.datasets.batches import Batch
-from snnexp.segments import number_of_segments, segmented
-from snnexp.stages.execution import Execution, Forward
-from snnexp.stages.memory import needed_bytes
+from snnexp.network.spiking import spiking_network
+from snnexp.training.execution import Execution, Forward
+from snnexp.training.memory import needed_bytes
+from snnexp.training.segments import number_of_segments, segmented
 from tests.test_lean import blueprint
 
 
 @pytest.mark.parametrize("segments", [2, 3, 5])
 def test_segments_give_the_gradients_of_the_whole(segments):
-    network = blueprint("none", {"threshold": 0.3, "detach_reset": False}, ["8C3", "AP2", "D0.5", "FC16"]).spiking()
+    network = spiking_network(blueprint("none", {"threshold": 0.3, "detach_reset": False}, ["8C3", "AP2", "D0.5", "FC16"]))
     images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
     torch.manual_seed(3)
     whole = network(images, range(10), keys)
@@ -31,7 +32,7 @@ def test_segments_give_the_gradients_of_the_whole(segments):
 @pytest.mark.parametrize("norm", ["batch", "tdbn", "batch_per_step"])
 def test_running_statistics_move_once_per_segment(norm):
     """As if the segments were batches of their own: what is computed again in the backward pass does not count twice."""
-    whole = blueprint(norm, {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+    whole = spiking_network(blueprint(norm, {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"])).train()
     parts = copy.deepcopy(whole)
     images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
     before = [buffer.clone() for buffer in whole.buffers()]
@@ -45,7 +46,7 @@ def test_running_statistics_move_once_per_segment(norm):
 
 
 def test_segments_need_a_fraction():
-    network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+    network = spiking_network(blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"])).train()
     batch = Batch(torch.rand(2, 2, 12, 12), torch.zeros(2, dtype=torch.int64), torch.arange(2))
     whole, parts = (
         needed_bytes(Forward(network, range(100), segments), batch, torch.float32) for segments in (1, number_of_segments("auto", 100))
@@ -62,7 +63,7 @@ def test_lean_memory_does_not_keep_what_segments_compute_again():
     batch = Batch(torch.rand(2, 2, 12, 12), torch.zeros(2, dtype=torch.int64), torch.arange(2))
 
     def needed(memory: str) -> int:
-        network = blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"]).spiking().train()
+        network = spiking_network(blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"])).train()
         return needed_bytes(Execution(memory, "auto", False).forward(network, range(100)), batch, torch.float32)
 
     assert needed("lean") == needed("default")

@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from snnexp.check import faults
-from snnexp.cli.since import KEYS, completed
+from snnexp.composition.since import KEYS, completed
+from snnexp.configuration.check import faults
 from tests.composition import configuration
 
 FORM = ("delays", "centralize_gradient", "gain")

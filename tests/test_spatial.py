@@ -8,15 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.activations.rounded import Rounded
-from snnexp.build import component
 from snnexp.cell import Over, streaming
-from snnexp.layers.count import SpikeCount
-from snnexp.layers.low_pass import LowPass, Trace, full_trace
-from snnexp.network import Network, spiking_units, transfer
+from snnexp.configuration.build import component
+from snnexp.counted.low_pass import LowPass, Trace, full_trace
+from snnexp.counted.spike_count import SpikeCount
+from snnexp.measure.tally import INTEGER_JOULE, energy
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import transfer
 from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
 from snnexp.stages.low_pass import _Penalised, _start
-from snnexp.tally import INTEGER_JOULE, energy
 from tests.composition import node
 from tests.jobs import job, records
 from tests.networks import blueprint, chunks, dyadic, images, keys, seeded
@@ -107,8 +111,8 @@ def whole_numbers(timesteps: int = 8, **encoder: Any) -> tuple[Network, Network]
         architecture=("cnn", {"layers": ["4C3", "AP2", "6C3", "FC12"], "bias": False}),
         readout=("potential", {"average": False}),
     )
-    analog = dyadic(made.analog(lambda: Rounded(1.0, None)), shift=0.0)
-    spiking = made.spiking()
+    analog = dyadic(analog_network(made, lambda: Rounded(1.0, None)), shift=0.0)
+    spiking = spiking_network(made)
     transfer(analog, spiking)
     return analog, spiking.eval()
 
@@ -247,7 +251,7 @@ def low_pass_network() -> Network:
     made = blueprint(
         neuron="lateral_lif", architecture=("cnn", {"layers": ["4C3", "AP2", "FC12"], "bias": False}), readout="rate", norm="none"
     )
-    return made.spiking()
+    return spiking_network(made)
 
 
 def test_thresholds_start_from_the_weights():

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from snnexp.cell import at_rest
-from snnexp.evaluate import Evaluation, Evaluator
 from snnexp.layers.dropout import Dropout
+from snnexp.measure.evaluator import Evaluation, Evaluator
 from snnexp.neurons import firing
 from tests.jobs import STRATEGIES, attempted, job, records
 

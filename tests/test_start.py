@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from snnexp.errors import ConfigError
-from snnexp.start import epochs
+from snnexp.runs.start import epochs
 from tests.jobs import attempted, job
 
 PRETRAIN = "strategy.stages.pretrain"

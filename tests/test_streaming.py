@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
 from snnexp.datasets.batches import Batch
-from snnexp.network import Network
-from snnexp.stages.memory import needed_bytes
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.training.memory import needed_bytes
 from tests.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 from tests.options import options
 
@@ -25,7 +26,7 @@ def network(encoder_name: str = "direct", neuron: str = "lif", readout: str = "p
         readout=readout,
         **chosen,
     )
-    return dyadic(replace(plan, encoder=encoder(encoder_name, images(20))).spiking())
+    return dyadic(spiking_network(replace(plan, encoder=encoder(encoder_name, images(20)))))
 
 
 def streamed(net: Network, length: int, count: int = 3) -> Tensor:

@@ -7,12 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.cell import streaming
+from snnexp.counted.spike_count import Mean, SpikeCount
+from snnexp.counted.twin import Counted
 from snnexp.datasets.batches import Batch
-from snnexp.layers.count import Mean, SpikeCount
 from snnexp.layers.dropout import Dropout
-from snnexp.network import Blueprint, Network, connections, count_units, spiking_units
-from snnexp.stages.counted import Counted
-from snnexp.stages.execution import Forward
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network, count_units
+from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.training.execution import Forward
 from tests.jobs import job, records
 from tests.networks import blueprint, chunks, images, keys
 
@@ -37,7 +41,7 @@ def plan(architecture: Any = CNN, norm: Any = "batch", readout: Any = "potential
 def network(made: Blueprint) -> Network:
     """The spiking form with norms that have statistics and scales of their own."""
     torch.manual_seed(0)
-    spiking = made.spiking().to(torch.get_default_dtype())
+    spiking = spiking_network(made).to(torch.get_default_dtype())
     for name, tensor in [*spiking.named_parameters(), *spiking.named_buffers()]:
         if ".norm." in name and tensor.is_floating_point():
             tensor.data.copy_((0.2 if name.endswith(("weight", "running_var")) else 0.0) + 0.3 * torch.rand(tensor.shape))
@@ -185,7 +189,7 @@ def test_dropout_is_off_in_evaluation_and_after_the_pass_is_over():
     assert not torch.equal(form(pixels(), keys(COUNT)), plain)  # with dropout
     spiking.eval()
     again, _ = spiking_pass(spiking)
-    without = plan(("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})).spiking()
+    without = spiking_network(plan(("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})))
     without.load_state_dict(spiking.state_dict())
     assert torch.equal(again, spiking_pass(spiking)[0]) and torch.equal(again, spiking_pass(without)[0])
 
@@ -201,7 +205,7 @@ def test_both_forms_have_the_same_weights():
 def test_without_a_measurement_units_are_analog():
     made = plan(norm="none", threshold=2.0)
     spiking = network(made)
-    analog = made.analog()
+    analog = analog_network(made)
     analog.load_state_dict(spiking.state_dict(), strict=False)
     for unit in [module for module in analog.modules() if hasattr(module, "activation")]:
         unit.activation = nn.Sequential(unit.activation, nn.Threshold(-1.0, 0.0))
@@ -221,7 +225,7 @@ class Half(nn.Module):
 def wide(layers: list[str], size: int = 16) -> tuple[Blueprint, Network, Batch]:
     made = blueprint((3, size, size), architecture=("cnn", {"layers": layers, "bias": False}), norm="batch", neuron="if")
     batch = Batch(torch.rand(4, 3, size, size), torch.zeros(4, dtype=torch.int64), torch.arange(4))
-    return made, made.spiking().train(), batch
+    return made, spiking_network(made).train(), batch
 
 
 def saved_bytes(form: nn.Module, batch: Batch) -> int:

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from snnexp.atomic import dumps
+from snnexp.files.atomic import dumps
+from snnexp.report.lines import epoch_line, in_units, timesteps_line
+from snnexp.report.summary import summary
 from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
-from snnexp.track.lines import epoch_line, in_units, timesteps_line
 from snnexp.track.none import NoTracker
-from snnexp.track.summary import summary
 from snnexp.track.wandb import flat
 from snnexp.track.wandb_mirror import Mirror, answered
 from tests.options import build_option, options

@@ -7,17 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
-from snnexp.check import check
+from snnexp.configuration.check import check
+from snnexp.conversion.convertible import hidden_units
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.errors import ConfigError
-from snnexp.evaluate import Evaluator
-from snnexp.fan_out import fan_out
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
-from snnexp.network import Network, analog_units, code_window, connections, depth, spiking_units, transfer
-from snnexp.record import recording
-from snnexp.stages.convertible import hidden_units
+from snnexp.measure.evaluator import Evaluator
+from snnexp.measure.fan_out import fan_out
+from snnexp.measure.record import recording
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units, code_window, connections, depth, spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import transfer
 from tests.composition import changed, configuration
 from tests.networks import blueprint, chunks, keys, seeded
 from tests.options import build_option
@@ -62,7 +66,7 @@ def pair(code: str, architecture: Any, encoder: Any = "direct") -> tuple[Network
     """A network in windows, and the network of its staircases, of the same weights."""
     readout = ("window", {"window": WINDOW, "silent": SILENT.get(code, 0)})
     made = blueprint(architecture=architecture, norm="batch", encoder=encoder, neuron=(code, {"window": WINDOW}), readout=readout)
-    spiking, analog = made.spiking().eval(), made.analog(lambda: Quantised(code, 1.0)).eval()
+    spiking, analog = spiking_network(made).eval(), analog_network(made, lambda: Quantised(code, 1.0)).eval()
     for name, tensor in spiking.named_buffers():
         if name.endswith("running_var"):
             tensor.copy_(0.1 + 0.2 * torch.rand(tensor.shape))
@@ -130,7 +134,7 @@ INVERTED = ("efficientnet_b7", {"stem": 6, "last": 8, **STAGES})
 
 def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
     made = blueprint(architecture=INVERTED, norm="batch", neuron="fitted_few_spikes", readout=("window", {"window": 16}))
-    spiking, analog = made.spiking().eval(), made.analog(lambda: Fitted("silu")).eval()
+    spiking, analog = spiking_network(made).eval(), analog_network(made, lambda: Fitted("silu")).eval()
     transfer(spiking, analog)
     gates = [module for module in analog.modules() if isinstance(module, SqueezeExcitation)]
     for gate in gates:
@@ -145,9 +149,9 @@ def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
 
 def test_neurons_of_gates_are_counted_and_stand_for_no_layer():
     made = blueprint(architecture=INVERTED, neuron="fitted_few_spikes", readout=("window", {"window": 16}))
-    spiking = made.spiking().eval()
+    spiking = spiking_network(made).eval()
     gates = set(spiking_units(spiking)) - set(hidden_units(spiking))
-    assert len(gates) == 4 and set(hidden_units(spiking)) == set(analog_units(made.analog()))
+    assert len(gates) == 4 and set(hidden_units(spiking)) == set(analog_units(analog_network(made)))
     timesteps = (depth(spiking) + 1) * 16
     tally = counted(spiking, [range(timesteps)], timesteps - 16)
     assert all(tally.layers[name].spikes > 0 and tally.layers[name].neurons in (6, 8, 12, 18) for name in gates)
@@ -186,7 +190,7 @@ def test_the_encoder_sends_pixels_as_the_neuron_sends_values(curve):
 def test_depth_is_the_longest_path(architecture, layers):
     spiking, _ = pair("switch", architecture)
     assert depth(spiking) == layers and code_window(spiking) == WINDOW
-    assert code_window(blueprint().spiking()) is None
+    assert code_window(spiking_network(blueprint())) is None
 
 
 # What is counted
@@ -322,7 +326,7 @@ def test_an_undecided_image_is_counted_and_wrong():
 @pytest.mark.parametrize("timesteps", [3, 4])
 def test_late_neurons_reach_the_output_after_as_many_steps_as_layers(timesteps):
     made = blueprint(architecture=CNN, neuron=("if", {"order": "fire_before", "threshold": 0.05}))
-    network = made.spiking().eval()
+    network = spiking_network(made).eval()
     for connection in connections(network).values():
         connection.layer.weight.data.abs_()
         connection.layer.bias = None

@@ -1,13 +1,14 @@
 """Calibration of the mean of every neuron."""
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from snnexp.calibrations.base import Calibration, Converted
+from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
+from snnexp.conversion.converted import Converted
+from snnexp.conversion.convertible import hidden_units, holder
 from snnexp.datasets.batches import Batches
 from snnexp.limits import Count
-from snnexp.stages.convertible import hidden_units
 
 
 class Advanced(Calibration):
@@ -22,6 +23,8 @@ class Advanced(Calibration):
         samples: number of training images, without augmentation.
         timesteps: T that the correction is for; measured over all of them.
     """
+
+    corrects_potentials = True
 
     def __init__(self, samples: Count, timesteps: Count):
         self.light = Light(samples, timesteps)
@@ -39,9 +42,3 @@ class Advanced(Calibration):
 
 def _per_neuron(values: Float[Tensor, "B *m"]) -> Float[Tensor, "*m"]:
     return values.mean(0)
-
-
-def holder(neuron: nn.Module) -> nn.Module | None:
-    """What holds the potential at which a neuron starts, in units of the current; None where it is held as a share of the threshold."""
-    held = getattr(neuron, "firing", getattr(neuron, "threshold", None))
-    return held if hasattr(held, "initial_potential") else None

@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp import probe
-from snnexp.calibrations.base import Calibration, Converted
+from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
+from snnexp.conversion import probe
+from snnexp.conversion.converted import Converted
+from snnexp.conversion.convertible import hidden_units
+from snnexp.counted.spike_count import Mean
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.layers.connection import Connection
-from snnexp.layers.count import Mean
 from snnexp.limits import Count, Positive
-from snnexp.stages.convertible import hidden_units
 from snnexp.stopping import look_together
 
 

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.calibrations.base import Calibration, Converted
+from snnexp.calibrations.base import Calibration
+from snnexp.conversion.converted import Converted
 from snnexp.datasets.batches import Batches
 from snnexp.limits import Count
 

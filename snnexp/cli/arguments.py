@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from snnexp.visible import visible
+from snnexp.files.visible import visible
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,14 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from snnexp.atomic import write_bytes
 from snnexp.cli.arguments import Parser
-from snnexp.disk import NoRoom
-from snnexp.foreign import Unreadable
-from snnexp.survey import curves
-from snnexp.survey.columns import FORMATS, compared
-from snnexp.survey.comparison import Run, read_run
-from snnexp.visible import visible
+from snnexp.files.atomic import write_bytes
+from snnexp.files.disk import NoRoom
+from snnexp.files.foreign import Unreadable
+from snnexp.files.visible import visible
+from snnexp.report import curves
+from snnexp.report.columns import FORMATS, compared
+from snnexp.report.comparison import Run, read_run
 
 
 def compare(arguments: list[str]) -> int:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnexp.cli.compose import composed
-from snnexp.cli.explain import MISTAKES
-from snnexp.cli.mistakes import listed, mistakes
+from snnexp.composition.compose import composed
+from snnexp.composition.explain import MISTAKES
 from snnexp.errors import ConfigError
-from snnexp.visible import one_line, visible
+from snnexp.files.visible import one_line, visible
+from snnexp.jobs.mistakes import listed, mistakes
 
 ACTIONS = ("list", "prepare", "verify")
 USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
@@ -43,8 +43,8 @@ def data(arguments: list[str]) -> int:
 
 
 def _dataset(name: str, overrides: list[str]):
-    from snnexp.build import component
-    from snnexp.check import component_faults, refuse
+    from snnexp.configuration.build import component
+    from snnexp.configuration.check import component_faults, refuse
 
     node = OmegaConf.to_container(composed([f"dataset={name}", *overrides]).dataset, resolve=True)
     refuse(component_faults(node, "dataset"), f"dataset={name}")

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnexp.cli.compose import composed
-from snnexp.visible import one_line, visible
+from snnexp.composition.compose import composed
+from snnexp.files.visible import one_line, visible
 
 
 def doctor(arguments: list[str]) -> int:
@@ -27,7 +27,7 @@ def doctor(arguments: list[str]) -> int:
 
 
 def _software() -> list[tuple[str, str]]:
-    from snnexp.result import git_commit, versions
+    from snnexp.runs.result import git_commit, versions
 
     return [*versions().items(), ("checkout", git_commit() or "not a git checkout")]
 
@@ -35,7 +35,7 @@ def _software() -> list[tuple[str, str]]:
 def _hardware() -> list[tuple[str, str]]:
     import torch
 
-    from snnexp.kernels.compiled import library
+    from snnexp.kernels.scan.c import library
 
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none found"
     return [

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from snnexp.check import faults, refuse
-from snnexp.cli.explain import MISTAKES
+from snnexp.composition.explain import MISTAKES
+from snnexp.configuration.check import faults, refuse
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
-from snnexp.kept import Settled
-from snnexp.reopened import Reopened
-from snnexp.survey.comparison import flat
+from snnexp.reopen import Reopened
+from snnexp.report.comparison import flat
+from snnexp.runs.kept import Settled
 
 Config = dict[str, Any]
 NO_EFFECT = "has no effect on an evaluation of this run: training, or a stage that is not run again, has settled it, or nothing asks for it"

@@ -9,30 +9,30 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from snnexp.atomic import write_json
-from snnexp.build import GROUPS
-from snnexp.check import check, faults, refuse
-from snnexp.cli.change import change_of
-from snnexp.cli.compose import composed
 from snnexp.cli.effects import effective
 from snnexp.cli.exits import exit_code
-from snnexp.cli.explain import MISTAKES, explained, nearest
 from snnexp.cli.job import resolved
-from snnexp.cli.resolvers import stamp
-from snnexp.cli.since import completed
 from snnexp.cli.usable import refuse_unusable
+from snnexp.composition.change import change_of
+from snnexp.composition.compose import composed
+from snnexp.composition.explain import MISTAKES, explained, nearest
+from snnexp.composition.identity import starts, without_lost_starts
+from snnexp.composition.resolvers import stamp
+from snnexp.composition.since import completed
+from snnexp.configuration.build import GROUPS
+from snnexp.configuration.check import check, faults, refuse
 from snnexp.datasets.base import DataError
 from snnexp.distributed import processes
-from snnexp.documents import read_json, read_yaml
-from snnexp.drafts import remove_dead_drafts
 from snnexp.errors import ConfigError
-from snnexp.foreign import Absent, Unreadable
-from snnexp.identity import starts, without_lost_starts
-from snnexp.result import CHOSEN, block, peak_memory, surroundings
-from snnexp.stages.memory import explaining_elsewhere
+from snnexp.files.atomic import write_json
+from snnexp.files.documents import read_json, read_yaml
+from snnexp.files.drafts import remove_dead_drafts
+from snnexp.files.foreign import Absent, Unreadable
+from snnexp.files.visible import visible
+from snnexp.report.summary import summary
+from snnexp.runs.result import CHOSEN, block, peak_memory, surroundings
 from snnexp.survey.schema import fault
-from snnexp.track.summary import summary
-from snnexp.visible import visible
+from snnexp.training.memory import explaining_elsewhere
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
 """What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""

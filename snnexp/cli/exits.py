@@ -1,18 +1,18 @@
 """From what ended a run to its exit code."""
 
 from snnexp.cli.codes import BAD_CONFIG, BAD_DATA, FAILED, NO_ROOM, NOT_FINITE, STOPPED
-from snnexp.cli.explain import MISTAKES
+from snnexp.composition.explain import MISTAKES
 from snnexp.datasets.base import DataError
-from snnexp.disk import FULL
 from snnexp.errors import ConfigError, NumericalError, OutOfMemory
-from snnexp.foreign import Unreadable
-from snnexp.status import RunFolderTaken
+from snnexp.files.disk import FULL
+from snnexp.files.foreign import Unreadable
+from snnexp.runs.status import RunFolderTaken
 from snnexp.stopping import Stopped
 
 
 def exit_code(error: BaseException) -> int:
     """The exit code of the command line for `error`."""
-    from snnexp.stages.memory import ran_out
+    from snnexp.errors import ran_out
 
     if isinstance(error, Stopped):
         return 128 + error.number

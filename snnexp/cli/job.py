@@ -8,28 +8,29 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snnexp import build, stopping
-from snnexp.atomic import write_json, write_text
-from snnexp.check import check
-from snnexp.checkpoint import AlreadyOver, Checkpoints
-from snnexp.cli.compose import again
+from snnexp import stopping
 from snnexp.cli.exits import exit_code
-from snnexp.cli.folder import finished_before, past_of, resolved
 from snnexp.cli.signals import stopping_on_signals
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.cli.usable import refuse_unusable
-from snnexp.disk import NoRoom
+from snnexp.composition.compose import again
+from snnexp.configuration import build
+from snnexp.configuration.check import check
 from snnexp.distributed import processes, rank
-from snnexp.drafts import remove_drafts
 from snnexp.errors import ConfigError, NumericalError
-from snnexp.past import Past
+from snnexp.files.atomic import write_json, write_text
+from snnexp.files.disk import NoRoom
+from snnexp.files.drafts import remove_drafts
+from snnexp.files.visible import visible
+from snnexp.jobs.folder import finished_before, past_of, resolved
 from snnexp.run import nothing_to_do, run
-from snnexp.status import RunFolderTaken, claimed
+from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
+from snnexp.runs.past import Past
+from snnexp.runs.status import RunFolderTaken, claimed
 from snnexp.stopping import Stopped
 from snnexp.track.base import Labels
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
-from snnexp.visible import visible
 
 Config = dict[str, Any]
 NOT_FINITE = "not_finite.json"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
 from snnexp.cli.streams import patient_streams, shown
-from snnexp.visible import visible
+from snnexp.files.visible import visible
 
 HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from snnexp.cli.extent import GRID
+from snnexp.composition.extent import GRID
 from snnexp.errors import ConfigError
 
 

@@ -11,9 +11,9 @@ from snnexp.cli.arguments import Parser
 from snnexp.cli.codes import BAD_CONFIG, FAILED
 from snnexp.cli.table import references
 from snnexp.errors import ConfigError
+from snnexp.files.visible import visible
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
-from snnexp.visible import visible
 
 RUNS = "~/.local/share/snnexp/reproduce"
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO
 
 from snnexp.cli.codes import NO_ROOM, NOBODY_READS, STOPPED
-from snnexp.disk import FULL
+from snnexp.files.disk import FULL
 
 GONE = (errno.EPIPE, errno.EIO)
 """What is said of a pipe whose reader, such as `head`, has had enough, and of a terminal that was closed."""

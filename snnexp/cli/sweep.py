@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnexp.documents import read_json
-from snnexp.foreign import Unreadable
-from snnexp.hints import fits
-from snnexp.status import unfinished
-from snnexp.track.lines import FLAGGED
-from snnexp.visible import one_line
+from snnexp.files.documents import read_json
+from snnexp.files.foreign import Unreadable
+from snnexp.files.hints import fits
+from snnexp.files.visible import one_line
+from snnexp.report.lines import FLAGGED
+from snnexp.runs.status import unfinished
 
 OVERRIDES = "overrides.json"
 """In the folder of a job of a sweep: the arguments it was given."""

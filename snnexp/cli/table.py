@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from snnexp.cli.arguments import Parser
+from snnexp.files.visible import visible
+from snnexp.report.table import FORMATS, lines
 from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
-from snnexp.survey.table import FORMATS, lines
-from snnexp.visible import visible
 
 
 def table(arguments: list[str]) -> int:

@@ -18,13 +18,13 @@ from omegaconf import DictConfig
 
 from snnexp import stopping
 from snnexp.cli.codes import BAD_CONFIG, FAILED, NO_ROOM
-from snnexp.cli.explain import MISTAKES
 from snnexp.cli.goon import going_on
-from snnexp.cli.mistakes import in_sweep, listed, secrets, told, wrong_values
-from snnexp.cli.resolvers import register
 from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
-from snnexp.visible import visible
+from snnexp.composition.explain import MISTAKES
+from snnexp.composition.resolvers import register
+from snnexp.files.visible import visible
+from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
 
 CONF = "pkg://snnexp.conf"
 

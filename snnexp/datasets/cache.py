@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snnexp.atomic import replacing
+from snnexp.files.atomic import replacing
 
 try:
     import fcntl

@@ -9,7 +9,7 @@ import torch
 from snnexp.datasets import pickled
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
 from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
-from snnexp.foreign import Absent, Unreadable, read_regular
+from snnexp.files.foreign import Absent, Unreadable, read_regular
 
 
 class CifarFiles(Source):

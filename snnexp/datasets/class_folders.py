@@ -15,7 +15,7 @@ from snnexp.datasets.listing import Unused, folders, pictures
 from snnexp.datasets.reading import Decoder
 from snnexp.datasets.stream import Stream
 from snnexp.datasets.text import class_name
-from snnexp.foreign import Unreadable
+from snnexp.files.foreign import Unreadable
 from snnexp.limits import Count, Natural
 
 _SUFFIXES = (".jpeg", ".jpg")

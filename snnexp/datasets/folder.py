@@ -14,7 +14,7 @@ from snnexp.datasets.listing import Unused, folders, pictures
 from snnexp.datasets.names import listed
 from snnexp.datasets.squares import squares
 from snnexp.datasets.text import class_name
-from snnexp.foreign import Unreadable
+from snnexp.files.foreign import Unreadable
 from snnexp.limits import Count
 
 Files = list[tuple[Path, int]]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
 from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
-from snnexp.foreign import Absent, Unreadable, read_regular
+from snnexp.files.foreign import Absent, Unreadable, read_regular
 
 DIGITS = tuple("0123456789")
 _UNSIGNED_BYTE = 8

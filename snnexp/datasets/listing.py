@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from snnexp.datasets.text import shown
-from snnexp.foreign import Absent, Unreadable
+from snnexp.files.foreign import Absent, Unreadable
 from snnexp.stopping import look
 
 _SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")

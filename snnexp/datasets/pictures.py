@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from snnexp.foreign import Unreadable, read_regular
+from snnexp.files.foreign import Unreadable, read_regular
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 """Whatever the name ends in, nothing else is read: some decoders of Pillow start other programs."""

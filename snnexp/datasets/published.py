@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.datasets.base import DataError
-from snnexp.disk import FULL
-from snnexp.foreign import Unreadable, read_regular
+from snnexp.files.disk import FULL
+from snnexp.files.foreign import Unreadable, read_regular
 
 LARGEST = 2**28
 """Bytes of a file of a published set; the largest official one has 155 million."""

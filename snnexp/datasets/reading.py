@@ -21,7 +21,7 @@ from snnexp.datasets.base import DataError, fault
 from snnexp.datasets.pictures import opened
 from snnexp.datasets.resized_crop import ResizedCrop, middle
 from snnexp.errors import OutOfMemory
-from snnexp.foreign import Absent, Unreadable
+from snnexp.files.foreign import Absent, Unreadable
 
 Chunk = tuple[np.ndarray, np.ndarray]
 """Places and keys of the samples of one batch; arrays, since tensors would travel to the workers as open files."""

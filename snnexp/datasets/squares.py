@@ -8,7 +8,7 @@ from PIL import Image
 
 from snnexp.datasets.pictures import opened
 from snnexp.errors import OutOfMemory
-from snnexp.foreign import Unreadable
+from snnexp.files.foreign import Unreadable
 from snnexp.limits import Count
 from snnexp.stopping import look
 

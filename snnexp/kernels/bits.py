@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from snnexp.kernels import layout
-from snnexp.kernels.compiled import library
+from snnexp.kernels.scan.c import library
 
 _POINTER, _SIZE, _PATTERN, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint32, ctypes.c_int32
 _PATTERNS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}

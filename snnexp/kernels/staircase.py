@@ -16,7 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snnexp.kernels import compiled, layout
+from snnexp.kernels import layout
+from snnexp.kernels.scan import c as compiled
 
 CHUNK = 4096
 POINTERS, NUMBERS = ("z", "y_grad", "out", "sums"), ("clip", "levels", "shift")

@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from snnexp.distributed import processes, stacked, total
-from snnexp.kernels.norm import kernel
-from snnexp.kernels.norm_parameters import Batch, Running
+from snnexp.kernels.norm.dispatch import kernel
+from snnexp.kernels.norm.parameters import Batch, Running
 
 
 class BatchNorm(nn.Module):

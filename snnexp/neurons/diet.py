@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, at_rest
-from snnexp.kernels.parameters import ScanParameters
+from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
 
 SMALLEST_THRESHOLD = 1e-3

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp import cell
-from snnexp.kernels.parameters import Number, ScanParameters
+from snnexp.kernels.scan.parameters import Number, ScanParameters
 from snnexp.limits import Fraction, Positive
 
 Order = Literal["fire_after", "fire_before"]

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell
-from snnexp.kernels.parameters import ScanParameters
+from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
 from snnexp.neurons.firing import Firing, Order
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import Over
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.network import spiking_units
+from snnexp.network.parts import spiking_units
 
 Present = Callable[[range], object]
 """Runs the network on its images for some timesteps, which continue those before."""

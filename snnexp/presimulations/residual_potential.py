@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.limits import Count
-from snnexp.network import spiking_units
+from snnexp.network.parts import spiking_units
 from snnexp.presimulations.base import Present, Presimulation, potential, restart
 
 

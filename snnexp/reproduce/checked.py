@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from snnexp.atomic import write_json
-from snnexp.documents import read_json
-from snnexp.foreign import Unreadable
+from snnexp.files.atomic import write_json
+from snnexp.files.documents import read_json
+from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.command import started
 
 FILE = "check.json"

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from snnexp.atomic import write_json
-from snnexp.documents import read_json
-from snnexp.foreign import Unreadable
+from snnexp.files.atomic import write_json
+from snnexp.files.documents import read_json
+from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.command import started
 from snnexp.reproduce.jobs import Job
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import snnexp
 from snnexp.errors import ConfigError
 from snnexp.reproduce.command import LAUNCHER
-from snnexp.result import COMMIT
+from snnexp.runs.result import COMMIT
 
 PACKAGE = Path(snnexp.__file__).parent
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from snnexp import status
-from snnexp.atomic import write_text
 from snnexp.errors import ConfigError
+from snnexp.files.atomic import write_text
 from snnexp.reproduce.checked import check
 from snnexp.reproduce.command import started
 from snnexp.reproduce.frozen import frozen
 from snnexp.reproduce.jobs import Job
 from snnexp.reproduce.recorded import record
+from snnexp.runs import status
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Say = Callable[[str], None]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from snnexp.build import component
-from snnexp.check import faults
-from snnexp.cli.compose import composed
-from snnexp.cli.explain import MISTAKES
-from snnexp.cli.folder import resolved
-from snnexp.cli.mistakes import told
+from snnexp.composition.compose import composed
+from snnexp.composition.explain import MISTAKES
+from snnexp.configuration.build import component
+from snnexp.configuration.check import faults
 from snnexp.errors import ConfigError
+from snnexp.jobs.folder import resolved
+from snnexp.jobs.mistakes import told
 from snnexp.reproduce.jobs import Job
 
 

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from snnexp.atomic import write_text
+from snnexp.files.atomic import write_text
 from snnexp.reproduce.jobs import Job
 
 LARGEST = 3_000_000

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snnexp import status
-from snnexp.documents import read_json
-from snnexp.foreign import Unreadable
+from snnexp.files.documents import read_json
+from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.jobs import Job
+from snnexp.runs import status
 
 
 def standing(job: Job, runs: Path) -> str:

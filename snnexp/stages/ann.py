@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.limits import Natural, Positive, Probability
-from snnexp.network import Network, analog_units, transfer
-from snnexp.stages.base import Factory, Outcome, Session, Stage
-from snnexp.stages.training import Schedule, train
-from snnexp.start import refuse_other_classes, start
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units
+from snnexp.network.transfer import transfer
+from snnexp.runs.start import refuse_other_classes, start
+from snnexp.stages.base import Factory, Outcome, Stage
+from snnexp.training.loop import Schedule, train
+from snnexp.training.session import Session
 
 
 class ANN(Stage):
@@ -33,6 +38,8 @@ class ANN(Stage):
         DataError: there is no analog network of this shape in `start`, or its classes are others.
     """
 
+    form = "analog"
+
     def __init__(
         self,
         epochs: Natural,
@@ -48,8 +55,11 @@ class ANN(Stage):
         self.activation = activation
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return analog_network(blueprint, self.activation)
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        analog = session.blueprint.analog(self.activation).to(session.device)
+        analog = self.untrained(session.blueprint).to(session.device)
         if self.start is not None:
             refuse_other_classes(Path(self.start), session.class_names, self.schedule.epochs)
             start(Path(self.start), analog)

@@ -1,43 +1,13 @@
 """What a stage is, and what it works with."""
 
 import abc
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
-
-from snnexp.checkpoint import Checkpoints
-from snnexp.datasets.batches import Batches
-from snnexp.evaluate import Evaluator
-from snnexp.network import Blueprint, Network
-from snnexp.stages.execution import Execution
-from snnexp.timed_evaluate import TimedEvaluator
-from snnexp.track.muted import Muted
-from snnexp.track.trackers import Trackers
-
-
-@dataclass(frozen=True)
-class Session:
-    """What every stage of a run shares."""
-
-    blueprint: Blueprint
-    train: Batches
-    validation: Batches | None
-    test: Batches
-    evaluator: Evaluator | TimedEvaluator
-    trackers: Trackers | Muted | None
-    device: torch.device
-    precision: torch.dtype
-    execution: Execution
-    selection: str
-    evaluate_every: int
-    checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    epochs_before: int = 0
-    """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
-    earlier: Mapping[str, Network] = field(default_factory=dict)
-    """What stages before have left that a later one is taught by, by name."""
-    class_names: tuple[str, ...] = ()
-    """What the network is to tell apart, in the order of its scores."""
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.training.session import Session
 
 
 @dataclass
@@ -53,6 +23,17 @@ class Stage(abc.ABC):
 
     A stage may change the form of the network. It neither writes results nor reads the configuration.
     """
+
+    form: ClassVar[str]
+    """The form of the network that it leaves."""
+
+    @abc.abstractmethod
+    def untrained(self, blueprint: Blueprint) -> Network:
+        """A network of that form, with first weights: what a run that is opened again puts its weights into.
+
+        Raises:
+            ValueError: something in the blueprint has no such form; the message says what to set instead.
+        """
 
     @abc.abstractmethod
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:

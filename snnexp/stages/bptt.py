@@ -4,10 +4,14 @@ from dataclasses import replace
 from functools import partial
 
 from snnexp.limits import Count, Fraction, Natural, Positive, Probability
-from snnexp.network import Network, is_spiking, transfer
-from snnexp.stages.base import Factory, Outcome, Session, Stage
-from snnexp.stages.distillation import Distilled
-from snnexp.stages.training import Schedule, train
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import transfer
+from snnexp.stages.base import Factory, Outcome, Stage
+from snnexp.training.distillation import Distilled
+from snnexp.training.loop import Schedule, train
+from snnexp.training.session import Session
 
 
 class BPTT(Stage):
@@ -29,6 +33,8 @@ class BPTT(Stage):
         temperature: of the comparison with it, > 0.
     """
 
+    form = "spiking"
+
     def __init__(
         self,
         epochs: Natural,
@@ -46,6 +52,9 @@ class BPTT(Stage):
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
         self.teacher, self.taught = teacher, partial(Distilled, share=teacher_share, temperature=temperature)
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return spiking_network(blueprint)
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         spiking, schedule = spiking_form(network, session), self.schedule
         if self.teacher is not None:
@@ -55,9 +64,9 @@ class BPTT(Stage):
 
 def spiking_form(network: Network | None, session: Session) -> Network:
     """The network to train: what the stage before left, if need be in spiking form, or a new one."""
-    if network is not None and is_spiking(network):
+    if network is not None and network.form == "spiking":
         return network
-    spiking = session.blueprint.spiking().to(session.device)
+    spiking = spiking_network(session.blueprint).to(session.device)
     if network is not None:
         transfer(network, spiking)
     return spiking

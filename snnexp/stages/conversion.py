@@ -3,15 +3,19 @@
 import logging
 from collections.abc import Iterator
 
-from snnexp.calibrations.base import Converted
+from snnexp.conversion.balancing import Balance
+from snnexp.conversion.converted import Converted
+from snnexp.conversion.convertible import BlockThreshold, Weights, parts
+from snnexp.conversion.fidelity import Report, fidelity
+from snnexp.conversion.obstacles import conventional, structural, temporal
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Fraction, Positive
-from snnexp.network import Network, fold_norms, is_spiking, transfer
-from snnexp.stages.balancing import Balance
-from snnexp.stages.base import Factory, Outcome, Session, Stage
-from snnexp.stages.convertible import BlockThreshold, Weights, parts
-from snnexp.stages.fidelity import Report, fidelity
-from snnexp.stages.obstacles import conventional, structural, temporal
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import fold_norms, transfer
+from snnexp.stages.base import Factory, Outcome, Stage
+from snnexp.training.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ class Conversion(Stage):
         timesteps: T of the comparison.
     """
 
+    form = "spiking"
+
     def __init__(
         self,
         threshold: Factory,
@@ -66,10 +72,13 @@ class Conversion(Stage):
         self.samples = samples
         self.timesteps = timesteps
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return spiking_network(blueprint)
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        if network is None or is_spiking(network):
+        if network is None or network.form == "spiking":
             raise ValueError(f"stage {name}: conversion starts from an analog network; put a stage that trains one (stage=ann) before it")
-        spiking = session.blueprint.spiking().to(session.device).eval()
+        spiking = self.untrained(session.blueprint).to(session.device).eval()
         for obstacle in self.obstacles(spiking, f"strategy.stages.{name}"):
             raise ValueError(f"stage {name}: {obstacle}")
         transfer(network, spiking)

@@ -5,14 +5,17 @@ from typing import Literal
 
 import torch
 
-from snnexp.layers.count import Mean, SpikeCount
+from snnexp.counted.spike_count import Mean, SpikeCount
+from snnexp.counted.twin import Counted
 from snnexp.limits import Count, Natural, Positive
-from snnexp.network import Blueprint, Network
-from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
-from snnexp.stages.counted import Counted
-from snnexp.stages.execution import Form
-from snnexp.stages.training import Schedule, train
+from snnexp.training.execution import TrainingPass
+from snnexp.training.loop import Schedule, train
+from snnexp.training.session import Session
 
 
 class SpikeCounts(Stage):
@@ -36,6 +39,8 @@ class SpikeCounts(Stage):
         gradient_clip: largest gradient norm, > 0; null for no limit.
     """
 
+    form = "spiking"
+
     def __init__(
         self,
         epochs: Natural,
@@ -54,12 +59,15 @@ class SpikeCounts(Stage):
         self.rule = partial(SpikeCount, saturation=saturation)
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
 
-    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking, form = spiking_form(network, session), self.form(session.blueprint)
-        self._warm(form(spiking, self.steps), session)
-        return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session, form))
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return spiking_network(blueprint)
 
-    def form(self, blueprint: Blueprint) -> Form:
+    def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
+        spiking, training_pass = spiking_form(network, session), self.training_pass(session.blueprint)
+        self._warm(training_pass(spiking, self.steps), session)
+        return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session, training_pass))
+
+    def training_pass(self, blueprint: Blueprint) -> TrainingPass:
         """The training pass of a network of `blueprint`."""
         return partial(Counted, blueprint=blueprint, rule=self.rule, signal=Mean, chunk=self.chunk)
 

@@ -1,7 +1,11 @@
 """From a network of whole numbers to the spiking network that computes the same."""
 
-from snnexp.network import Network, is_spiking, transfer
-from snnexp.stages.base import Outcome, Session, Stage
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.network.transfer import transfer
+from snnexp.stages.base import Outcome, Stage
+from snnexp.training.session import Session
 
 
 class Equivalent(Stage):
@@ -12,9 +16,14 @@ class Equivalent(Stage):
     Source: Thiele 2020 (survey [45]), who state the accuracy of the equivalent network and not the timesteps of the spiking one.
     """
 
+    form = "spiking"
+
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return spiking_network(blueprint)
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        if network is None or is_spiking(network):
+        if network is None or network.form == "spiking":
             raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
-        spiking = session.blueprint.spiking().to(session.device)
+        spiking = self.untrained(session.blueprint).to(session.device)
         transfer(network, spiking)
         return Outcome(spiking, {})

@@ -7,13 +7,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from snnexp.layers.low_pass import LowPass, Trace, full_trace
+from snnexp.counted.low_pass import LowPass, Trace, full_trace
+from snnexp.counted.twin import Counted
 from snnexp.limits import Count, Natural, NonNegative, Positive
-from snnexp.network import Network, connections, spiking_units
-from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
+from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
-from snnexp.stages.counted import Counted
-from snnexp.stages.training import Schedule, train
+from snnexp.training.loop import Schedule, train
+from snnexp.training.session import Session
 
 
 class LowPassSignals(Stage):
@@ -40,6 +44,8 @@ class LowPassSignals(Stage):
         gradient_clip: largest gradient norm, > 0; null for no limit.
     """
 
+    form = "spiking"
+
     def __init__(
         self,
         epochs: Natural,
@@ -62,6 +68,9 @@ class LowPassSignals(Stage):
         self.schedule = partial(Schedule, epochs, scheduler=scheduler, gradient_clip=gradient_clip)
         self.optimizer, self.threshold_rate = optimizer, threshold_rate
         self.loss = loss()
+
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return spiking_network(blueprint)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         spiking = spiking_form(network, session)

@@ -4,23 +4,27 @@ import copy
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
-from snnexp import probe
 from snnexp.activations.relu import ReLU
+from snnexp.conversion import probe
+from snnexp.conversion.convertible import JOINTS
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Interval, NonNegative
-from snnexp.network import Network, absorb_norms, analog_units, form_of, transfer
-from snnexp.stages.base import Outcome, Session, Stage
-from snnexp.stages.convertible import JOINTS
-from snnexp.stages.robustness import Robustness
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units
+from snnexp.network.transfer import absorb_norms, transfer
+from snnexp.stages.base import Outcome, Stage
 from snnexp.timed.body import connections
 from snnexp.timed.form import exact
+from snnexp.timed.network import timed_network
+from snnexp.timed.robustness import Robustness
+from snnexp.training.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Mapping(Stage):
         ValueError: the stage before leaves no analog network of ReLUs in a chain.
     """
 
+    form = "timed"
+
     def __init__(
         self,
         samples: Count,
@@ -61,19 +67,22 @@ class Mapping(Stage):
         self.samples, self.margin = samples, margin
         self.robustness = Robustness(bits, jitters, variations)
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return timed_network(blueprint, exact())
+
     @torch.no_grad()
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        if network is None or form_of(network) != "analog":
+        if network is None or network.form != "analog":
             raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
         for obstacle in obstacles(network, f"strategy.stages.{name}"):
             raise ValueError(obstacle)
-        timed = replace(session.blueprint, timing=exact()).timed().to(session.device).eval()
+        timed = self.untrained(session.blueprint).to(session.device).eval()
         _copy(network, timed)
         ranges, scores = self._measured(network.eval(), session.train.sample(self.samples))
         _rescale(timed, [float(session.blueprint.encoder.largest), *ranges], *scores)
         if ranges:
             logger.info("%s  a spike at the beginning of its window is worth %.3g to %.3g", name, min(ranges), max(ranges))
-        return Outcome(timed, self.robustness(timed, session))
+        return Outcome(timed, self.robustness(timed, session.accuracy))
 
     def _measured(self, network: Network, batch: Batch) -> tuple[list[float], tuple[float, float]]:
         """The value that 1 stands for in every hidden layer, and the lowest and highest score."""

@@ -5,9 +5,12 @@ from typing import Literal
 import torch
 
 from snnexp.errors import ConfigError
-from snnexp.network import Network
-from snnexp.stages import torchvision_weights
-from snnexp.stages.base import Factory, Outcome, Session, Stage
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.runs import torchvision_weights
+from snnexp.stages.base import Factory, Outcome, Stage
+from snnexp.training.session import Session
 
 
 class Pretrained(Stage):
@@ -25,18 +28,23 @@ class Pretrained(Stage):
         activation: activation function of the units.
     """
 
+    form = "analog"
+
     def __init__(self, source: Literal["torchvision"], model: torchvision_weights.Model, weights: str, activation: Factory):
         self.source = source
         self.model = model
         self.weights = weights
         self.activation = activation
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return analog_network(blueprint, self.activation)
+
     @torch.no_grad()
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is not None:
             raise ConfigError(f"stage {name}: would throw away what the stages before it have trained; make it the first")
         published = torchvision_weights.layers(self.model, torchvision_weights.read(self.model, self.weights))
-        analog = session.blueprint.analog(self.activation)
+        analog = self.untrained(session.blueprint)
         for misfit in torchvision_weights.misfits(published, analog):
             raise ConfigError(f"stage {name}: weights {self.weights} of {self.model} do not fit this network: {misfit}")
         torchvision_weights.load(published, analog)

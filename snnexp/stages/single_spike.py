@@ -8,12 +8,15 @@ from torch import Tensor, nn
 
 from snnexp.errors import NumericalError
 from snnexp.limits import Fraction, Natural, NonNegative, Positive
-from snnexp.network import Network
-from snnexp.stages.base import Factory, Outcome, Session, Stage
-from snnexp.stages.redraw import Redraw
-from snnexp.stages.robustness import Robustness
-from snnexp.stages.training import Schedule, train
-from snnexp.timed.body import is_timed, timed_layers
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.stages.base import Factory, Outcome, Stage
+from snnexp.timed.body import timed_layers
+from snnexp.timed.network import timed_network
+from snnexp.timed.redraw import Redraw
+from snnexp.timed.robustness import Robustness
+from snnexp.training.loop import Schedule, train
+from snnexp.training.session import Session
 
 PATIENCE = 1000
 """Images for which a layer may be silent in a row."""
@@ -44,6 +47,8 @@ class SingleSpike(Stage):
         variations: relative standard deviations of weights and thresholds for which the trained network is tested, one draw each.
     """
 
+    form = "timed"
+
     def __init__(
         self,
         epochs: Natural,
@@ -59,22 +64,24 @@ class SingleSpike(Stage):
         redraw: Fraction,
         variations: list[NonNegative],
     ):
-        self.form = form
+        self.timing = form
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
         self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
         self.redraw, self.robustness = redraw, Robustness([], [], variations)
 
+    def untrained(self, blueprint: Blueprint) -> Network:
+        return timed_network(blueprint, self.timing())
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        form = self.form()
-        timed = replace(session.blueprint, timing=form).timed().to(session.device)
-        if network is not None and is_timed(network):
+        timed = self.untrained(session.blueprint).to(session.device)
+        if network is not None and network.form == "timed":
             timed.load_state_dict(network.state_dict())
         loss = Objective(self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence)
-        redraw = Redraw(self.redraw, form, timed)
+        redraw = Redraw(self.redraw, self.timing(), timed)
         loss.register_forward_hook(redraw.see)
         schedule = replace(self.schedule, loss=loss, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
-        return Outcome(timed, shown | self.robustness(timed, session))
+        return Outcome(timed, shown | self.robustness(timed, session.accuracy))
 
 
 class Objective(nn.Module):

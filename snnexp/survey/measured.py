@@ -8,7 +8,7 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
-from snnexp.hints import fits
+from snnexp.files.hints import fits
 from snnexp.limits import Natural
 from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row

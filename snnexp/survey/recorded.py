@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from snnexp.documents import read_json
-from snnexp.foreign import Unreadable, read_regular
+from snnexp.files.documents import read_json
+from snnexp.files.foreign import Unreadable, read_regular
+from snnexp.files.visible import all_visible, visible
 from snnexp.survey.schema import fault
-from snnexp.visible import all_visible, visible
 
 Result = dict[str, Any]
 HISTORY = "history.csv"

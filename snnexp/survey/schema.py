@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from snnexp.hints import fits, shown, words
+from snnexp.files.hints import fits, shown, words
 from snnexp.limits import Count, Interval, Natural, NonNegative
 
 Percent = Annotated[float, Interval(0.0, 100.0)]

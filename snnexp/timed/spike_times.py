@@ -8,8 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snnexp.timed import events, fused, grid, scan, whole
 from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.solvers import blocks as scan
+from snnexp.timed.solvers import compiled as events
+from snnexp.timed.solvers import cuda as fused
+from snnexp.timed.solvers import grid, whole
 from snnexp.timed.synapses import Synapses
 
 Solver = Literal["auto", "events", "scan", "grid"]

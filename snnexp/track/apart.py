@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from snnexp.atomic import dumps
+from snnexp.files.atomic import dumps
 
 
 class Ended(RuntimeError):

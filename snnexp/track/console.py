@@ -11,11 +11,11 @@ from typing import Any, Literal
 import rich.console
 from rich.text import Text
 
-from snnexp.disk import writing
+from snnexp.files.disk import writing
+from snnexp.files.visible import visible
+from snnexp.report.lines import epoch_line, epoch_of, stage_line
+from snnexp.report.summary import summary
 from snnexp.track.bar import Bar
-from snnexp.track.lines import epoch_line, epoch_of, stage_line
-from snnexp.track.summary import summary
-from snnexp.visible import visible
 
 
 class Console:

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from snnexp.atomic import dumps, sync_folder, write_bytes
-from snnexp.disk import writing
-from snnexp.documents import LARGEST_RECORDS, parsed
-from snnexp.foreign import Absent, read_regular
+from snnexp.files.atomic import dumps, sync_folder, write_bytes
+from snnexp.files.disk import writing
+from snnexp.files.documents import LARGEST_RECORDS, parsed
+from snnexp.files.foreign import Absent, read_regular
 
 HEAD = ("stage", "epoch")
 

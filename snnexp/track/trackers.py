@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from snnexp.atomic import plain
+from snnexp.files.atomic import plain
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from snnexp.atomic import write_text
+from snnexp.files.atomic import write_text
 from snnexp.limits import Interval
 from snnexp.track.apart import Apart, Ended
 from snnexp.track.base import Labels, Tracker

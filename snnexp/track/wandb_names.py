@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from snnexp.foreign import Unreadable, read_regular
+from snnexp.files.foreign import Unreadable, read_regular
 from snnexp.track.base import Labels
 
 LONGEST_NAME, LONGEST_TAG = 128, 64

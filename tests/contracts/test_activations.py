@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from snnexp.activations import qcfs
 from snnexp.activations.positive import SMALLEST
 from snnexp.cell import Over
-from snnexp.kernels import compiled, staircase
+from snnexp.kernels import staircase
+from snnexp.kernels.scan import c as compiled
 from snnexp.layers.analog import AnalogUnit
 from tests.networks import seeded
 from tests.options import build_option, options, settings

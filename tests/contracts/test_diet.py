@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
-from snnexp.kernels import compiled, fallback
-from snnexp.kernels.scan import run
-from snnexp.stages.parameters import parameter_groups
-from snnexp.stages.training import bound
+from snnexp.kernels.scan import c as compiled
+from snnexp.kernels.scan import torch as fallback
+from snnexp.kernels.scan.dispatch import run
+from snnexp.training.loop import bound
+from snnexp.training.parameters import parameter_groups
 from tests.options import build_option, options
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnexp.build import locate
 from snnexp.cell import Cell, Over, streaming
+from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
 from tests.options import build_option, options, settings
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from snnexp.network.spiking import spiking_network
 from snnexp.optimizers.muon import Muon, orthogonalised
-from snnexp.stages.parameters import parameter_groups
+from snnexp.training.parameters import parameter_groups
 from tests.jobs import job
 from tests.networks import blueprint
 from tests.options import build_option
@@ -108,7 +109,7 @@ def test_it_goes_on_exactly_from_what_it_has_kept():
 
 
 def test_what_each_parameter_does_is_known_by_its_place():
-    network = blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt").spiking()
+    network = spiking_network(blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt"))
     groups = {group["role"]: [each.shape for each in group["params"]] for group in parameter_groups(network, by_role=True)}
     assert groups["matrices"] == [(4, 1, 3, 3), (6, 256)] and groups["output"] == [(10, 6), (10,)]
     assert len(groups["others"]) == len(list(network.parameters())) - 4

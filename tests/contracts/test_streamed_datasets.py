@@ -14,9 +14,9 @@ import torch
 import torchvision.transforms.v2.functional as F
 from PIL import Image
 
-from snnexp import build, check
 from snnexp.cli.codes import NO_ROOM
 from snnexp.cli.exits import exit_code
+from snnexp.configuration import build, check
 from snnexp.datasets.base import TEST_OFFSET, DataError
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.reading import ReaderLost
@@ -291,8 +291,8 @@ def test_nothing_is_started_before_the_first_batch(small):
 
 
 def test_the_configuration_check_starts_nothing_and_reads_nothing(monkeypatch):
-    from snnexp.cli.compose import composed
     from snnexp.cli.job import resolved
+    from snnexp.composition.compose import composed
 
     monkeypatch.setattr("snnexp.datasets.reading.DataLoader", None)
     monkeypatch.setattr(os, "scandir", None)

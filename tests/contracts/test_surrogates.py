@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp.build import locate
+from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
 from tests.options import build_option, options, settings
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnexp.build import locate
 from snnexp.cell import Over, streaming
+from snnexp.configuration.build import locate
 from snnexp.layers.window_maximum import WindowMaximum
 from snnexp.layers.window_mean import WindowMean
 from snnexp.neurons.windowed import Windowed

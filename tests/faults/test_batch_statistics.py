@@ -16,14 +16,17 @@ from sklearn.datasets import load_digits
 from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional
 
-from snnexp import build
-from snnexp.kernels import compiled, norm_compiled, norm_fallback
+from snnexp.configuration import build
+from snnexp.kernels.norm import c as norm_compiled
+from snnexp.kernels.norm import torch as norm_fallback
+from snnexp.kernels.scan import c as compiled
 from snnexp.layers.batch_norm import BatchNorm, batch_norm
+from snnexp.network.spiking import spiking_network
 from snnexp.norms.batch import Batch
 from snnexp.norms.batch_per_step import BatchPerStep
 from snnexp.norms.bntt import BNTT
 from snnexp.norms.tdbn import TdBN
-from snnexp.stages.execution import Execution
+from snnexp.training.execution import Execution
 from tests.composition import configuration
 from tests.shell import environment
 
@@ -143,7 +146,7 @@ def test_every_norm_of_the_package(name, happened):
 def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Tensor:
     torch.manual_seed(0)
     way = [f"norm={norm}", f"encoder={encoder}", "timesteps=8", "architecture.layers=[8C5,AP2,16C5,AP2]"]
-    network = build.blueprint(configuration(*way), (1, 28, 28), 10).spiking().train()
+    network = spiking_network(build.blueprint(configuration(*way), (1, 28, 28), 10)).train()
     forward = Execution(memory, 1, False).forward(network, range(8))
     logits = forward(images, torch.arange(len(images)))
     functional.cross_entropy(logits[-1], torch.arange(len(images)) % 10).backward()

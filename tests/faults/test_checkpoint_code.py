@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from snnexp.checkpoint_file import names
+from snnexp.runs.checkpoint_file import names
 from tests.jobs import attempted, job
 
 SHORT = ["epochs=2", "dataset.validation=1037", "evaluate.images=20", "architecture.widths=[8]"]

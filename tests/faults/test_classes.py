@@ -12,7 +12,7 @@ from snnexp.datasets.base import DataError, Source, Split, numbered
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.names import refuse_others
 from snnexp.datasets.text import class_name, shown
-from snnexp.weights import _ordered, classes
+from snnexp.runs.weights import _ordered, classes
 from tests.jobs import attempted, job
 from tests.options import build_option, options
 from tests.photographs import write_pictures
@@ -105,8 +105,8 @@ def test_a_resumed_run_has_the_classes_it_had(pictures, tmp_path, monkeypatch, h
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr("snnexp.checkpoint.Checkpoints.close", interrupted)
-        patch.setattr("snnexp.checkpoint.Checkpoints.finish", interrupted)
+        patch.setattr("snnexp.runs.checkpoint.Checkpoints.close", interrupted)
+        patch.setattr("snnexp.runs.checkpoint.Checkpoints.finish", interrupted)
         assert isinstance(attempted(tmp_path / "run", *own(pictures, "epochs=2"))[1], Interrupted)
     assert list((tmp_path / "run/checkpoints").iterdir())
     renamed(pictures, "left", "zleft")

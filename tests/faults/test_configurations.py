@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from snnexp.cli.job import attempt
-from snnexp.documents import read_json
 from snnexp.errors import ConfigError
+from snnexp.files.documents import read_json
 from tests.composition import Config, changed, configuration
 from tests.options import options
 

@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from snnexp import atomic, weights
 from snnexp.cli import streams
 from snnexp.cli.codes import NO_ROOM
 from snnexp.cli.exits import exit_code
 from snnexp.cli.usable import FILES
 from snnexp.datasets import published
-from snnexp.disk import FULL, NoRoom
-from snnexp.status import Status
+from snnexp.files import atomic
+from snnexp.files.disk import FULL, NoRoom
+from snnexp.runs import weights
+from snnexp.runs.status import Status
 from snnexp.track.wandb_names import known_id
 from tests.faults.forks import Forks, assert_same, facts, kept
 from tests.jobs import attempted, job

@@ -10,15 +10,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp.build import locate
-from snnexp.check import faults
 from snnexp.cli.effects import effective
 from snnexp.cli.evaluate import changed, evaluate
+from snnexp.configuration.build import locate
+from snnexp.configuration.check import faults
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
-from snnexp.kept import Settled, carried_over
-from snnexp.reopened import Reopened
-from snnexp.survey.comparison import flat
+from snnexp.reopen import Reopened
+from snnexp.report.comparison import flat
+from snnexp.runs.kept import Settled, carried_over
 from tests.jobs import job
 
 SMALL = ["epochs=1", "evaluate.images=40", "architecture=mlp", "architecture.widths=[12]"]

@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from snnexp.checkpoint_file import read
 from snnexp.cli.evaluate import evaluate
 from snnexp.datasets.batches import Batches
 from snnexp.errors import NumericalError
@@ -15,8 +14,10 @@ from snnexp.finite import figures, require, require_figures, size
 from snnexp.losses.cross_entropy import CrossEntropy
 from snnexp.losses.mse import MSE
 from snnexp.losses.spike_time import SpikeTimeCrossEntropy
+from snnexp.network.spiking import spiking_network
 from snnexp.run import prepare
-from snnexp.stages.clip import clip
+from snnexp.runs.checkpoint_file import read
+from snnexp.training.clip import clip
 from tests.composition import configuration
 from tests.jobs import attempted, job
 from tests.stored import replaced
@@ -175,7 +176,7 @@ def test_the_end_of_a_stage_is_looked_at(monkeypatch, tmp_path, happened):
 def test_a_potential_that_is_not_finite_is_no_answer(tmp_path, happened):
     config = configuration("device=cpu", "architecture=mlp", "architecture.widths=[8]", "norm=none", "evaluate.images=20", "readout=rate")
     session = prepare(config, None)
-    network = session.blueprint.spiking()
+    network = spiking_network(session.blueprint)
     with torch.no_grad():
         network.body.linear1.connection.layer.weight[0] = 3e38  # currents of plus and minus infinity
         network.body.linear1.connection.layer.weight[0, ::2] = -3e38

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snnexp.check import faults
 from snnexp.cli.evaluate import evaluate
-from snnexp.slots import SLOTS, refused
+from snnexp.configuration.check import faults
+from snnexp.configuration.slots import SLOTS, refused
 from tests.composition import changed, configuration, every_option, node
 from tests.jobs import job
 
@@ -91,7 +91,7 @@ HELPERS = [
     ("optimizer", "torch.optim.sgd.inspect"),
     ("optimizer", "torch.optim.lr_scheduler.StepLR"),
     ("scheduler", "torch.optim.lr_scheduler.LambdaLR"),
-    ("strategy.stages.train", "snnexp.stages.torchvision_weights.versions"),
+    ("strategy.stages.train", "snnexp.runs.torchvision_weights.versions"),
     ("strategy.stages.train.loss", "snnexp.encoders.direct.Direct"),
     ("strategy.stages.train.optimizer", "snnexp.track.files.MetricsFile"),
 ]

@@ -13,16 +13,16 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from snnexp import status, weights
 from snnexp.cli import sweep
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
-from snnexp.cli.folder import resolved
 from snnexp.cli.table import table
 from snnexp.datasets.base import DataError
-from snnexp.documents import DEEPEST, LARGEST, LARGEST_YAML, read_json, read_yaml
-from snnexp.foreign import Absent, Unreadable, read_regular
-from snnexp.start import epochs, settings
+from snnexp.files.documents import DEEPEST, LARGEST, LARGEST_YAML, read_json, read_yaml
+from snnexp.files.foreign import Absent, Unreadable, read_regular
+from snnexp.jobs.folder import resolved
+from snnexp.runs import status, weights
+from snnexp.runs.start import epochs, settings
 from snnexp.track.files import MetricsFile
 from tests.composition import configuration
 from tests.jobs import attempted, job
@@ -263,7 +263,7 @@ def test_a_written_configuration_asks_for_nothing(alien, monkeypatch, capsys, te
 
 @pytest.mark.fault(INTERPOLATION, "a value of the command line that would be one when it is read again")
 def test_no_run_writes_one(happened):
-    from snnexp.check import faults
+    from snnexp.configuration.check import faults
 
     config = resolved(OmegaConf.create({**configuration(), "output_dir": "\\${oc.env:HOME}"}))
     assert config["output_dir"] == "${oc.env:HOME}"

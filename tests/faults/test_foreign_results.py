@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from snnexp.cli import sweep
 from snnexp.cli.compare import compare
 from snnexp.cli.table import table
-from snnexp.survey import curves
-from snnexp.survey import table as tables
-from snnexp.survey.columns import FORMATS, compared
-from snnexp.survey.comparison import Run, _settings
+from snnexp.report import curves
+from snnexp.report import table as tables
+from snnexp.report.columns import FORMATS, compared
+from snnexp.report.comparison import Run, _settings
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import rows
 from snnexp.survey.schema import fault

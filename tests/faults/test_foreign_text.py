@@ -16,9 +16,9 @@ from snnexp.cli.main import _unknown
 from snnexp.cli.options import show
 from snnexp.cli.sweep import _table
 from snnexp.cli.table import table
+from snnexp.files.visible import all_visible, one_line, visible
+from snnexp.report.summary import summary
 from snnexp.track.console import Console
-from snnexp.track.summary import summary
-from snnexp.visible import all_visible, one_line, visible
 from tests.runs import BLOCK
 from tests.test_compare import run
 

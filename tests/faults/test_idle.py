@@ -4,13 +4,13 @@ import pytest
 
 from snnexp.cli.compare import compare
 from snnexp.cli.sweep import _outcome
-from snnexp.evaluate import Evaluation
-from snnexp.flags import flags
+from snnexp.measure.evaluator import Evaluation
+from snnexp.measure.flags import flags
+from snnexp.measure.tally import Layer, Tally
+from snnexp.report.lines import stage_line
+from snnexp.report.summary import summary
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import TABLES, rows
-from snnexp.tally import Layer, Tally
-from snnexp.track.lines import stage_line
-from snnexp.track.summary import summary
 from tests.jobs import attempted, job
 
 

@@ -210,7 +210,7 @@ def test_forged_ends_are_refused(change: dict, said: str | None, ended: Path, tm
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was stopped after its first stage."""
-    from snnexp.checkpoint import Checkpoints
+    from snnexp.runs.checkpoint import Checkpoints
 
     folder, finish = tmp_path_factory.mktemp("ended") / "run", Checkpoints.finish
 

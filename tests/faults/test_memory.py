@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from snnexp.datasets.reading import Decoder, ReaderLost, read
-from snnexp.network import Network
+from snnexp.network.network import Network
 from snnexp.track.none import NoTracker
 from tests.jobs import attempted
 
@@ -34,7 +34,7 @@ def test_memory_that_runs_out_is_explained(training: bool, knobs: tuple, tmp_pat
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return forward(self, *arguments)
 
-    monkeypatch.setattr("snnexp.stages.training.estimate", lambda *more: 10**9)
+    monkeypatch.setattr("snnexp.training.loop.estimate", lambda *more: 10**9)
     monkeypatch.setattr(Network, "forward", failing)
     assert attempted(tmp_path, *FEW)[2] == 4
     told = capsys.readouterr().err

@@ -18,7 +18,7 @@ from snnexp.datasets import pictures
 from snnexp.datasets.base import DataError
 from snnexp.datasets.pictures import MOST_PIXELS, coloured, opened
 from snnexp.datasets.squares import squares
-from snnexp.foreign import Unreadable
+from snnexp.files.foreign import Unreadable
 from tests.jobs import attempted
 from tests.options import build_option
 from tests.photographs import write_pictures

@@ -13,7 +13,7 @@ import pytest
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
 from snnexp.cli.table import references
-from snnexp.result import config_hash
+from snnexp.runs.result import config_hash
 from snnexp.survey.gap import gap
 from snnexp.survey.measured import measured, status
 from snnexp.survey.recorded import histories, read_results, standing

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from snnexp import stopping
-from snnexp.checkpoint_file import names, read
 from snnexp.cli import train as main
 from snnexp.cli.exits import exit_code
 from snnexp.cli.goon import going_on
 from snnexp.cli.signals import stopping_on_signals
-from snnexp.network import Network
-from snnexp.status import claimed
-from snnexp.status import read as status
+from snnexp.network.network import Network
+from snnexp.runs.checkpoint_file import names, read
+from snnexp.runs.status import claimed
+from snnexp.runs.status import read as status
 from snnexp.stopping import Stopped
 from tests.faults.forks import SETTINGS, Forks, assert_same, facts, kept, lines, told_command
 from tests.jobs import attempted, job
@@ -154,7 +154,7 @@ import sys, time
 from pathlib import Path
 from snnexp.cli.exits import exit_code
 from snnexp.cli.signals import stopping_on_signals
-from snnexp.status import claimed
+from snnexp.runs.status import claimed
 
 with stopping_on_signals() as words, claimed(sys.argv[1], exit_code) as status:
     words.act = status.preempt

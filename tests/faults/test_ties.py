@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp.answers import answers, decided, right
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
-from snnexp.evaluate import Evaluator
-from snnexp.network import Network
+from snnexp.measure.answers import answers, decided, right
+from snnexp.measure.evaluator import Evaluator
+from snnexp.network.network import Network
 from snnexp.readouts.rate import Rate
 from tests.options import build_option, options
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from snnexp.cli.sweep import ONE_RUN
-from snnexp.rules import tracker as tracker_rule
-from snnexp.rules.tracker import fault_of, tracker_takes_the_names
+from snnexp.configuration.rules import tracker as tracker_rule
+from snnexp.configuration.rules.tracker import fault_of, tracker_takes_the_names
 from snnexp.track.wandb_environment import environment as seen
 from tests.shell import Shell, answer, start
 from tests.wandb_records import below, eventually, exit_codes, goes_on, kept, told

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from snnexp.check import faults as problems
-from snnexp.cli import extent
 from snnexp.cli.codes import BAD_DATA
+from snnexp.composition import extent
+from snnexp.configuration.check import faults as problems
 from snnexp.limits import LARGEST, SMALLEST, computable
 from tests.composition import changed, configuration
 from tests.faults.test_configurations import MLP, SMALL, outcome, shorten

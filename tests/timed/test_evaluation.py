@@ -10,14 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from snnexp import answers, tally, through_time, timed_evaluate, unsound
 from snnexp.datasets import batches as sharing
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
-from snnexp.evaluate import Evaluation
-from snnexp.network import Network
+from snnexp.measure import answers, tally, unsound
+from snnexp.measure import timed_evaluator as timed_evaluate
+from snnexp.measure import timed_report as through_time
+from snnexp.measure.evaluator import Evaluation
+from snnexp.measure.timed_evaluator import TimedEvaluator
+from snnexp.network.network import Network
 from snnexp.timed.body import Earliest
-from snnexp.timed_evaluate import TimedEvaluator
 from tests import networks
 from tests.options import build_option
 from tests.timed.test_form import timed

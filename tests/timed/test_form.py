@@ -16,14 +16,18 @@ from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection
 from snnexp.layers.per_step import PerStep
-from snnexp.network import Network, connections, form_of
+from snnexp.measure.timed_report import through_time
+from snnexp.network.analog import analog_network
+from snnexp.network.network import Network
+from snnexp.network.parts import connections
+from snnexp.network.spiking import spiking_network
 from snnexp.stages.single_spike import Objective
-from snnexp.through_time import through_time
 from snnexp.timed.averages import arriving
 from snnexp.timed.body import Silencing, TimePool, timed_layers
 from snnexp.timed.delays import Delays, terminals
 from snnexp.timed.discrete import clocked, output_of
 from snnexp.timed.form import Form
+from snnexp.timed.network import timed_network
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.stepped import stepped, steps_until
@@ -44,8 +48,7 @@ def form(**changes) -> Form:
 def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
     torch.manual_seed(seed)
     blueprint = networks.blueprint(**{**PARTS, "neuron": "if_exp", **chosen})
-    object.__setattr__(blueprint, "timing", form(**(changes or {})))
-    return blueprint.timed().eval()
+    return timed_network(blueprint, form(**(changes or {}))).eval()
 
 
 def scores(network: Network, count: int = 5) -> torch.Tensor:
@@ -54,10 +57,10 @@ def scores(network: Network, count: int = 5) -> torch.Tensor:
 
 def test_weights_have_the_names_of_the_other_forms():
     blueprint = networks.blueprint(**PARTS, neuron="if_exp")
-    object.__setattr__(blueprint, "timing", form())
-    names = [connections(network).keys() for network in (blueprint.timed(), blueprint.spiking(), blueprint.analog())]
-    assert names[0] == names[1] == names[2] and form_of(blueprint.timed()) == "timed"
-    blueprint.analog().load_state_dict(blueprint.timed().state_dict(), strict=True)
+    timed = timed_network(blueprint, form())
+    names = [connections(network).keys() for network in (timed, spiking_network(blueprint), analog_network(blueprint))]
+    assert names[0] == names[1] == names[2] and timed.form == "timed"
+    analog_network(blueprint).load_state_dict(timed.state_dict(), strict=True)
 
 
 def test_scores_are_minus_the_times_of_two_layers():
@@ -105,8 +108,8 @@ def branched(unit, **about):
 
 def with_branches() -> Network:
     torch.manual_seed(2)
-    given = replace(networks.blueprint(**PARTS, neuron="if_exp"), architecture=branched, timing=form())
-    return given.timed().eval()
+    given = replace(networks.blueprint(**PARTS, neuron="if_exp"), architecture=branched)
+    return timed_network(given, form()).eval()
 
 
 def test_branches_stand_side_by_side():

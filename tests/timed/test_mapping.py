@@ -1,7 +1,6 @@
 """The exact mapping of ReLUs to single spikes: values, costs, fine-tuning, and what it refuses."""
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,17 +11,22 @@ from snnexp.cli.evaluate import evaluate
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.errors import ConfigError
-from snnexp.network import Blueprint, Network, analog_units, transfer
-from snnexp.stages.base import Session
-from snnexp.stages.execution import Execution
+from snnexp.measure.timed_evaluator import TimedEvaluator
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import analog_units
+from snnexp.network.transfer import transfer
 from snnexp.stages.mapping import Mapping
-from snnexp.stages.robustness import _shifted
 from snnexp.timed.body import connections, timed_layers
+from snnexp.timed.network import timed_network
 from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.robustness import _shifted
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.stepped import nearest_step, steps_until
 from snnexp.timed.synapses import Synapses
-from snnexp.timed_evaluate import TimedEvaluator
+from snnexp.training.execution import Execution
+from snnexp.training.session import Session
 from tests import networks
 from tests.jobs import attempted, job
 from tests.options import build_option
@@ -138,7 +142,7 @@ def blueprint_and_analog(norm: str = "batch") -> tuple[Blueprint, Network, torch
     layers = {"layers": ["6C3", "MP2", "8C3", "AP2", "FC9"], "bias": False}
     parts = {"encoder": ("spike_time", {"latest": 1.0}), "readout": "first_spike", "neuron": "constant_slope"}
     blueprint = networks.blueprint(**parts, norm=norm, architecture=("cnn", layers))
-    analog = blueprint.analog()
+    analog = analog_network(blueprint)
     images, keys = networks.images(40), networks.keys(40)
     for _ in range(20):
         analog(images, range(1), keys)
@@ -227,7 +231,7 @@ def test_an_evaluation_of_the_finished_run_gives_the_same(run, capsys):
 
 def test_connections_of_the_two_forms_have_one_order():
     blueprint, analog, _ = blueprint_and_analog(norm="none")
-    timed = replace(blueprint, timing=form()).timed()
+    timed = timed_network(blueprint, form())
     sizes = [connection.layer.weight.shape[0] for connection in connections(timed.body)]
     assert sizes == [6, 8, 9, 10] and all(a is not b for a, b in pairwise(connections(timed.body)))
     with pytest.raises(RuntimeError):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from snnexp.network import connections
-from snnexp.stages.redraw import Redraw
+from snnexp.network.parts import connections
+from snnexp.timed.redraw import Redraw
 from tests.timed.test_form import form, scores, timed
 
 LABELS = torch.zeros(20, dtype=torch.long)

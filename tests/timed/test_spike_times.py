@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snnexp.timed import events
+from snnexp.timed.solvers import compiled as events
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from tests.options import build_option

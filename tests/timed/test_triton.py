@@ -11,9 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from snnexp.timed import events, fused, grid, scan
 from snnexp.timed import spike_times as solving
 from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.solvers import blocks as scan
+from snnexp.timed.solvers import compiled as events
+from snnexp.timed.solvers import cuda as fused
+from snnexp.timed.solvers import grid
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from tests.timed.test_spike_times import KERNELS, NEVER, neuron, problem

@@ -1,0 +1,23 @@
+"""Composition of a configuration outside Hydra's own entry point."""
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from snnexp.composition.resolvers import register
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """The configuration that `snnexp train` would run with these overrides."""
+    register()
+    with initialize_config_module("snnexp.conf", version_base="1.3"):
+        return compose("config", overrides)
+
+
+def again(overrides: list[str]) -> DictConfig:
+    """The configuration with these overrides alone, also from within a job that Hydra runs, and with the search path of that job."""
+    if not GlobalHydra.instance().is_initialized():
+        return composed(overrides)
+    given = HydraConfig.get().overrides.hydra if HydraConfig.initialized() else []
+    return compose("config", [*(each for each in given if each.startswith("hydra.searchpath=")), *overrides])

@@ -1,0 +1,119 @@
+"""What a `_target_` may name, by the slot of the configuration it stands in: a component of that slot's kind, and nothing else."""
+
+import inspect
+import os
+import re
+import typing
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from snnexp.calibrations.base import Calibration
+from snnexp.cell import Cell
+from snnexp.configuration.build import PROVIDED, locate
+from snnexp.datasets.dataset import Dataset
+from snnexp.encoders.base import Encoder
+from snnexp.presimulations.base import Presimulation
+from snnexp.stages.base import Stage
+from snnexp.surrogates.base import Surrogate
+from snnexp.thresholds.base import Rule
+from snnexp.timed.form import Form
+from snnexp.track.base import Tracker
+
+OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
+SCHEDULES = tuple(f"torch.optim.lr_scheduler.{name}" for name in ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR"))
+ALLOWED = frozenset({*OPTIMIZERS, *SCHEDULES})
+"""The classes of torch that a `_target_` may name."""
+TRUST = "SNNEXP_TRUST"
+"""The environment variable in which the owner of a machine names packages, with commas between them, whose components may be used on it."""
+PLAIN = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
+
+
+class Slot(NamedTuple):
+    """The components that may stand in a slot: those that make a `base`, of one package of this one or `named` classes of torch."""
+
+    package: str
+    base: type
+    named: tuple[str, ...] = ()
+
+
+SLOTS = {
+    "dataset": Slot("datasets", Dataset),
+    "encoder": Slot("encoders", Encoder),
+    "neuron": Slot("neurons", Cell),
+    "synapse": Slot("synapses", Cell),
+    "surrogate": Slot("surrogates", Surrogate),
+    "norm": Slot("norms", nn.Module),
+    "architecture": Slot("architectures", nn.Module),
+    "readout": Slot("readouts", Cell),
+    "presimulation": Slot("presimulations", Presimulation),
+    "activation": Slot("activations", nn.Module),
+    "loss": Slot("losses", nn.Module),
+    "optimizer": Slot("optimizers", Optimizer, OPTIMIZERS),
+    "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
+    "tracker": Slot("track", Tracker),
+    "threshold": Slot("thresholds", Rule),
+    "calibration": Slot("calibrations", Calibration),
+    "stage": Slot("stages", Stage),
+    "form": Slot("timed", Form),
+}
+HANDED = {slot: PROVIDED[slot] for slot in ("norm", "architecture", "optimizer", "scheduler")}
+"""What code hands over to every component of a slot, so that one which does not take it is none."""
+
+
+class Refused(Exception):
+    """A `_target_` names what may not stand there; the message says what may."""
+
+
+def refused(target: str, slot: str) -> str | None:
+    """Why `target` may not be loaded for a slot, or None; nothing is imported to find out."""
+    kind = SLOTS[slot]
+    ours = target.startswith(f"snnexp.{kind.package}.")
+    if PLAIN.fullmatch(target) and (ours or target in kind.named or target.partition(".")[0] in trusted()):
+        return None
+    place = f"lives in snnexp.{kind.package}" + (f" or is one of {', '.join(kind.named)}" if kind.named else "")
+    return f"{target!r} is not allowed; a component for {slot} {place}, or in a package that {TRUST}=NAME declares as trusted"
+
+
+def trusted() -> frozenset[str]:
+    """The packages that the owner of this machine has declared as trusted; no file of a run can declare any."""
+    return frozenset(filter(None, (each.strip() for each in os.environ.get(TRUST, "").split(","))))
+
+
+def component_of(target: str, slot: str) -> Callable[..., Any]:
+    """The class or function that `target` names. Raises `Refused` where it is not a component of the slot's kind."""
+    if refusal := refused(target, slot):
+        raise Refused(refusal)
+    try:
+        found = locate(target)
+    except Exception as error:  # whatever a module of the user's own raises when it is imported
+        raise Refused(f"cannot load {target!r}: {error}") from error
+    if target not in ALLOWED and getattr(found, "__module__", None) != target.rpartition(".")[0]:
+        raise Refused(f"{target!r} is not defined there; name the module that defines it")
+    if not _makes(found, SLOTS[slot].base) or not HANDED.get(slot, frozenset()) <= inspect.signature(found).parameters.keys():
+        raise Refused(f"{target!r} is no component for {slot}; expected {_expected(slot)}")
+    return found
+
+
+def annotations(found: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the arguments of a class or function, and of what it returns. Raises `Refused` where they lead nowhere."""
+    try:
+        return typing.get_type_hints(found.__init__ if inspect.isclass(found) else found, include_extras=True)
+    except Exception as error:
+        raise Refused(f"cannot read the annotations of {found.__name__}: {error}") from error
+
+
+def _makes(found: Any, base: type) -> bool:
+    if inspect.isclass(found):
+        return issubclass(found, base) and not inspect.isabstract(found)
+    made = annotations(found).get("return") if inspect.isfunction(found) else None
+    return inspect.isclass(made) and issubclass(made, base)
+
+
+def _expected(slot: str) -> str:
+    handed = ", ".join(sorted(HANDED.get(slot, ())))
+    kind = f"a class, or a function that says what it returns, of {SLOTS[slot].base.__name__}"
+    return f"{kind} that takes {handed}" if handed else kind

@@ -1,0 +1,73 @@
+"""What a converted network is made of."""
+
+from typing import Literal
+
+from torch import nn
+
+from snnexp.cell import Cell
+from snnexp.layers.concatenation import Concatenation
+from snnexp.layers.connection import Connection, Sum
+from snnexp.layers.dropout import Dropout
+from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.per_step import PerStep
+from snnexp.layers.spiking import SpikingUnit
+from snnexp.layers.squeeze_excitation import SqueezeExcitation
+from snnexp.limits import Positive
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+from snnexp.neurons.first_spike import FirstSpike
+from snnexp.neurons.windowed import Windowed
+
+JOINTS = (Sum, Concatenation, Elementwise, SqueezeExcitation)
+Weights = Literal["kept", "normalised"]
+BlockThreshold = Positive | Literal["stem"] | None
+OUTPUT = "output"
+"""The unit of neurons that a readout of spikes has; it stands for no activation."""
+
+
+def hidden_units(network: Network) -> dict[str, SpikingUnit]:
+    """The spiking units that take the place of an activation; neurons of gates take that of a fixed function."""
+    gates = tuple(f"{name}.gate." for name, module in network.named_modules() if isinstance(module, SqueezeExcitation))
+    return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT and not name.startswith(gates)}
+
+
+def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
+    """What a spike of `neuron` carries."""
+    if isinstance(neuron, Windowed | FirstSpike):
+        return "threshold"
+    return getattr(getattr(neuron, "firing", neuron), "amplitude", "unit")
+
+
+def driving(unit: nn.Module) -> list[Connection]:
+    """The connections whose currents the neurons of a unit get, in order; not those of units inside a residual branch."""
+    inner = {id(connection) for each in spiking_units(unit.connection).values() for connection in connections(each).values()}
+    return [connection for connection in connections(unit.connection).values() if id(connection) not in inner]
+
+
+def in_blocks(network: Network) -> set[str]:
+    """Names of the units of branches and of their joints."""
+    joints = [name for name, module in network.named_modules() if isinstance(module, JOINTS)]
+    units = hidden_units(network)
+    inside = {name for name in units for joint in joints if name.startswith(f"{joint}.")}
+    return inside | {name for name, unit in units.items() if isinstance(unit.connection, Sum)}
+
+
+def parts(network: Network) -> tuple[list[str], list[str], list[str]]:
+    """Names of the units before all residual blocks, of those of the blocks, and of the others."""
+    units, inside = list(hidden_units(network)), in_blocks(network)
+    first = min((place for place, name in enumerate(units) if name in inside), default=len(units))
+    return units[:first], [name for name in units if name in inside], [name for name in units[first:] if name not in inside]
+
+
+def is_chain(network: Network) -> bool:
+    """Whether every layer gets its spikes from the one before and from no other."""
+    links = Connection, Dropout, PerStep
+    return isinstance(network.body, nn.Sequential) and all(
+        isinstance(link.connection, Connection) if isinstance(link, SpikingUnit) else isinstance(link, links) for link in network.body
+    )
+
+
+def holder(neuron: nn.Module) -> nn.Module | None:
+    """What holds the potential at which a neuron starts, in units of the current; None where it is held as a share of the threshold."""
+    held = getattr(neuron, "firing", getattr(neuron, "threshold", None))
+    return held if hasattr(held, "initial_potential") else None

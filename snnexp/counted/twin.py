@@ -1,0 +1,123 @@
+"""A training pass in count form: forward over time in spikes, backward once through an analog step on what the spikes amount to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from snnexp.cell import Cell, streaming
+from snnexp.counted.unit import CountUnit, count_units, valued
+from snnexp.layers.dropout import Dropout
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.parts import connections, spiking_units
+
+Rule = Callable[[Cell, bool], nn.Module]
+"""From the neurons of a unit, and whether they are the output, to what stands for them in the count form."""
+
+
+def count_network(blueprint: Blueprint, spiking: Network, rule: Rule) -> Network:
+    """The count form of a spiking network: units that stand for spike trains as a whole, on the connections of `spiking`.
+
+    Args:
+        blueprint: that of `spiking`.
+        spiking: the network that is trained.
+        rule: makes what stands for neurons of them; it is told whether they are the output.
+    """
+    with torch.device("meta"):  # weights of its own would be thrown away
+        readout = blueprint.readout()
+        output = CountUnit(nn.Identity()) if readout.spiking else nn.Identity()
+        network = Network(nn.Identity(), blueprint.body(CountUnit, readout), output, readout, form="counted")
+    network.readout = spiking.readout
+    for name, connection in connections(spiking).items():
+        network.set_submodule(name, connection)
+    for name, unit in count_units(network).items():
+        unit.rule = rule(spiking_units(spiking)[name].neuron, unit is network.output)
+    return network
+
+
+class Counted(nn.Module):
+    """Trains a spiking network without a graph over time: what is kept for the backward pass does not depend on T.
+
+        1. spikes over all timesteps in chunks, without gradients, norms with running statistics: the spiking form as it is evaluated
+        2. one step of the count form, whose units give what was measured in 1; norms with batch statistics; its gradient is the result
+
+    Dropout has one mask for the sequence, the same in both.
+
+    Args:
+        network: the spiking form, whose connections both share.
+        steps: the timesteps.
+        blueprint: from which the count form is built.
+        rule: neurons to what stands for them.
+        signal: makes the accumulator of what a spike train amounts to.
+        chunk: timesteps per call in 1.
+    """
+
+    def __init__(self, network: Network, steps: range, blueprint: Blueprint, rule: Rule, signal: Callable[[], Any], chunk: int):
+        super().__init__()
+        self.network = network
+        self.twin = count_network(blueprint, network, rule)
+        self.steps, self.signal, self.chunk = steps, signal, chunk
+
+    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
+        logits, signals = self._spikes(images, keys)
+        with self._lent(signals):
+            return valued(self._scores(signals["encoder"]), logits)
+
+    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "T B K"]:
+        """The pass in which nothing is measured: units are analog activations. Norms see batches of them."""
+        return self._scores(self.network.encoder.analog(images))
+
+    def _scores(self, x: Float[Tensor, "1 B *n"]) -> Float[Tensor, "T B K"]:
+        """Scores at every timestep, as if what the output layer gets on average came at each."""
+        current = self.twin.output(self.twin.body(x))
+        current = current.to(torch.promote_types(current.dtype, torch.float32))
+        return self.network.readout(current.expand(len(self.steps), *current.shape[1:]))
+
+    def _spikes(self, images: Tensor, keys: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = []
+        with self._as_evaluated(), self._measuring() as signals, streaming(self.network):
+            for start in range(0, len(self.steps), self.chunk):
+                # The random state is put back each time, so that chunks and the count form draw the same masks.
+                with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+                    logits.append(self.network(images, self.steps[start : start + self.chunk], keys))
+        return torch.cat(logits), {name: signal.value() for name, signal in signals.items()}
+
+    @contextmanager
+    def _measuring(self) -> Iterator[dict[str, Any]]:
+        senders = {"encoder": self.network.encoder, **spiking_units(self.network)}
+        signals = {name: self.signal() for name in senders}
+        hooks = [
+            sender.register_forward_hook(lambda _, __, spikes, name=name: signals[name].add(spikes)) for name, sender in senders.items()
+        ]
+        try:
+            yield signals
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def _as_evaluated(self) -> Iterator[None]:
+        training = self.network.training
+        self.network.eval()
+        for module in self.network.modules():
+            if isinstance(module, Dropout):
+                module.train(training)
+        try:
+            yield
+        finally:
+            self.network.train(training)
+
+    @contextmanager
+    def _lent(self, signals: dict[str, Tensor]) -> Iterator[None]:
+        units = count_units(self.twin)
+        for name, unit in units.items():
+            unit.measured = signals[name]
+        try:
+            yield
+        finally:
+            for unit in units.values():
+                unit.measured = None

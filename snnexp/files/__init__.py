@@ -1,0 +1,1 @@
+"""Files that appear whole, and files that somebody else may have made."""

@@ -1,0 +1,1 @@
+"""The time loop of integrate-and-fire neurons as one operation, for each kind of machine."""

@@ -1,0 +1,155 @@
+"""Evaluation: one streaming pass gives the accuracy at every timestep and the exact counts of spikes and operations."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from snnexp.cell import streaming
+from snnexp.datasets.batches import Batch, Batches
+from snnexp.distributed import summed, total
+from snnexp.measure.answers import added, answers, right
+from snnexp.measure.record import recording
+from snnexp.measure.tally import Tally
+from snnexp.measure.unsound import Unsound
+from snnexp.network.network import Network
+from snnexp.network.parts import code_window
+from snnexp.presimulations.base import Presimulation
+from snnexp.presimulations.none import NoPresimulation
+from snnexp.stopping import look_if_alone
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass over a split shows."""
+
+    accuracy_by_timestep: list[float | None]
+    """Top-1 accuracy in percent, read at t = 1..T; None while the network is still in its hidden timesteps and gives no answer."""
+    loss: float
+    """Mean loss per image of the scores at T."""
+    images: int
+    seconds: float
+    tally: Tally | None
+    hidden_timesteps: int = 0
+    """How many of the T timesteps a presimulation has spent."""
+    undecided: float = 0.0
+    """Percent of the images for which no class is ahead of all others at T; they count as wrong."""
+    answers: list[int] = field(default_factory=list)
+    """How many images each class is the answer for at T."""
+    shown: dict = field(default_factory=dict)
+    """What else the result file says: of a timed network its behaviour in discrete time."""
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy in percent after the last timestep."""
+        return self.accuracy_by_timestep[-1]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """How networks of spikes or real values are evaluated; for spike times there is `TimedEvaluator`.
+
+    Args:
+        timesteps: timesteps at which spiking networks are read; analog ones are read once.
+        chunk: timesteps per call; memory grows with it, the result does not change.
+        loss: scores `[1, B, K]` and labels to the mean loss.
+        precision: dtype of autocast; float32 for none.
+        presimulation: hidden timesteps of spiking networks before those that are read; T is the sum of both.
+    """
+
+    timesteps: int
+    chunk: int
+    loss: Callable[[Tensor, Tensor], Tensor]
+    precision: torch.dtype
+    presimulation: Presimulation = field(default_factory=NoPresimulation)
+
+    def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
+        """Evaluates `network` on all images; with `count`, spikes and operations too."""
+        started, hidden = time.perf_counter(), self._hidden(network)
+        counted = recording(network, self._since(network)) if count else nullcontext()
+        with in_evaluation(network), counted as tally:
+            correct, loss, images, given = self._pass(network, batches)
+        if tally is not None:
+            tally.images, tally.timesteps = images, hidden + self._length(network) - self._since(network)
+            tally.gather()
+        accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
+        seconds = time.perf_counter() - started
+        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * (images - sum(given)) / images, given)
+
+    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
+        correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
+        loss, images, given, unsound = 0.0, 0, None, Unsound(network)
+        for batch in batches.in_order():
+            with streaming(network), autocast(batch.images.device, self.precision):
+                scores = self._read(network, batch, correct)
+                unsound.see(scores, images)
+            if unsound.found:
+                with streaming(network), autocast(batch.images.device, self.precision):
+                    unsound.locate(lambda batch=batch: self._read(network, batch, torch.zeros_like(correct)))
+                break
+            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
+            images += len(batch.labels)
+            given = answers(scores[0]) if given is None else given + answers(scores[0])
+        unsound.refuse()
+        loss, images = summed(loss, images, device=correct.device)
+        return total(correct).cpu(), loss, int(images), added(given)
+
+    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Float[Tensor, "1 B K"]:
+        """The scores of `batch` at T; adds to `correct` how many are right at each timestep.
+
+        Nothing is kept from chunk to chunk: small blocks between large ones would keep the heap from joining what is free again.
+        """
+        steps = self._started(network, batch)
+        for part in self._chunks(steps):
+            logits = network(batch.images, part, batch.keys)
+            correct[part.start - steps.start : part.stop - steps.start] += right(logits, batch.labels).sum(1)
+        return logits[-1:]
+
+    def _started(self, network: Network, batch: Batch) -> range:
+        """The timesteps at which `network` is read, once the hidden ones before them are spent."""
+
+        def present(steps: range) -> None:
+            for part in self._chunks(steps):
+                network(batch.images, part, batch.keys)
+
+        hidden = self._hidden(network)
+        if hidden:
+            self.presimulation(network, present)
+        return range(hidden, hidden + self._length(network))
+
+    def _since(self, network: Network) -> int:
+        """The first timestep whose spikes count: a code in windows takes a new image with every one, so an image costs one."""
+        window = code_window(network)
+        return 0 if window is None else max(self.timesteps - window, 0)
+
+    def _length(self, network: Network) -> int:
+        return self.timesteps if network.form == "spiking" else 1
+
+    def _hidden(self, network: Network) -> int:
+        return self.presimulation.hidden_timesteps(network) if network.form == "spiking" else 0
+
+    def _chunks(self, steps: range) -> Iterator[range]:
+        for start in range(0, len(steps), self.chunk):
+            look_if_alone()
+            yield steps[start : start + self.chunk]
+
+
+@contextmanager
+def in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Within the block, all modules are in evaluation mode."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """Runs convolutions and linear layers in `precision`; membranes, thresholds and counters stay float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)

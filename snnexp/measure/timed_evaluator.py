@@ -1,0 +1,54 @@
+"""Evaluation of networks of spike times: exact, and in discrete time where counts are asked for."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snnexp.datasets.batches import Batches
+from snnexp.distributed import summed
+from snnexp.measure.answers import added, answers, right
+from snnexp.measure.evaluator import Evaluation, in_evaluation
+from snnexp.measure.timed_report import through_time
+from snnexp.measure.unsound import Unsound
+from snnexp.network.network import Network
+
+
+@dataclass(frozen=True)
+class TimedEvaluator:
+    """How networks of spike times are evaluated. Two classes at one time are no decision and count as wrong.
+
+    Args:
+        timesteps: of the finest resolution in discrete time.
+        loss: scores `[1, B, K]` and labels to the mean loss.
+    """
+
+    timesteps: int
+    loss: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
+        """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
+        started = time.perf_counter()
+        with in_evaluation(network), torch.no_grad():
+            correct, loss, images, given = self._pass(network, batches)
+            tally, shown = through_time(network, batches, self.timesteps) if count else (None, {})
+        seconds = time.perf_counter() - started
+        share = 100.0 / images
+        undecided = 100.0 * (images - sum(given)) / images
+        return Evaluation([correct * share], loss / images, int(images), seconds, tally, 0, undecided, given, shown)
+
+    def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
+        correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
+        for batch in batches.in_order():
+            scores = network(batch.images, range(1), batch.keys)
+            unsound.see(scores, images)
+            if unsound.found:
+                break
+            correct += int(right(scores, batch.labels).sum())
+            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
+            images += len(batch.labels)
+            given = answers(scores[0]) if given is None else given + answers(scores[0])
+        unsound.refuse()
+        return *summed(correct, loss, images, device=batches.split.labels.device), added(given)

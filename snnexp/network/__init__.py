@@ -1,0 +1,1 @@
+"""Networks, the blueprint from which every form is built, and their parts."""

@@ -1,0 +1,140 @@
+"""Runs side by side: in what their configurations differ, and what came of it."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snnexp.files.documents import read_json, read_yaml
+from snnexp.files.foreign import Unreadable
+from snnexp.files.visible import all_visible, one_line
+from snnexp.survey.recorded import Result
+from snnexp.survey.schema import fault
+
+EXPECTED = "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a JSON file"
+OPTIONS = (
+    *("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "surrogate", "norm", "architecture", "readout"),
+    *("presimulation", "activation", "loss", "optimizer", "scheduler", "threshold", "calibration"),
+)
+"""Chosen options that a result names."""
+GIVEN = (*OPTIONS, "seed", "timesteps", "batch_size", "precision", "command")
+"""What a result says of its configuration where that is not beside it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it is compared: where it is, its result, and its settings by dotted names; `whole` if these are all there are."""
+
+    path: Path
+    result: Result
+    settings: dict[str, Any]
+    whole: bool
+
+
+class Line(NamedTuple):
+    """One thing of which each run has a value, or None."""
+
+    name: str
+    values: tuple[Any, ...]
+    words: Callable[[Any], str] = str
+    key: str = ""  # the name in the result file, where it is another
+
+
+def read_run(path: Path) -> Run:
+    """The run in a folder or, of its result alone, in a JSON file. Raises `Unreadable`, saying what is there instead."""
+    if not path.exists():
+        raise Unreadable(path, f"not there. {EXPECTED}")
+    file = path / "result.json" if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise Unreadable(path, _unfinished(path))
+    result = read_json(file)
+    if wrong := fault(result):
+        raise Unreadable(file, f"not the result of a run ({wrong}). {EXPECTED}")
+    config = file.parent / "config.yaml"
+    whole = file.name == "result.json" and os.path.lexists(config)  # a link that leads nowhere is no result by itself
+    result = all_visible(result)
+    return Run(path, result, _settings(result, config if whole else None), whole)
+
+
+def _unfinished(folder: Path) -> str:
+    if not (folder / "status.json").exists():
+        return f"not the folder of a run, there is no result.json in it. {EXPECTED}"
+    facts = read_json(folder / "status.json")
+    facts = facts if isinstance(facts, dict) else {}
+    error = str(facts.get("error") or "").partition("\n")[0]
+    return f"this run is {facts.get('status', 'unfinished')} and has no result{f' ({error})' if error else ''}. {EXPECTED}"
+
+
+def _settings(result: Result, config: Path | None) -> dict[str, Any]:
+    if config is None:
+        epochs = {f"strategy.stages.{name}.epochs": block["epochs"] for name, block in result["stages"].items() if block.get("epochs")}
+        return {name: result[name] for name in GIVEN if result.get(name) is not None} | epochs
+    found = all_visible(read_yaml(config))
+    if not isinstance(found, Mapping):
+        raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
+    chosen = {name: result[name] for name in OPTIONS if result.get(name) is not None}
+    targets = {key.removesuffix("._target_"): str(target) for key, target in flat(found).items() if "_target_" in key}
+    components = {key: _option(key, targets, chosen) for key in targets}
+    return components | chosen | {key: value for key, value in flat(found).items() if "_target_" not in key}
+
+
+def _option(key: str, targets: dict[str, str], chosen: dict[str, str]) -> str:
+    """The name of a component: that of the chosen option, where a stage has been handed it on, else that of its class."""
+    group = key.rpartition(".")[2]
+    return chosen[group] if group in chosen and targets.get(group) == targets[key] else targets[key].rpartition(".")[2]
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, by dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return found
+
+
+def differing(runs: list[Run]) -> list[Line]:
+    """The settings in which the runs differ; one that only hands another's value on is left out."""
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    lines = {name: tuple(run.settings.get(name) for run in runs) for name in names}
+    lines = {name: values for name, values in lines.items() if _differs(name, runs)}
+    found = [Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)]
+    return [*found, *_unsaid(runs)]
+
+
+def _unsaid(runs: list[Run]) -> list[Line]:
+    """The hashes of whole configurations that differ, where results lie alone and may not say in what."""
+    hashes = tuple(run.result.get("config_hash") for run in runs)
+    known = {each for each in hashes if each is not None}
+    return [Line("hash of the configuration", hashes, _plain, "config_hash")] if len(known) > 1 and not all(r.whole for r in runs) else []
+
+
+def _differs(name: str, runs: list[Run]) -> bool:
+    """Whether a setting differs between the runs of which it is known."""
+    known = [run.settings.get(name) for run in runs if run.whole or name in run.settings]
+    return any(value != known[0] for value in known)
+
+
+def _handed_on(name: str, lines: dict[str, tuple]) -> bool:
+    ends = [name.split(".", count)[-1] for count in range(1, name.count(".") + 1)]
+    return any(lines.get(end) == lines[name] for end in ends)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def labels(runs: list[Run]) -> list[str]:
+    """The shortest ends of the paths that tell the runs apart, a file without its suffix; the seed alone is no name."""
+    paths = [_parts(run.path) for run in runs]
+    first = 2 if any(re.fullmatch(r"s\d+", parts[-1]) for parts in paths) else 1
+    cuts = (["/".join(parts[-count:]) for parts in paths] for count in range(first, max(map(len, paths)) + 1))
+    return next((cut for cut in cuts if len(set(cut)) == len(cut)), ["/".join(parts) for parts in paths])
+
+
+def _parts(path: Path) -> list[str]:
+    path = path.absolute()
+    path = path.parent if path.name == "result.json" else path.with_suffix("") if path.suffix == ".json" else path
+    return [one_line(part) for part in path.parts if part != "/"]

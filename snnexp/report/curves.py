@@ -1,0 +1,114 @@
+"""Accuracy against timesteps, drawn."""
+
+import io
+import math
+from typing import TYPE_CHECKING
+
+from snnexp.report.comparison import Run, labels
+from snnexp.survey.rows import TABLES, rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg", "pdf")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Told apart by colour-blind readers, too. Source: Okabe & Ito 2008, without the yellow that is lost on white."""
+DASHES = ("-", (0, (5, 1, 1, 1)), (0, (1, 1)))
+"""For runs beyond the number of colours."""
+LONG = 32
+"""Number of timesteps from which the axis is logarithmic."""
+
+
+class NoMatplotlib(Exception):
+    """Drawing needs matplotlib, which is not installed."""
+
+
+def drawn(runs: list[Run], form: str) -> bytes:
+    """A picture of the accuracy of every run at t = 1..T as a file of `form`; that of its ANN dashed, what was published as points.
+
+    Raises:
+        NoMatplotlib: it is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NoMatplotlib(
+            f"pictures need matplotlib, which cannot be imported ({error}); install it with: pip install 'snnexp[plot]'"
+        ) from None
+    with matplotlib.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "snnexp"}):
+        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+        _draw(figure, runs)
+        file = io.BytesIO()
+        figure.savefig(file, format=form, dpi=150)
+    return file.getvalue()
+
+
+def _draw(figure: "Figure", runs: list[Run]) -> None:
+    axes = figure.subplots()
+    for number, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
+        _run(axes, run, label, COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)])
+    _scale(axes, max(t for run in runs for t in (len(run.result["accuracy_by_timestep"]), *(t for t, _ in published(run) if t))))
+    axes.set(xlabel="timesteps T", ylabel="test accuracy (%)")
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    _legend(figure, axes, runs)
+
+
+def _run(axes: "Axes", run: Run, label: str, colour: str, dash: object) -> None:
+    curve = [math.nan if accuracy is None else accuracy for accuracy in run.result["accuracy_by_timestep"]]
+    if run.result.get("form") == "analog":
+        axes.axhline(curve[-1], color=colour, linestyle="--", linewidth=1.2, label=f"{label} (ANN)")
+    else:
+        marker = "o" if len(curve) <= 16 else None
+        axes.plot(range(1, len(curve) + 1), curve, color=colour, linestyle=dash, linewidth=1.8, marker=marker, markersize=3.5, label=label)
+        if run.result.get("ann_accuracy") is not None:
+            axes.axhline(run.result["ann_accuracy"], color=colour, linestyle="--", linewidth=1.0)
+    for timesteps, accuracy in published(run):
+        if timesteps is None:
+            axes.axhline(accuracy, color=colour, linestyle=":", linewidth=1.2)
+        else:
+            axes.plot(timesteps, accuracy, "D", color=colour, markeredgecolor="white", markersize=7.5, zorder=5, clip_on=False)
+
+
+def published(run: Run) -> list[tuple[int | None, float]]:
+    """T, if it is stated, and accuracy of every published row that the run stands for."""
+    reference = run.result.get("reference") or {}
+    known = {row.id: row for table in TABLES for row in rows(table)}
+    found = [known[name] for name in reference.get("rows", ()) if name in known and known[name].accuracy]
+    points = [(int(row.timesteps) if row.timesteps.isdigit() else None, float(row.accuracy)) for row in found]
+    own = [(reference.get("timesteps"), reference["accuracy"])] if reference.get("accuracy") is not None else []
+    return list(dict.fromkeys(points or own))
+
+
+def _scale(axes: "Axes", longest: int) -> None:
+    if longest > LONG:
+        ticks = [2**power for power in range(longest.bit_length()) if 2**power <= longest]
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(1, longest * 1.05)
+        axes.set_xticks(ticks, labels=list(map(str, ticks)))
+    else:
+        step = 1 if longest <= 16 else 4
+        axes.set_xticks([1, *range(step, longest + 1, step)] if step > 1 else range(1, longest + 1))
+
+
+def _legend(figure: "Figure", axes: "Axes", runs: list[Run]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles, names = axes.get_legend_handles_labels()
+    points = [point for run in runs for point in published(run)]
+    kinds = {
+        "accuracy of the run's ANN": (dict(linestyle="--"), any(_has_ann(run) for run in runs)),
+        "published": (dict(linestyle="none", marker="D", markersize=6.5), any(t is not None for t, _ in points)),
+        "published, T not stated": (dict(linestyle=":"), any(t is None for t, _ in points)),
+    }
+    shown = {name: Line2D([], [], color="#555555", linewidth=1.2, **style) for name, (style, there) in kinds.items() if there}
+    handles, names = [*handles, *shown.values()], [*names, *shown]
+    columns = 1 if max(map(len, names)) > 44 else 2
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
+
+
+def _has_ann(run: Run) -> bool:
+    return run.result.get("form") != "analog" and run.result.get("ann_accuracy") is not None

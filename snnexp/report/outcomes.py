@@ -1,0 +1,116 @@
+"""What runs came to, measure by measure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from snnexp.report.comparison import Line, Run, flat
+from snnexp.survey.gap import gap
+
+PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "u", 1e-9: "n", 1e-12: "p"}
+
+
+def _percent(value: int | float) -> str:
+    return f"{value:.2f} %"
+
+
+def _points(value: int | float) -> str:
+    return f"{value:+.2f}"
+
+
+def _digits(value: int | float) -> str:
+    return f"{value:.3g}"
+
+
+def _unit(unit: str) -> Callable[[int | float], str]:
+    def words(value: int | float) -> str:
+        scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
+        return f"{value / scale:.3g} {PREFIXES[scale]}{unit}".rstrip()
+
+    return words
+
+
+def _seconds(value: int | float) -> str:
+    return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
+
+
+def _list(value: list) -> str:
+    return ", ".join(map(str, value))
+
+
+def _commit(value: str) -> str:
+    commit, plus, _ = value.partition("+")
+    return f"{commit[:10]}{plus}"
+
+
+MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "accuracy": ("accuracy", _percent),
+    "flags": ("flags", _list),
+    "timesteps": ("timesteps", str),
+    "validation_accuracy": ("accuracy on validation", _percent),
+    "ann_accuracy": ("accuracy of the ANN", _percent),
+    "reference.accuracy": ("published accuracy", _percent),
+    "reference.timesteps": ("published timesteps", str),
+    "gap": ("gap to the published", _points),
+    "reduced": ("reduced", _list),
+    "spikes_per_neuron": ("spikes per neuron", _digits),
+    "spikes_per_inference": ("spikes per image", _unit("")),
+    "operations.mac": ("MAC per image", _unit("")),
+    "operations.ac": ("AC per image", _unit("")),
+    "operations.energy_joule": ("energy per image", _unit("J")),
+    "operations.energy_ann_joule": ("energy of the ANN", _unit("J")),
+    "train_seconds": ("training time", _seconds),
+    "evaluate_seconds": ("evaluation time", _seconds),
+    "peak_memory_bytes": ("peak memory", _unit("B")),
+}
+"""What is always shown where a run has it: name in words, and a value in words, by the name in the result file."""
+CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "selection": ("selection", str),
+    "test_loss": ("loss on the test set", _digits),
+    "operations.mac_ann": ("MAC of the ANN", _unit("")),
+    "parameters": ("parameters", _unit("")),
+    "test_images": ("test images", str),
+    "device": ("device", str),
+    "threads": ("threads", str),
+    "processes": ("processes", str),
+    "git_commit": ("commit", _commit),
+}
+"""What is shown where runs differ in it, beside the versions."""
+
+
+def outcomes(runs: list[Run]) -> list[Line]:
+    """The measures of the runs, the accuracy after each stage, and the circumstances in which they differ."""
+    results = [_whole(run.result) for run in runs]
+    measures = [Line(name, tuple(each.get(key) for each in results), words, key) for key, (name, words) in MEASURES.items()]
+    versions = sorted({key for each in results for key in each if key.startswith("versions.")})
+    named = CIRCUMSTANCES | {key: (key.removeprefix("versions."), str) for key in versions}
+    around = [Line(name, tuple(each.get(key) for each in results), words, key) for key, (name, words) in named.items()]
+    found = [*measures[:1], *_stages(runs), *measures[1:], *(line for line in around if len(set(line.values)) > 1)]
+    return [line for line in found if any(value not in (None, []) for value in line.values)]
+
+
+def readings(runs: list[Run]) -> list[Line]:
+    """The accuracy of the runs read at t = 1, 2, 4, 8, ... and at the last timestep of each; None where a run gives none."""
+    curves = [run.result["accuracy_by_timestep"] for run in runs]
+    lengths = [len(curve) for curve in curves]
+    if max(lengths) == 1:
+        return []
+    values = {step: tuple(curve[step - 1] if step <= len(curve) else None for curve in curves) for step in _steps(lengths)}
+    return [Line(f"t = {step}", read, _percent, f"accuracy_by_timestep.{step}") for step, read in values.items() if set(read) != {None}]
+
+
+def _steps(lengths: list[int]) -> list[int]:
+    return sorted({2**power for power in range(max(lengths).bit_length())} | set(lengths))
+
+
+def _whole(result: dict[str, Any]) -> dict[str, Any]:
+    """The result by dotted names; training time is that of all stages, since the top level repeats the last."""
+    seconds = [block.get("train_seconds") or 0.0 for block in result["stages"].values()]
+    told = flat({key: value for key, value in result.items() if key != "stages"})
+    # A gap is worked out anew: what earlier versions recorded compared accuracies at different T.
+    return told | {"train_seconds": sum(seconds) or None, "gap": gap(result)}
+
+
+def _stages(runs: list[Run]) -> list[Line]:
+    earlier = dict.fromkeys(name for run in runs for name in [*run.result["stages"]][:-1])
+    values = {name: tuple(run.result["stages"].get(name, {}).get("accuracy") for run in runs) for name in earlier}
+    return [Line(f"accuracy after {name}", accuracies, _percent, f"stages.{name}.accuracy") for name, accuracies in values.items()]

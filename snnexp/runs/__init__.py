@@ -1,0 +1,1 @@
+"""Run folders: status, checkpoints, weights and results."""

@@ -1,0 +1,27 @@
+"""The timed form of a network: every unit answers spike times with spike times."""
+
+from torch import nn
+
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.transfer import absorb_norms
+from snnexp.timed.body import Earliest
+from snnexp.timed.form import Form
+from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.times import Times
+
+
+def timed_network(blueprint: Blueprint, form: Form) -> Network:
+    """The timed form of a blueprint.
+
+    Raises:
+        ValueError: something in the blueprint has no timed form; the message says what to set instead.
+    """
+    neuron = blueprint.neuron()
+    if not isinstance(neuron, TimedNeuron):
+        raise ValueError("the timed form needs neurons that fire once; set neuron=if_exp, and strategy=single_spike")
+    readout = Earliest(neuron.horizon)
+    body = blueprint.body(lambda connection: form.unit(connection, neuron), readout)
+    if neuron.windowed:  # what an analog network has learned fits in: without norms, with biases
+        absorb_norms(body)
+    return Network(Times(blueprint.encoder), form.body(body, neuron), nn.Identity(), readout, form="timed")

@@ -1,0 +1,95 @@
+"""How a timed network stands what hardware does to it: few bits, jitter, parts that differ."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from snnexp.network.network import Network
+from snnexp.timed.body import timed_layers
+from snnexp.timed.layer import varied
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Tests a trained network under each of these, one draw of what is random.
+
+    Args:
+        bits: of the weights: 8, 4, 2.
+        jitters: standard deviations of noise on every spike time, in horizons.
+        variations: relative standard deviations of weights and thresholds.
+    """
+
+    bits: list[Literal[2, 4, 8]]
+    jitters: list[float]
+    variations: list[float]
+
+    @torch.no_grad()
+    def __call__(self, network: Network, accuracy: Callable[[Network], float]) -> dict[str, dict[str, float]]:
+        """The accuracies, by what the result file calls them; without those that are not asked for.
+
+        Args:
+            network: in timed form.
+            accuracy: measures that of a changed network.
+        """
+        tests = {
+            "accuracy_by_bits": {str(each): _coarse(network, each) for each in self.bits},
+            "accuracy_by_jitter": {str(each): _jittered(network, each) for each in self.jitters},
+            "accuracy_by_variation": {str(each): _varied(network, each) for each in self.variations},
+        }
+        return {name: {key: _measured(test, accuracy) for key, test in each.items()} for name, each in tests.items() if each}
+
+
+def _measured(test: AbstractContextManager[Network], accuracy: Callable[[Network], float]) -> float:
+    with test as changed:
+        return accuracy(changed)
+
+
+@contextmanager
+def _coarse(network: Network, bits: int) -> Iterator[Network]:
+    chip = copy.deepcopy(network)
+    for _, _, timed, _ in timed_layers(chip):
+        timed.solving = replace(timed.solving, bits=bits)
+    yield chip
+
+
+@contextmanager
+def _varied(network: Network, variation: float) -> Iterator[Network]:
+    chip = copy.deepcopy(network)
+    for _, connection, timed, _ in timed_layers(chip):
+        vary = _shifted if timed.neuron.windowed else _scaled
+        vary(connection.layer, variation)
+    yield chip
+
+
+def _scaled(layer: nn.Module, variation: float) -> None:
+    """Weights that differ, and thresholds, which are in the unit of weights."""
+    layer.weight.copy_(varied(layer.weight, variation))
+
+
+def _shifted(layer: nn.Module, variation: float) -> None:
+    """Weights and biases that differ, and thresholds of constant slopes: a threshold of (1 + d) horizons takes d off every value."""
+    layer.weight.mul_(1 + variation * torch.randn_like(layer.weight))
+    layer.bias.mul_(1 + variation * torch.randn_like(layer.bias)).sub_(variation * torch.randn_like(layer.bias))
+
+
+@contextmanager
+def _jittered(network: Network, deviation: float) -> Iterator[Network]:
+    layers = {timed for _, _, timed, _ in timed_layers(network)}
+    horizon = next(iter(layers)).neuron.horizon
+    hooks = [each.register_forward_hook(partial(_noisy, deviation * horizon, horizon)) for each in (network.encoder, *layers)]
+    try:
+        yield network
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _noisy(deviation: float, horizon: float, module: nn.Module, given: tuple, t: Tensor) -> Tensor:
+    """Spikes that come earlier or later by chance; none comes before its window, and none where there was none."""
+    return torch.where(t < horizon, (t + deviation * torch.randn_like(t)).clamp(min=0), t)

@@ -1,0 +1,1 @@
+"""Solvers of one timed layer, which all give the same times."""
