@@ -13,7 +13,8 @@ from snnexp.datasets.batches import Batch
 from snnexp.layers.dropout import Dropout
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
-from snnexp.network.network import Network, count_units
+from snnexp.network.network import Network
+from snnexp.counted.unit import count_units
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.training.execution import Forward
