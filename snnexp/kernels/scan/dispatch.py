@@ -57,10 +57,12 @@ def _kernel(x: Tensor, v: Tensor) -> ModuleType:
 
 def _triton() -> ModuleType:
     try:
-        from snnexp.kernels import triton  # only here: importing Triton takes long, and it exists for Linux alone
+        import triton  # noqa: F401  (only here: it takes long, and exists for Linux alone)
     except ImportError:
         return fallback
-    return triton
+    from snnexp.kernels.scan import cuda
+
+    return cuda
 
 
 class _Scan(torch.autograd.Function):
