@@ -73,8 +73,8 @@ def _network(form: Network, steps: range, training: nn.Module, images: Tensor, l
     def forward() -> Tensor:
         form.train()
         with autocast(images.device, precision):
-            logits = training(images, keys)
-        return loss(logits, labels)
+            reading = training(images, keys)
+        return loss(reading, labels)
 
     def train() -> None:
         optimizer.zero_grad(set_to_none=True)

@@ -52,7 +52,7 @@ def default(case: Any) -> Built:
 
 def _forward(shape: tuple[int, int, int]) -> Callable[[nn.Module, Tensor, int], Tensor]:
     def forward(network: nn.Module, x: Tensor, T: int) -> Tensor:
-        return network(x.view(-1, *shape), range(T), torch.arange(len(x), device=x.device))[-1]
+        return network(x.view(-1, *shape), range(T), torch.arange(len(x), device=x.device)).scores[-1]
 
     return forward
 

@@ -13,8 +13,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.kernels.layout import once
-from snnexp.kernels.scan.dispatch import counted, scan
-from snnexp.kernels.scan.parameters import ScanParameters
 
 State = Any  # a tensor or a tuple of tensors, each [B, ...]; beside them whole numbers that all samples share
 
@@ -29,6 +27,8 @@ class Cell(nn.Module, abc.ABC):
     """True where `step` ignores the state, so that a constant input gives a constant output."""
     identity: ClassVar[bool] = False
     """True where `step` returns its input, so that `Over` may leave the cell out."""
+    own_gradient: ClassVar[bool] = False
+    """True where `through` (see `Whole`) has a backward pass of its own, not that of the loop over `step`; "Source:" says whose."""
 
     @abc.abstractmethod
     def initial(self, x: Float[Tensor, "B *n"]) -> State:
@@ -61,11 +61,29 @@ def changes(y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) ->
 
 
 @runtime_checkable
-class Scannable(Protocol):
-    """A cell whose loop over time a fused kernel can run."""
+class Whole(Protocol):
+    """A cell that also brings its whole sequence: all timesteps of a call as one operation.
 
-    def scan_parameters(self) -> ScanParameters | None:
-        """Everything the kernel needs to know; None where it does not apply to this cell after all."""
+    For a cell whose loop a fused kernel runs faster, or whose backward pass needs all timesteps at once. `step` stays the definition
+    of the values: `through` returns what `stepwise` returns, spikes to the last bit. So do its gradients, to rounding, unless the
+    class states `own_gradient`.
+    """
+
+    def through(
+        self, x: Float[Tensor, "T B *n"], state: State, count: bool
+    ) -> tuple[Float[Tensor, "T B *m"], State, Float[Tensor, "B *m"] | None] | None:
+        """Output of all timesteps and the state after them; None where the cell has to be run step by step after all.
+
+        Called wherever `Over` meets the cell: in training, in evaluation, in chunks under `streaming`, where `state` is what the chunk
+        before has left, and while a compiler traces the network. A cell whose operation a compiler cannot see through returns None
+        there (`torch.compiler.is_compiling()`).
+
+        Args:
+            x: the input, perhaps one timestep expanded over time (`is_static`).
+            state: before the first timestep of `x`; what `initial` or an earlier call returned.
+            count: whether the spikes of each neuron are asked for too, as the third value. No gradients are taken then. None is
+                always a possible answer: the caller then counts by itself.
+        """
 
 
 class Over(nn.Module):
@@ -73,7 +91,7 @@ class Over(nn.Module):
 
     Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states keep their own. A spike that
     carries its threshold is therefore rounded in half precision, as the weights are that it meets; what the reset subtracts is not.
-    Where a fused kernel reproduces a cell exactly it runs in place of the step-by-step loop; the cell stays the definition.
+    A cell that brings its whole sequence (`Whole`) runs as one operation, every other step by step; the cell stays the definition.
     """
 
     def __init__(self, *cells: Cell):
@@ -82,7 +100,7 @@ class Over(nn.Module):
         self.states: list[State] | None = None  # lent by `streaming`, never owned
         self.counting = False  # whether the next calls leave `counts`; for whoever records
         self.counts: Tensor | None = None
-        """Spikes [B, *n] of each neuron in the last call, by-product of a fused kernel; None where none ran or gradients were taken."""
+        """Spikes [B, *n] of each neuron in the last call, by-product of `through`; None where it gave none."""
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         self.counts, y = None, x
@@ -95,22 +113,24 @@ class Over(nn.Module):
         if cell.memoryless and is_static(x):
             return cell.step(once(x), cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
         state = cell.initial(x[0]) if self.states is None or self.states[place] is None else self.states[place]
-        # A compiler that traces the loop sees through it; the kernel's pointers it would not.
-        fused = isinstance(cell, Scannable) and not torch.compiler.is_compiling()
-        parameters = cell.scan_parameters() if fused else None
-        y, state = _stepwise(cell, x, state) if parameters is None else self._fused(x, state, parameters)
+        whole = self._whole(cell, x, state)
+        y, state = stepwise(cell, x, state) if whole is None else whole
         if self.states is not None:
             self.states[place] = state
         return y
 
-    def _fused(self, x: Tensor, state: Tensor, parameters: ScanParameters) -> tuple[Tensor, Tensor]:
-        if torch.is_grad_enabled() or not self.counting:
-            return scan(x, state, parameters)
-        y, state, self.counts = counted(x, state, parameters)
+    def _whole(self, cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State] | None:
+        if not isinstance(cell, Whole):
+            return None
+        result = cell.through(x, state, self.counting and not torch.is_grad_enabled())
+        if result is None:
+            return None
+        y, state, self.counts = result
         return y, state
 
 
-def _stepwise(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+def stepwise(cell: Cell, x: Float[Tensor, "T B *n"], state: State) -> tuple[Float[Tensor, "T B *m"], State]:
+    """Output of all timesteps and the state after them, by the loop over `step`: the definition of what a cell does."""
     outputs = []
     for x_t in x.unbind(0):
         y_t, state = cell.step(x_t, state)

@@ -12,6 +12,7 @@ from snnexp.cell import Over, streaming
 from snnexp.configuration import build
 from snnexp.datasets.batches import Batch
 from snnexp.datasets.names import refuse_others
+from snnexp.losses.reading import Reading
 from snnexp.measure.evaluator import in_evaluation
 from snnexp.network.network import Network
 from snnexp.run import prepare
@@ -98,7 +99,11 @@ def _judged(session: Session) -> Iterator[tuple[str, Tensor]]:
     scores, labels = _currents(torch.Size([1, SCORES, len(session.class_names)])), torch.arange(SCORES) % len(session.class_names)
     for name, given in (("scores", scores), ("times", -scores.abs())):
         for place in range(SCORES):
-            yield f"{name} {place}", session.evaluator.loss(given[:, place, None], labels[place, None])
+            yield f"{name} {place}", _judge(session, given[:, place, None], labels[place, None])
+
+
+def _judge(session: Session, scores: Tensor, labels: Tensor) -> Tensor:
+    return session.evaluator.loss(Reading(scores, scores), labels)
 
 
 def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:

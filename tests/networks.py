@@ -8,6 +8,7 @@ from torch import Tensor
 
 from snnexp.configuration import build
 from snnexp.layers.spiking import SpikingUnit
+from snnexp.losses.reading import Reading
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
@@ -65,6 +66,11 @@ def keys(count: int = 3) -> Tensor:
 
 def chunks(timesteps: int, length: int) -> list[range]:
     return [range(start, min(start + length, timesteps)) for start in range(0, timesteps, length)]
+
+
+def reading(scores: Tensor) -> Reading:
+    """A reading of which only the scores matter."""
+    return Reading(scores, scores)
 
 
 class Spikes:

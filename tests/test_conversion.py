@@ -104,7 +104,7 @@ def thresholds(result: Outcome) -> dict[str, float]:
 def run(net: Network, steps: int) -> Tensor:
     """Scores at every timestep, streamed."""
     with streaming(net):
-        return torch.cat([net(images(COUNT).double(), part, keys(COUNT)) for part in chunks(steps, 64)])
+        return torch.cat([net(images(COUNT).double(), part, keys(COUNT)).scores for part in chunks(steps, 64)])
 
 
 def outputs(net: Network, kind: type[nn.Module], steps: int) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ def test_rates_stand_for_clipped_activations(architecture):
 def test_scores_converge_to_those_of_the_analog_network(architecture):
     made = plan(architecture, "batch")
     analog = trained(analog_network(made))
-    expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
+    expected = analog(images(COUNT).double(), range(1), keys(COUNT)).scores[0]
     scores = run(converted(made, analog, percentile=100.0).network, 512)
     errors = [float((scores[steps - 1] - expected).abs().max() / expected.std()) for steps in (8, 64, 512)]
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.05
@@ -464,8 +464,8 @@ def test_nothing_is_left_of_the_measurement():
     net = converted(made, trained(analog_network(made)), "snn_max", timesteps=3).network
     assert all(loop.states is None for loop in net.modules() if isinstance(loop, Over)) and not net.training
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
-    scores = net(images(COUNT).double(), range(2), keys(COUNT))
-    assert torch.equal(scores, net(images(COUNT).double(), range(2), keys(COUNT))) and scores.requires_grad
+    scores = net(images(COUNT).double(), range(2), keys(COUNT)).scores
+    assert torch.equal(scores, net(images(COUNT).double(), range(2), keys(COUNT)).scores) and scores.requires_grad
 
 
 def test_a_bias_acts_at_every_timestep():
@@ -535,7 +535,7 @@ def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architect
     told = thresholds(result)
     assert {told[name] for name in in_blocks(result.network)} == {1.0} and told["body.stem"] not in (0.0, 1.0)
     assert max(layer["saturated"] for layer in result.shown["conversion"].values()) < 0.2
-    expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
+    expected = analog(images(COUNT).double(), range(1), keys(COUNT)).scores[0]
     scores = run(result.network, 1024)[-1]
     assert correlation(scores, expected) > 0.999
     gain = 1.0 if amplitude == "threshold" else told["body.stem"]
@@ -705,7 +705,7 @@ def learned(name: str, clipped: bool) -> tuple[Blueprint, Network]:
     for step in range(150):
         places = torch.randint(1297, (100,), generator=seeded(step))
         optimizer.zero_grad()
-        nn.functional.cross_entropy(net(digits().images[places], range(1), keys(100))[0], digits().labels[places]).backward()
+        nn.functional.cross_entropy(net(digits().images[places], range(1), keys(100)).scores[0], digits().labels[places]).backward()
         optimizer.step()
     return made, net.eval().requires_grad_(False)
 
@@ -713,7 +713,7 @@ def learned(name: str, clipped: bool) -> tuple[Blueprint, Network]:
 def accuracies(net: Network, steps: int) -> Tensor:
     batch = digits().test
     with streaming(net):
-        scores = torch.cat([net(batch.images, part, batch.keys) for part in chunks(steps, 8)])
+        scores = torch.cat([net(batch.images, part, batch.keys).scores for part in chunks(steps, 8)])
     return 100 * (scores.argmax(-1) == batch.labels).double().mean(1)
 
 
@@ -773,4 +773,4 @@ def test_codes_of_one_window_can_be_converted_with_max_pools(neuron):
     analog = trained(analog_network(made))
     result = converted(made, analog, percentile=100.0, timesteps=64)
     assert all(told["correlation"] > 0.98 for told in result.shown["conversion"].values())
-    assert correlation(run(result.network, 64)[-1], analog(images(COUNT).double(), range(1), keys(COUNT))[0]) > 0.98
+    assert correlation(run(result.network, 64)[-1], analog(images(COUNT).double(), range(1), keys(COUNT)).scores[0]) > 0.98

@@ -130,7 +130,7 @@ def both(network: Network, timesteps: int, count: int = 6) -> tuple[tuple[Tensor
         network.to(device)
         spikes = Spikes(network)
         with streaming(network):
-            scores = torch.cat([network(x.to(device), steps, drawn.to(device)) for steps in chunks(timesteps, 3)])
+            scores = torch.cat([network(x.to(device), steps, drawn.to(device)).scores for steps in chunks(timesteps, 3)])
         results.append((scores.cpu(), {name: each.cpu() for name, each in spikes.taken().items()}))
     return tuple(results)
 
@@ -179,7 +179,7 @@ def _trained(network: Network, device: torch.device, lean: bool, segments: int) 
     set_lean(network, lean)
     x, drawn, labels = images(6).double().to(device), keys(6).to(device), (torch.arange(6) % 10).to(device)
     steps = range(8)
-    scores = network(x, steps, drawn) if segments == 1 else segmented(network, x, steps, drawn, segments)
+    scores = network(x, steps, drawn).scores if segments == 1 else segmented(network, x, steps, drawn, segments).scores
     loss = functional.cross_entropy(scores[-1], labels)
     return [each.cpu() for each in torch.autograd.grad(loss, list(network.parameters()))]
 

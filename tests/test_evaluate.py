@@ -12,6 +12,7 @@ from snnexp.cell import Over
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.losses.reading import Reading
 from snnexp.measure.evaluator import Evaluation, Evaluator
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
@@ -78,7 +79,7 @@ def test_accuracy_read_on_the_way_is_that_of_a_shorter_run(name, readout):
 
 def test_accuracy_and_loss_are_those_of_the_scores():
     net, pictures = network().requires_grad_(False), split()
-    logits = net(pictures.images / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64))
+    logits = net(pictures.images / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64)).scores
     hits = (logits.argmax(-1) == pictures.labels).double().mean(1) * 100
     found = evaluator()(net, batches())
     assert found.accuracy_by_timestep == pytest.approx(hits.tolist())
@@ -88,9 +89,9 @@ def test_accuracy_and_loss_are_those_of_the_scores():
 def test_nothing_is_kept_from_chunk_to_chunk():
     net, given, alive = network(), [], []
 
-    def count(_module: nn.Module, _inputs: Any, logits: torch.Tensor) -> None:
+    def count(_module: nn.Module, _inputs: Any, reading: Reading) -> None:
         alive.append(sum(each() is not None for each in given))
-        given.append(weakref.ref(logits.untyped_storage()))
+        given.append(weakref.ref(reading.scores.untyped_storage()))
 
     net.register_forward_hook(count)
     evaluator(timesteps=12, chunk=1)(net, batches())
@@ -142,14 +143,14 @@ def test_an_error_leaves_the_network_as_it_was():
 def test_gradients_can_be_taken_afterwards():
     net = network()
     evaluator()(net, batches())
-    net(split().images / 255, range(2), torch.zeros(IMAGES, dtype=torch.int64)).sum().backward()
+    net(split().images / 255, range(2), torch.zeros(IMAGES, dtype=torch.int64)).scores.sum().backward()
     assert net.body.output.layer.weight.grad.abs().sum() > 0
 
 
 def test_in_half_precision_scores_stay_float32():
     seen = []
     net = network()
-    net.register_forward_hook(lambda _, __, logits: seen.append(logits.dtype))
+    net.register_forward_hook(lambda _, __, reading: seen.append(reading.scores.dtype))
     half = replace(evaluator(), precision=torch.bfloat16)(net, batches())
     assert set(seen) == {torch.float32}
     assert said(half) == said(evaluator()(net, batches()))  # weights and spikes here are exact in half precision too

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from snnexp.cell import Cell, Over, streaming
+from snnexp.kernels.events import c as events
+from snnexp.kernels.library import FOLDER
 from snnexp.kernels.scan import c as compiled
 from snnexp.kernels.scan import dispatch as dispatch
 from snnexp.kernels.scan import torch as fallback
@@ -296,6 +298,19 @@ def test_choice_of_kernel(monkeypatch):
     assert dispatch._kernel(x.double(), v.double()) is fallback and dispatch._kernel(x.half(), v) is fallback
     monkeypatch.setattr(compiled, "library", lambda: None)
     assert dispatch._kernel(x, v) is fallback
+
+
+def test_every_library_that_was_compiled_is_found():
+    compiled_names = {path.name.partition(".")[0] for path in FOLDER.glob("_*.so")}
+    found = {"_scan": compiled.library(), "_events": events.library()}
+    assert compiled_names == {name for name, library in found.items() if library is not None}, "compile anew: install the package again"
+
+
+def test_the_kernel_for_cuda_devices_is_found():
+    pytest.importorskip("triton")
+    from snnexp.kernels.scan import cuda
+
+    assert dispatch._triton() is cuda
 
 
 @NEEDS_COMPILER

@@ -52,7 +52,7 @@ def saved_bytes(network: nn.Module, forward: Callable[[], torch.Tensor]) -> int:
 
 def _gradients(network: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> list[torch.Tensor]:
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
-        logits = network(images, range(6), torch.arange(len(images)))
+        logits = network(images, range(6), torch.arange(len(images))).scores
     logits[-1].square().sum().backward()
     return [parameter.grad for parameter in network.parameters()]
 

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from snnexp.datasets.batches import Batch
+from snnexp.losses.reading import Reading
 from snnexp.network.spiking import spiking_network
 from snnexp.training import memory
 from snnexp.training.memory import estimate, needed_bytes
 from tests.jobs import NETWORK, TINY
+from tests.networks import reading
 from tests.shell import environment
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from Linux's /proc")
@@ -24,7 +26,7 @@ import json, os, sys
 from pathlib import Path
 from snnexp.composition.compose import composed
 from snnexp.cli.job import resolved
-from snnexp.configuration import build
+from snnexp.network.spiking import spiking_network
 from snnexp.run import prepare
 from snnexp.training.memory import estimate
 
@@ -39,7 +41,7 @@ def measured(overrides):
     before = highest()
     forward = session.execution.forward(network, steps).train()
     batch = next(iter(session.train.epoch(1, shuffle=True)))
-    forward(batch.images, batch.keys).square().sum().backward()
+    forward(batch.images, batch.keys).scores.square().sum().backward()
     return said, highest() - before
 
 # Each in a process of its own, which begins with the same memory.
@@ -73,11 +75,11 @@ def test_the_estimate_is_near_the_truth(tmp_path):
 class Takes(nn.Module):
     """Holds a million bytes whatever the batch, and three times takes eight thousand per sample and lets go of them."""
 
-    def forward(self, images: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, keys: torch.Tensor) -> Reading:
         fixed = torch.ones(250_000)
         for _ in range(3):
             torch.ones(len(keys), 1000) + 1
-        return fixed[None, None, :10]
+        return reading(fixed[None, None, :10])
 
 
 class Learns(nn.Module):
@@ -87,8 +89,8 @@ class Learns(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(250_000))
 
-    def forward(self, images: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-        return self.weight.exp()[None, None]
+    def forward(self, images: torch.Tensor, keys: torch.Tensor) -> Reading:
+        return reading(self.weight.exp()[None, None])
 
 
 def batch(count: int) -> Batch:

@@ -135,7 +135,7 @@ def scores(net: Network, name: str, chunk: int = 4, images: slice = slice(None))
         made(net, present)
         hidden = made.hidden_timesteps(net)
         parts = [range(hidden + part.start, hidden + part.stop) for part in chunks(READ, chunk)]
-        return torch.cat([net(some, part, its_keys) for part in parts])
+        return torch.cat([net(some, part, its_keys).scores for part in parts])
 
 
 @pytest.mark.parametrize("name", options("presimulation"))

@@ -56,9 +56,9 @@ def both_forms(widths: list[int], levels: int, clip: float) -> tuple[Network, to
     analog = dyadic(analog_network(made, lambda: build_option("activation", "qcfs", {"levels": levels, "clip": clip})))
     spiking = converted(made, analog)
     with torch.no_grad():
-        expected = analog(images(COUNT).double(), range(1), keys(COUNT))[0]
+        expected = analog(images(COUNT).double(), range(1), keys(COUNT)).scores[0]
     with streaming(spiking):
-        return spiking, spiking(images(COUNT).double(), range(levels), keys(COUNT)), expected
+        return spiking, spiking(images(COUNT).double(), range(levels), keys(COUNT)).scores, expected
 
 
 @pytest.mark.parametrize("levels", range(1, 17))

@@ -18,10 +18,10 @@ def test_segments_give_the_gradients_of_the_whole(segments):
     network = spiking_network(blueprint("none", {"threshold": 0.3, "detach_reset": False}, ["8C3", "AP2", "D0.5", "FC16"]))
     images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
     torch.manual_seed(3)
-    whole = network(images, range(10), keys)
+    whole = network(images, range(10), keys).scores
     expected = torch.autograd.grad(whole[-1].square().sum(), list(network.parameters()))
     torch.manual_seed(3)
-    parts = segmented(network, images, range(10), keys, segments)
+    parts = segmented(network, images, range(10), keys, segments).scores
     grads = torch.autograd.grad(parts[-1].square().sum(), list(network.parameters()))
     torch.testing.assert_close(parts, whole)
     for grad, wanted in zip(grads, expected, strict=True):
@@ -36,7 +36,7 @@ def test_running_statistics_move_once_per_segment(norm):
     parts = copy.deepcopy(whole)
     images, keys = torch.rand(4, 2, 12, 12), torch.arange(4)
     before = [buffer.clone() for buffer in whole.buffers()]
-    segmented(parts, images, range(8), keys, 2)[-1].square().sum().backward()
+    segmented(parts, images, range(8), keys, 2).scores[-1].square().sum().backward()
     with torch.no_grad():
         segmented(whole, images, range(8), keys, 2)  # no backward pass, nothing is computed again
     assert any(not torch.equal(*pair) for pair in zip(before, whole.buffers(), strict=True))

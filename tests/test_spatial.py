@@ -12,6 +12,8 @@ from snnexp.cell import Over, streaming
 from snnexp.configuration.build import component
 from snnexp.counted.low_pass import LowPass, Trace, full_trace
 from snnexp.counted.spike_count import SpikeCount
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 from snnexp.measure.tally import INTEGER_JOULE, energy
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
@@ -23,7 +25,7 @@ from snnexp.neurons.signed_flush import SignedFlush
 from snnexp.stages.low_pass import _Penalised, _start
 from tests.composition import node
 from tests.jobs import job, records
-from tests.networks import blueprint, chunks, dyadic, images, keys, seeded
+from tests.networks import blueprint, chunks, dyadic, images, keys, reading, seeded
 from tests.options import build_option, settings
 
 # Spike counts
@@ -119,9 +121,9 @@ def whole_numbers(timesteps: int = 8, **encoder: Any) -> tuple[Network, Network]
 
 def test_the_spiking_form_comes_to_the_scores_of_the_whole_numbers():
     analog, spiking = whole_numbers()
-    expected = analog(images(), range(1), keys())[0]
+    expected = analog(images(), range(1), keys()).scores[0]
     with streaming(spiking):
-        scores = torch.cat([spiking(images(), part, keys()) for part in chunks(400, 50)])
+        scores = torch.cat([spiking(images(), part, keys()).scores for part in chunks(400, 50)])
     assert torch.equal(scores[-1], expected) and expected.unique().numel() > 10
     assert not torch.equal(scores[7], expected)  # which takes longer than the input
 
@@ -266,9 +268,9 @@ def test_thresholds_start_from_the_weights():
     assert all(torch.equal(unit.neuron.threshold, found[name]) for name, unit in spiking_units(again).items())
 
 
-class Nothing(nn.Module):
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return logits.sum() * 0
+class Nothing(Loss):
+    def forward(self, reading: Reading, labels: Tensor) -> Tensor:
+        return reading.scores.sum() * 0
 
 
 def test_the_penalty_is_that_of_the_paper():
@@ -279,7 +281,7 @@ def test_the_penalty_is_that_of_the_paper():
     layer.weight.data[0, :2] = 0.8
     none = _Penalised(Nothing(), network, 0.0, 10.0)
     some = _Penalised(Nothing(), network, 0.02, 10.0)
-    nothing = torch.zeros(1, 1, 10), torch.zeros(1, dtype=torch.int64)
+    nothing = reading(torch.zeros(1, 1, 10)), torch.zeros(1, dtype=torch.int64)
     silent = (4 + 11 + 10) * math.exp(-10)
     assert none(*nothing).item() == 0
     assert some(*nothing).item() == pytest.approx(0.01 * (math.exp(10 * (1.28 - 1)) + silent), rel=1e-5)
@@ -289,7 +291,7 @@ def test_weights_that_have_grown_far_too_large_are_still_drawn_back():
     network = low_pass_network()
     layer = network.body.linear1.connection.layer
     layer.weight.data[0] = 1.0
-    _Penalised(Nothing(), network, 0.02, 10.0)(torch.zeros(1, 1, 10), torch.zeros(1, dtype=torch.int64)).backward()
+    _Penalised(Nothing(), network, 0.02, 10.0)(reading(torch.zeros(1, 1, 10)), torch.zeros(1, dtype=torch.int64)).backward()
     assert layer.weight.grad[0].tolist() == pytest.approx([0.01 * math.exp(5) * 10 * 2 * 1.0] * 64)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
 from snnexp.datasets.batches import Batch
+from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.training.memory import needed_bytes
@@ -31,11 +32,11 @@ def network(encoder_name: str = "direct", neuron: str = "lif", readout: str = "p
 
 def streamed(net: Network, length: int, count: int = 3) -> Tensor:
     with streaming(net):
-        return torch.cat([net(images(count), steps, keys(count)) for steps in chunks(STEPS, length)])
+        return torch.cat([net(images(count), steps, keys(count)).scores for steps in chunks(STEPS, length)])
 
 
 def whole(net: Network, count: int = 3) -> Tensor:
-    return net(images(count), range(STEPS), keys(count))
+    return net(images(count), range(STEPS), keys(count)).scores
 
 
 def states(net: Network) -> list[Any]:
@@ -91,7 +92,7 @@ def test_bntt_counts_timesteps_across_chunks():
         net(images(), range(3, 5), keys())
         with pytest.raises(ValueError, match="5 timesteps.*timestep 6"):
             net(images(), range(5, 6), keys())
-    assert net(images(), range(5), keys()).shape[0] == 5
+    assert net(images(), range(5), keys()).scores.shape[0] == 5
 
 
 def test_nothing_is_kept_after_the_block():
@@ -106,18 +107,18 @@ def test_nothing_is_kept_after_the_block():
 def test_within_the_block_states_are_kept_and_lent_anew_by_the_next_block():
     net = network("direct", "if")
     with streaming(net):
-        first, second = (net(images(), range(2), keys()) for _ in range(2))
+        first, second = (net(images(), range(2), keys()).scores for _ in range(2))
         assert not torch.equal(first, second)
     with streaming(net):
-        assert torch.equal(net(images(), range(2), keys()), first)
+        assert torch.equal(net(images(), range(2), keys()).scores, first)
 
 
 def test_no_gradients_within_the_block():
     net = network()
     with streaming(net):
-        logits = net(images(), range(2), keys())
+        logits = net(images(), range(2), keys()).scores
         assert not torch.is_grad_enabled() and not logits.requires_grad
-    assert torch.is_grad_enabled() and net(images(), range(2), keys()).requires_grad
+    assert torch.is_grad_enabled() and net(images(), range(2), keys()).scores.requires_grad
 
 
 @pytest.mark.parametrize("culprit", ["block", "network"])
@@ -138,7 +139,7 @@ def test_potentials_are_float32_under_autocast():
     net, kinds = network(norm=("batch", {})), set()
     with torch.autocast("cpu", torch.bfloat16), streaming(net):
         handle = net.body.convolution2.cells.register_forward_pre_hook(lambda _, x: kinds.add(x[0].dtype))
-        logits = net(images(), range(3), keys())
+        logits = net(images(), range(3), keys()).scores
         assert kinds == {torch.bfloat16} and logits.dtype == torch.float32
         assert {state[-1].dtype for state in states(net)[:-1]} == {torch.float32}
     handle.remove()
@@ -151,11 +152,11 @@ class Streamed(nn.Module):
         super().__init__()
         self.net, self.timesteps = net, timesteps
 
-    def forward(self, images: Tensor, keys: Tensor) -> Tensor:
+    def forward(self, images: Tensor, keys: Tensor) -> Reading:
         with streaming(self.net):
             for start in range(0, self.timesteps, 8):
-                scores = self.net(images, range(start, start + 8), keys)
-            return scores
+                reading = self.net(images, range(start, start + 8), keys)
+            return reading
 
 
 @pytest.mark.parametrize("name", ["direct", "poisson"])

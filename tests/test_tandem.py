@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from snnexp.cell import streaming
 from snnexp.counted.spike_count import Mean, SpikeCount
 from snnexp.counted.twin import Counted
+from snnexp.counted.unit import count_units
 from snnexp.datasets.batches import Batch
 from snnexp.layers.dropout import Dropout
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
-from snnexp.counted.unit import count_units
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.training.execution import Forward
@@ -65,7 +65,7 @@ def spiking_pass(spiking: Network, steps: int = STEPS, length: int = STEPS) -> t
         for name, unit in spiking_units(spiking).items()
     ]
     with streaming(spiking.eval()):
-        scores = torch.cat([spiking(pixels(), part, keys(COUNT)) for part in chunks(steps, length)])
+        scores = torch.cat([spiking(pixels(), part, keys(COUNT)).scores for part in chunks(steps, length)])
     for hook in hooks:
         hook.remove()
     return scores, sent
@@ -80,7 +80,7 @@ def test_the_forward_pass_is_that_of_the_spiking_form(architecture, readout):
     form, seen = counted(made, spiking), {}
     for name, unit in count_units(form.twin).items():
         unit.register_forward_hook(lambda _, __, y, name=name: seen.update({name: y[0]}))
-    scores = form(pixels(), keys(COUNT))
+    scores = form(pixels(), keys(COUNT)).scores
     assert torch.equal(scores, expected) and scores.requires_grad
     assert seen.keys() == sent.keys() and len(seen) >= 3
     assert all(torch.equal(seen[name], sent[name]) and seen[name].count_nonzero() for name in seen)
@@ -95,7 +95,7 @@ def test_chunks_change_nothing(chunk):
         spiking.load_state_dict(before)
         spiking.zero_grad()
         torch.manual_seed(5)
-        scores = counted(made, spiking, chunk=length)(pixels(), keys(COUNT))
+        scores = counted(made, spiking, chunk=length)(pixels(), keys(COUNT)).scores
         scores[-1].square().sum().backward()
         found.append([scores, *(parameter.grad for parameter in spiking.parameters())])
     for one, other in zip(*found, strict=True):
@@ -107,7 +107,7 @@ def test_the_gradient_is_that_of_the_sum_over_steps(double, amplitude):
     """Every connection sees the spikes of all steps; its unit passes 1 / threshold where the sum of its current is positive."""
     made = plan(norm="none", amplitude=amplitude)
     spiking = network(made)
-    counted(made, spiking)(pixels(), keys(COUNT))[-1].square().sum().backward()
+    counted(made, spiking)(pixels(), keys(COUNT)).scores[-1].square().sum().backward()
     found = [parameter.grad.clone() for parameter in spiking.parameters()]
     spiking.zero_grad()
     scores = by_hand(spiking, 1.0 if amplitude == "unit" else 0.5)
@@ -187,7 +187,7 @@ def test_dropout_is_off_in_evaluation_and_after_the_pass_is_over():
     spiking = network(made)
     plain, _ = spiking_pass(spiking)
     form = counted(made, spiking)
-    assert not torch.equal(form(pixels(), keys(COUNT)), plain)  # with dropout
+    assert not torch.equal(form(pixels(), keys(COUNT)).scores, plain)  # with dropout
     spiking.eval()
     again, _ = spiking_pass(spiking)
     without = spiking_network(plan(("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})))
@@ -211,8 +211,8 @@ def test_without_a_measurement_units_are_analog():
     for unit in [module for module in analog.modules() if hasattr(module, "activation")]:
         unit.activation = nn.Sequential(unit.activation, nn.Threshold(-1.0, 0.0))
         unit.activation.append(Half())
-    scores = counted(made, spiking).analog(pixels())
-    torch.testing.assert_close(scores[-1], analog(pixels(), range(1), keys(COUNT))[0])
+    scores = counted(made, spiking).analog(pixels()).scores
+    torch.testing.assert_close(scores[-1], analog(pixels(), range(1), keys(COUNT)).scores[0])
 
 
 class Half(nn.Module):

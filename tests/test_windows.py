@@ -88,7 +88,7 @@ def pictures() -> Tensor:
 
 def run(network: Network, parts: list[range]) -> Tensor:
     with streaming(network):
-        return torch.cat([network(pictures(), part, keys(COUNT)) for part in parts])
+        return torch.cat([network(pictures(), part, keys(COUNT)).scores for part in parts])
 
 
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
@@ -97,7 +97,7 @@ def test_equals_the_network_of_its_staircases(code, architecture):
     spiking, analog = pair(code, architecture)
     timesteps = (depth(spiking) + 1) * WINDOW
     with torch.no_grad():
-        expected = analog(pictures(), range(1), keys(COUNT))[0]
+        expected = analog(pictures(), range(1), keys(COUNT)).scores[0]
     scores = run(spiking, [range(timesteps)])
     torch.testing.assert_close(scores[-1], expected, rtol=0, atol=1e-10)
     assert (expected[0] - expected[1]).abs().max() > 0.01  # it is alive
@@ -111,7 +111,7 @@ def test_equals_the_network_of_its_staircases(code, architecture):
 def test_max_pools_take_the_largest_value_that_is_sent(code, architecture):
     spiking, analog = pair(code, architecture)
     with torch.no_grad():
-        expected = analog(pictures(), range(1), keys(COUNT))[0]
+        expected = analog(pictures(), range(1), keys(COUNT)).scores[0]
     scores = run(spiking, chunks((depth(spiking) + 1) * WINDOW, 5))
     torch.testing.assert_close(scores[-1], expected, rtol=0, atol=1e-10)
     assert (expected[0] - expected[1]).abs().max() > 0.01
@@ -140,7 +140,7 @@ def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
     for gate in gates:
         gate.gate = Fitted("sigmoid")
     with torch.no_grad():
-        expected = analog(pictures(), range(1), keys(COUNT))[0]
+        expected = analog(pictures(), range(1), keys(COUNT)).scores[0]
     scores = run(spiking, chunks((depth(spiking) + 1) * 16, 48))
     torch.testing.assert_close(scores[-1], expected, rtol=0, atol=1e-10)
     assert len(gates) == 4 and depth(spiking) == 1 + 4 + 3 * 5 + 1  # a gate is squeezed, sent, and held

@@ -16,6 +16,7 @@ from snnexp.cell import Cell
 from snnexp.configuration.build import PROVIDED, locate
 from snnexp.datasets.dataset import Dataset
 from snnexp.encoders.base import Encoder
+from snnexp.losses.base import Loss
 from snnexp.presimulations.base import Presimulation
 from snnexp.stages.base import Stage
 from snnexp.surrogates.base import Surrogate
@@ -51,7 +52,7 @@ SLOTS = {
     "readout": Slot("readouts", Cell),
     "presimulation": Slot("presimulations", Presimulation),
     "activation": Slot("activations", nn.Module),
-    "loss": Slot("losses", nn.Module),
+    "loss": Slot("losses", Loss),
     "optimizer": Slot("optimizers", Optimizer, OPTIMIZERS),
     "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
     "tracker": Slot("track", Tracker),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snnexp.cell import Cell, streaming
 from snnexp.counted.unit import CountUnit, count_units, valued
 from snnexp.layers.dropout import Dropout
+from snnexp.losses.reading import Reading, joined
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
@@ -62,29 +63,31 @@ class Counted(nn.Module):
         self.twin = count_network(blueprint, network, rule)
         self.steps, self.signal, self.chunk = steps, signal, chunk
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
-        logits, signals = self._spikes(images, keys)
+    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Reading:
+        measured, signals = self._spikes(images, keys)
         with self._lent(signals):
-            return valued(self._scores(signals["encoder"]), logits)
+            analog = self._read(signals["encoder"])
+        return Reading(valued(analog.scores, measured.scores), valued(analog.drive, measured.drive))
 
-    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "T B K"]:
+    def analog(self, images: Float[Tensor, "B C H W"]) -> Reading:
         """The pass in which nothing is measured: units are analog activations. Norms see batches of them."""
-        return self._scores(self.network.encoder.analog(images))
+        return self._read(self.network.encoder.analog(images))
 
-    def _scores(self, x: Float[Tensor, "1 B *n"]) -> Float[Tensor, "T B K"]:
-        """Scores at every timestep, as if what the output layer gets on average came at each."""
+    def _read(self, x: Float[Tensor, "1 B *n"]) -> Reading:
+        """The reading at every timestep, as if what the output layer gets on average came at each."""
         current = self.twin.output(self.twin.body(x))
         current = current.to(torch.promote_types(current.dtype, torch.float32))
-        return self.network.readout(current.expand(len(self.steps), *current.shape[1:]))
+        drive = current.expand(len(self.steps), *current.shape[1:])
+        return Reading(self.network.readout(drive), drive)
 
-    def _spikes(self, images: Tensor, keys: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = []
+    def _spikes(self, images: Tensor, keys: Tensor) -> tuple[Reading, dict[str, Tensor]]:
+        readings = []
         with self._as_evaluated(), self._measuring() as signals, streaming(self.network):
             for start in range(0, len(self.steps), self.chunk):
                 # The random state is put back each time, so that chunks and the count form draw the same masks.
                 with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-                    logits.append(self.network(images, self.steps[start : start + self.chunk], keys))
-        return torch.cat(logits), {name: signal.value() for name, signal in signals.items()}
+                    readings.append(self.network(images, self.steps[start : start + self.chunk], keys))
+        return joined(readings), {name: signal.value() for name, signal in signals.items()}
 
     @contextmanager
     def _measuring(self) -> Iterator[dict[str, Any]]:

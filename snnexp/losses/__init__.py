@@ -1,4 +1,4 @@
-"""Losses on the class scores, one file each."""
+"""Losses on what a network gives, one file each, and the reading they take."""
 
 from pkgutil import extend_path
 

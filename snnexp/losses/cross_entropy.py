@@ -1,14 +1,15 @@
 """Cross-entropy of the logits at the last timestep."""
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from snnexp.limits import Probability
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(Loss):
     """Cross-entropy of the softmax of the last logits, averaged over the batch.
 
         y = (1 - label_smoothing) onehot(label) + label_smoothing / K
@@ -24,6 +25,5 @@ class CrossEntropy(nn.Module):
         super().__init__()
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        final = logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
-        return functional.cross_entropy(final, labels, label_smoothing=self.label_smoothing)
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        return functional.cross_entropy(reading.answer, labels, label_smoothing=self.label_smoothing)

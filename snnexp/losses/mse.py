@@ -2,13 +2,15 @@
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 
-class MSE(nn.Module):
+
+class MSE(Loss):
     """Squared distance between the last logits (with a spiking readout the firing rates) and the one-hot label y.
 
         mean       L = 1/(S K) sum_s ||y_s - logits_s(T)||^2
@@ -24,7 +26,7 @@ class MSE(nn.Module):
         super().__init__()
         self.reduction = reduction
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        final = logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        final = reading.answer
         squares = (functional.one_hot(labels, final.shape[-1]) - final).square()
         return squares.mean() if self.reduction == "mean" else squares.sum() / (2 * len(labels))

@@ -2,12 +2,14 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.limits import Positive
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 
 
-class RelativeTime(nn.Module):
+class RelativeTime(Loss):
     """Squared distance of the output spikes to targets around the first of them; scores are minus the times.
 
         target of the label   min_c t_c
@@ -27,8 +29,8 @@ class RelativeTime(nn.Module):
         self.gap = gap
         self.horizon = horizon
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        times = -logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        times = -reading.answer
         difference = times - self.target(times.detach(), labels)
         return (difference / self.horizon).square().sum(1).mean() / 2
 

@@ -4,16 +4,18 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from snnexp.limits import NonNegative, Positive
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 
 _LATEST = 80.0
 """Exponent at which e^t is still far from the end of float32."""
 
 
-class SpikeTimeCrossEntropy(nn.Module):
+class SpikeTimeCrossEntropy(Loss):
     """Cross-entropy of the softmax of minus the spike times; the earliest output is the class. Scores are minus the times.
 
         time          L = mean_s -ln softmax(-t_s / scale)_label
@@ -50,8 +52,8 @@ class SpikeTimeCrossEntropy(nn.Module):
         self.early_weight, self.early_scale = early_weight, early_scale
         self.spread_weight, self.spread_time = spread_weight, spread_time
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        times = -logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        times = -reading.answer
         scaled = times / self.scale
         values = scaled if self.domain == "time" else torch.exp(scaled.clamp(max=_LATEST))
         entropy = functional.cross_entropy(-values, labels, reduction="none")

@@ -2,12 +2,14 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.limits import NonNegative
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 
 
-class TimeError(nn.Module):
+class TimeError(Loss):
     """Squared distance of the output spikes to fixed times; scores are minus the times.
 
         L = mean_s 1/2 sum_c (t_c - target_c)^2,  target = early for the label, late for the others
@@ -24,7 +26,7 @@ class TimeError(nn.Module):
         self.early = early
         self.late = late
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        times = -logits[-1].to(torch.promote_types(logits.dtype, torch.float32))
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        times = -reading.answer
         target = torch.full_like(times, self.late).scatter(1, labels[:, None], self.early)
         return (times - target).square().sum(1).mean() / 2

@@ -1,7 +1,7 @@
 """Evaluation: one streaming pass gives the accuracy at every timestep and the exact counts of spikes and operations."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import summed, total
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading, joined
 from snnexp.measure.answers import added, answers, right
 from snnexp.measure.record import recording
 from snnexp.measure.tally import Tally
@@ -56,14 +58,14 @@ class Evaluator:
     Args:
         timesteps: timesteps at which spiking networks are read; analog ones are read once.
         chunk: timesteps per call; memory grows with it, the result does not change.
-        loss: scores `[1, B, K]` and labels to the mean loss.
+        loss: a reading and labels to the mean loss; of the last timestep alone unless the loss reads `every_timestep`.
         precision: dtype of autocast; float32 for none.
         presimulation: hidden timesteps of spiking networks before those that are read; T is the sum of both.
     """
 
     timesteps: int
     chunk: int
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: Loss
     precision: torch.dtype
     presimulation: Presimulation = field(default_factory=NoPresimulation)
 
@@ -85,29 +87,34 @@ class Evaluator:
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
             with streaming(network), autocast(batch.images.device, self.precision):
-                scores = self._read(network, batch, correct)
-                unsound.see(scores, images)
+                reading = self._read(network, batch, correct)
+                unsound.see(reading.scores[-1:], images)
             if unsound.found:
                 with streaming(network), autocast(batch.images.device, self.precision):
                     unsound.locate(lambda batch=batch: self._read(network, batch, torch.zeros_like(correct)))
                 break
-            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
+            loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
-            given = answers(scores[0]) if given is None else given + answers(scores[0])
+            own = answers(reading.scores[-1])
+            given = own if given is None else given + own
         unsound.refuse()
         loss, images = summed(loss, images, device=correct.device)
         return total(correct).cpu(), loss, int(images), added(given)
 
-    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Float[Tensor, "1 B K"]:
-        """The scores of `batch` at T; adds to `correct` how many are right at each timestep.
+    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Reading:
+        """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many are right at each timestep.
 
-        Nothing is kept from chunk to chunk: small blocks between large ones would keep the heap from joining what is free again.
+        Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between large ones would keep the heap from
+        joining what is free again.
         """
         steps = self._started(network, batch)
+        kept = []
         for part in self._chunks(steps):
-            logits = network(batch.images, part, batch.keys)
-            correct[part.start - steps.start : part.stop - steps.start] += right(logits, batch.labels).sum(1)
-        return logits[-1:]
+            reading = network(batch.images, part, batch.keys)
+            correct[part.start - steps.start : part.stop - steps.start] += right(reading.scores, batch.labels).sum(1)
+            if self.loss.every_timestep:
+                kept.append(reading)
+        return joined(kept) if kept else reading.at_end()
 
     def _started(self, network: Network, batch: Batch) -> range:
         """The timesteps at which `network` is read, once the hidden ones before them are spent."""

@@ -1,14 +1,13 @@
 """Evaluation of networks of spike times: exact, and in discrete time where counts are asked for."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
+from snnexp.losses.base import Loss
 from snnexp.measure.answers import added, answers, right
 from snnexp.measure.evaluator import Evaluation, in_evaluation
 from snnexp.measure.timed_report import through_time
@@ -22,11 +21,11 @@ class TimedEvaluator:
 
     Args:
         timesteps: of the finest resolution in discrete time.
-        loss: scores `[1, B, K]` and labels to the mean loss.
+        loss: a reading and labels to the mean loss.
     """
 
     timesteps: int
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: Loss
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
@@ -42,12 +41,13 @@ class TimedEvaluator:
     def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
-            scores = network(batch.images, range(1), batch.keys)
+            reading = network(batch.images, range(1), batch.keys)
+            scores = reading.scores
             unsound.see(scores, images)
             if unsound.found:
                 break
             correct += int(right(scores, batch.labels).sum())
-            loss += float(self.loss(scores, batch.labels)) * len(batch.labels)
+            loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
             given = answers(scores[0]) if given is None else given + answers(scores[0])
         unsound.refuse()

@@ -5,10 +5,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
+from snnexp.losses.reading import Reading
 
 
 class Network(nn.Module):
-    """Images to running class scores: `logits[t]` is what the network says having seen timesteps 0..t.
+    """Images to a reading: running class scores, and what the readout read.
 
     Args:
         encoder: images, timesteps and keys to the network's input `[T, B, C, H, W]`.
@@ -27,7 +28,8 @@ class Network(nn.Module):
         self.readout = Over(readout)
         self.to(memory_format=torch.channels_last)  # pooling and half-precision convolutions are several times faster in this layout
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
+    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Reading:
         current = self.body(self.encoder(images, steps, keys))
         current = current.to(torch.promote_types(current.dtype, torch.float32))
-        return self.readout(self.output(current))
+        drive = self.output(current)
+        return Reading(self.readout(drive), drive)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, at_rest
+from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
 
@@ -90,3 +91,10 @@ class DIET(Cell):
             scale=self.surrogate.scale,
             width=self.surrogate.width,
         )
+
+    def through(
+        self, x: Float[Tensor, "T B *n"], state: Float[Tensor, "B *n"], count: bool
+    ) -> tuple[Float[Tensor, "T B *n"], Float[Tensor, "B *n"], Float[Tensor, "B *n"] | None] | None:
+        """All timesteps by a fused scan; None where the surrogate is not one a kernel knows, or a compiler traces the loop."""
+        parameters = None if torch.compiler.is_compiling() else self.scan_parameters()
+        return None if parameters is None else through(x, state, parameters, count)

@@ -11,6 +11,10 @@ from snnexp import cell
 from snnexp.kernels.scan.parameters import Number, ScanParameters
 from snnexp.limits import Fraction, Positive
 
+Reset = Literal["hard", "soft"]
+"""What a spike does to the potential: sets it to zero, or takes the threshold off it."""
+Amplitude = Literal["unit", "threshold"]
+"""Height of an emitted spike: one, or the threshold."""
 Order = Literal["fire_after", "fire_before"]
 """Whether a neuron fires from the potential that the input of this timestep has charged, or from the one before."""
 
@@ -41,10 +45,10 @@ class Firing(nn.Module):
     def __init__(
         self,
         threshold: Positive,
-        reset: Literal["hard", "soft"],
+        reset: Reset,
         detach_reset: bool,
         initial_potential: Fraction,
-        amplitude: Literal["unit", "threshold"],
+        amplitude: Amplitude,
         surrogate: nn.Module,
     ):
         super().__init__()

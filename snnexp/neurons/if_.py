@@ -1,17 +1,15 @@
 """Integrate-and-fire neuron."""
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
-from snnexp.neurons.firing import Firing, Order
+from snnexp.neurons.firing import Amplitude, Firing, Order, Reset
+from snnexp.neurons.integrate_and_fire import IntegrateAndFire
 
 
-class IF(Cell):
+class IF(IntegrateAndFire):
     """Integrates its input without leak and fires.
 
         u = v + x                                                 charge
@@ -28,39 +26,26 @@ class IF(Cell):
 
     Args:
         order: whether the input of a timestep charges before (fire_after) or after (fire_before) the neuron fires.
-        threshold: potential at which a spike is fired, > 0, in units of the input current.
-        reset: to zero (hard) or by subtraction of the threshold (soft).
-        detach_reset: whether the reset passes no gradient through the spike.
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
-        amplitude: height of an emitted spike, 1 (unit) or the threshold.
-        surrogate: potential minus threshold to spikes, with a slope for the backward pass.
+        threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as `Firing` has them.
     """
 
     def __init__(
         self,
         order: Order,
         threshold: Positive,
-        reset: Literal["hard", "soft"],
+        reset: Reset,
         detach_reset: bool,
         initial_potential: Fraction,
-        amplitude: Literal["unit", "threshold"],
+        amplitude: Amplitude,
         surrogate: nn.Module,
     ):
-        super().__init__()
+        super().__init__(Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate))
         self.order = order
-        self.firing = Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate)
-
-    def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
-        return self.firing.at_rest(x)
 
     def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         if self.order == "fire_before":
             return self.firing.before(state, lambda v: v, x)
         return self.firing(state + x)
-
-    def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
-        self.firing.set_threshold(value, initial_potential)
 
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where no kernel knows the surrogate or the order."""

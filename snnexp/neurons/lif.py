@@ -5,13 +5,13 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
-from snnexp.neurons.firing import Firing, Order
+from snnexp.neurons.firing import Amplitude, Firing, Order, Reset
+from snnexp.neurons.integrate_and_fire import IntegrateAndFire
 
 
-class LIF(Cell):
+class LIF(IntegrateAndFire):
     """Integrates its input, forgets a fixed share per timestep, and fires.
 
         u = leak v + gain x,  gain = 1  (one)  or  1 - leak  (complement)     charge
@@ -34,12 +34,7 @@ class LIF(Cell):
         input_gain: factor on the input, 1 (one) or 1 - leak (complement), for which a constant input is the potential's limit.
         leak_gradient: whether the backward pass multiplies with the leak (exact) or with 1 (straight_through).
         order: whether the input of a timestep charges before (fire_after) or after (fire_before) the neuron fires.
-        threshold: potential at which a spike is fired, > 0, in units of the input current.
-        reset: to zero (hard) or by subtraction of the threshold (soft).
-        detach_reset: whether the reset passes no gradient through the spike.
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
-        amplitude: height of an emitted spike, 1 (unit) or the threshold.
-        surrogate: potential minus threshold to spikes, with a slope for the backward pass.
+        threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as `Firing` has them.
     """
 
     def __init__(
@@ -49,21 +44,17 @@ class LIF(Cell):
         leak_gradient: Literal["exact", "straight_through"],
         order: Order,
         threshold: Positive,
-        reset: Literal["hard", "soft"],
+        reset: Reset,
         detach_reset: bool,
         initial_potential: Fraction,
-        amplitude: Literal["unit", "threshold"],
+        amplitude: Amplitude,
         surrogate: nn.Module,
     ):
-        super().__init__()
+        super().__init__(Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate))
         self.leak = leak
         self.gain = 1.0 if input_gain == "one" else 1.0 - leak
         self.leak_gradient = leak_gradient
         self.order = order
-        self.firing = Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate)
-
-    def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
-        return self.firing.at_rest(x)
 
     def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         # The input takes the state's dtype first: half precision would round the product.
@@ -71,10 +62,6 @@ class LIF(Cell):
         if self.order == "fire_before":
             return self.firing.before(state, self._leaked, drive)
         return self.firing(self._leaked(state) + drive)
-
-    def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
-        self.firing.set_threshold(value, initial_potential)
 
     def _leaked(self, v: Tensor) -> Tensor:
         if self.leak_gradient == "exact":

@@ -3,13 +3,15 @@
 import math
 from functools import partial
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.optim import Optimizer
 
 from snnexp.counted.low_pass import LowPass, Trace, full_trace
 from snnexp.counted.twin import Counted
 from snnexp.limits import Count, Natural, NonNegative, Positive
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
@@ -100,16 +102,16 @@ def _start(network: Network, scale: float) -> None:
         unit.neuron.spread(len(layer.weight), scale * math.sqrt(3 / layer.weight[0].numel()))
 
 
-class _Penalised(nn.Module):
+class _Penalised(Loss):
     """A loss and the penalty on the weights of every neuron: exponential up to an exponent of 5, then along its tangent."""
 
-    def __init__(self, loss: nn.Module, network: Network, factor: float, rate: float):
+    def __init__(self, loss: Loss, network: Network, factor: float, rate: float):
         super().__init__()
         self.loss, self.factor, self.rate = loss, factor, rate
         self.layers = [connection.layer for connection in connections(network).values()]
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Tensor) -> Float[Tensor, ""]:
-        value = self.loss(logits, labels)
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+        value = self.loss(reading, labels)
         if not self.factor:
             return value
         excess = [self.rate * (layer.weight.flatten(1).square().sum(1) - 1) for layer in self.layers]

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from snnexp.errors import NumericalError
 from snnexp.limits import Fraction, Natural, NonNegative, Positive
+from snnexp.losses.base import Loss
+from snnexp.losses.reading import Reading
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.stages.base import Factory, Outcome, Stage
@@ -84,13 +86,13 @@ class SingleSpike(Stage):
         return Outcome(timed, shown | self.robustness(timed, session.accuracy))
 
 
-class Objective(nn.Module):
+class Objective(Loss):
     """The loss on the times of a batch and the terms on the weights, which tells when a layer has fallen silent.
 
     Arguments as those of the stage.
     """
 
-    def __init__(self, loss: nn.Module, network: Network, weight_sum: float, margin: float, reduction: str, silence: float):
+    def __init__(self, loss: Loss, network: Network, weight_sum: float, margin: float, reduction: str, silence: float):
         super().__init__()
         self.loss = loss
         self.layers = list(timed_layers(network))
@@ -105,9 +107,9 @@ class Objective(nn.Module):
         """Sets it to what it was."""
         self.quiet.update(state)
 
-    def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
+    def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         self._guard(len(labels))
-        total = self.loss(logits, labels)
+        total = self.loss(reading, labels)
         if self.weight_sum or self.silence:
             total = total + sum(self._term(connection, timed) for _, connection, timed, _ in self.layers)
         return total

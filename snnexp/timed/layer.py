@@ -12,7 +12,7 @@ from snnexp.timed.averages import arriving
 from snnexp.timed.centralization import centralized
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.quantisation import quantised
-from snnexp.timed.spike_times import Solver, spike_times
+from snnexp.timed.spike_times import SolverName, spike_times
 from snnexp.timed.stepped import nearest_step, stepped, steps_until
 from snnexp.timed.synapses import Synapses
 
@@ -31,7 +31,7 @@ class Solving:
         variation: relative standard deviation of weights and thresholds, drawn anew for every training batch.
     """
 
-    solver: Solver
+    solver: SolverName
     slope_limit: float | None
     normalize: bool
     centralize: bool

@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from snnexp.distributed import total
+from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.ranks import exact
 from snnexp.timed.body import timed_layers
@@ -34,7 +35,7 @@ class Redraw:
         self.layers = [(connection, timed) for _, connection, timed, _ in timed_layers(network)][:-1]
         self._reset()
 
-    def see(self, loss: nn.Module, given: tuple[Float[Tensor, "T B K"], Int[Tensor, "B"]], value: Tensor) -> None:
+    def see(self, loss: nn.Module, given: tuple[Reading, Int[Tensor, "B"]], value: Tensor) -> None:
         """Counts a training batch; to be called, as a hook, when its loss has been taken."""
         images = len(given[1])
         self.images = self.images + images

@@ -1,6 +1,5 @@
 """One operation from the spike times of a layer to those of the next, differentiable in times and weights."""
 
-from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -13,9 +12,10 @@ from snnexp.timed.solvers import blocks as scan
 from snnexp.timed.solvers import compiled as events
 from snnexp.timed.solvers import cuda as fused
 from snnexp.timed.solvers import grid, whole
+from snnexp.timed.solvers.solver import Solver
 from snnexp.timed.synapses import Synapses
 
-Solver = Literal["auto", "events", "scan", "grid"]
+SolverName = Literal["auto", "events", "scan", "grid"]
 
 FEW = 4
 """Times on a grid up to which plain products are faster than going through events."""
@@ -25,7 +25,7 @@ def spike_times(
     times: Float[Tensor, "B *n"],
     synapses: Synapses,
     neuron: TimedNeuron,
-    solver: Solver = "auto",
+    solver: SolverName = "auto",
     slope_limit: float | None = None,
     normalize: bool = False,
 ) -> Float[Tensor, "B *m"]:
@@ -47,7 +47,7 @@ def spike_times(
     )
 
 
-def _chosen(solver: Solver, times: Tensor, neuron: TimedNeuron) -> ModuleType:
+def _chosen(solver: SolverName, times: Tensor, neuron: TimedNeuron) -> Solver:
     if neuron.windowed:
         return whole
     if solver == "auto" and _few(times, neuron):
@@ -77,7 +77,7 @@ class _SpikeTimes(torch.autograd.Function):
         bias: Tensor | None,
         synapses: Synapses,
         neuron: TimedNeuron,
-        solver: ModuleType,
+        solver: Solver,
         slope_limit: float | None,
         normalize: bool,
     ) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from snnexp import distributed
+from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.network.parts import set_lean
 from snnexp.training.segments import number_of_segments, segmented
@@ -32,7 +33,7 @@ class Execution:
     compile: bool
 
     def forward(self, network: Network, steps: range, training_pass: TrainingPass | None = None) -> nn.Module:
-        """A module from (images, keys) to logits `[T, B, K]` that trains `network` on `steps`, through time unless `form` says how."""
+        """A module from (images, keys) to a `Reading` that trains `network` on `steps`, through time unless `form` says how."""
         set_lean(network, self.is_lean(steps))
         forward = Forward(network, steps, self.segments(steps)) if training_pass is None else training_pass(network, steps)
         if self.compile:
@@ -63,7 +64,7 @@ class Forward(nn.Module):
         self.steps = steps
         self.segments = segments
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
+    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Reading:
         if self.segments == 1:
             return self.network(images, self.steps, keys)
         return segmented(self.network, images, self.steps, keys, self.segments)

@@ -15,6 +15,7 @@ from snnexp.datasets.batches import Batch
 from snnexp.distributed import align, processes, summed
 from snnexp.errors import NumericalError
 from snnexp.finite import require_figures, require_finite
+from snnexp.losses.base import Loss
 from snnexp.measure.answers import right
 from snnexp.measure.evaluator import autocast
 from snnexp.network.network import Network
@@ -40,7 +41,7 @@ class Schedule:
         optimizer: parameters to an optimizer.
         scheduler: optimizer to a schedule of its learning rate, stepped once per epoch; one that has a `within` is told at every batch
             what share of the epoch is over.
-        loss: scores `[T, B, K]` and labels to a scalar; one that has a `see` is shown every batch before its scores.
+        loss: a reading of the network and labels to a scalar; one that has a `see` is shown every batch before its reading.
         gradient_clip: largest norm of all gradients together; None for no limit.
         average: decay of an exponential average of the weights, which is then what is evaluated and kept; None for none.
         between: what is done to the network between two epochs, told a seed that belongs to the first; what it returns is recorded.
@@ -49,7 +50,7 @@ class Schedule:
     epochs: int
     optimizer: Callable[..., Optimizer]
     scheduler: Callable[..., LRScheduler]
-    loss: nn.Module
+    loss: Loss
     gradient_clip: float | None
     between: Callable[[int], dict] = lambda seed: {}
     average: float | None = None
@@ -100,7 +101,7 @@ class _Parts:
     optimizer: Optimizer
     scheduler: LRScheduler
     keeper: Keeper
-    loss: nn.Module
+    loss: Loss
     between: Callable[[int], dict]
     average: Average
 
@@ -249,12 +250,12 @@ class _Training:
         with autocast(self.session.device, self.session.precision):
             if hasattr(self.schedule.loss, "see"):
                 self.schedule.loss.see(batch)
-            logits = self.forward(batch.images, batch.keys)
-        loss = self.schedule.loss(logits, batch.labels)
+            reading = self.forward(batch.images, batch.keys)
+        loss = self.schedule.loss(reading, batch.labels)
         self.parts.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.
         (loss * (len(batch.labels) * processes() / whole)).backward()
-        sums = self.watch.sums(loss, right(logits[-1].detach(), batch.labels).sum(), batch, place)
+        sums = self.watch.sums(loss, right(reading.scores[-1].detach(), batch.labels).sum(), batch, place)
         if self.schedule.gradient_clip is not None:
             clip(self.forward.parameters(), self.schedule.gradient_clip)
         self.parts.optimizer.step()

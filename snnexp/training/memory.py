@@ -57,9 +57,9 @@ def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> in
     device = batch.images.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), _Allocations() as allocations:
         with autocast(device, precision):
-            scores = forward(batch.images, batch.keys)
-        if scores.requires_grad:
-            scores.sum().backward()
+            reading = forward(batch.images, batch.keys)
+        if reading.scores.requires_grad:
+            reading.scores.sum().backward()
     forward.zero_grad()
     return allocations.most
 

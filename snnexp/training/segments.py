@@ -13,12 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from snnexp.cell import Over, State
 from snnexp.layers.batch_norm import running_statistics_kept
+from snnexp.losses.reading import Reading, joined
 from snnexp.network.network import Network
 
 
-def segmented(
-    network: Network, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"], segments: int
-) -> Float[Tensor, "T B K"]:
+def segmented(network: Network, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"], segments: int) -> Reading:
     """`network(images, steps, keys)` with the memory of one segment of timesteps and one state per boundary.
 
     Gradients are those of the whole sequence. What a layer takes over all timestep at once it takes over a segment instead: batch
@@ -28,7 +27,8 @@ def segmented(
     """
     loops = [module for module in network.modules() if isinstance(module, Over)]
     states: list[list[State]] = [[None] * len(loop.cells) for loop in loops]
-    length, logits = math.ceil(len(steps) / segments), []
+    length = math.ceil(len(steps) / segments)
+    readings = []
     devices = [images.device] if images.device.type == "cuda" else []
     for start in range(0, len(steps), length):
         last = start + length >= len(steps)
@@ -36,8 +36,8 @@ def segmented(
         with torch.random.fork_rng(devices, enabled=not last):
             given = network, loops, images, steps[start : start + length], keys, states
             part, states = _segment(*given) if last else _recomputed(*given)
-        logits.append(part)
-    return torch.cat(logits)
+        readings.append(part)
+    return joined(readings)
 
 
 def number_of_segments(setting: int | str, timesteps: int) -> int:
@@ -47,7 +47,7 @@ def number_of_segments(setting: int | str, timesteps: int) -> int:
     return min(int(setting), timesteps)
 
 
-def _recomputed(network: Network, *given: Any) -> tuple[Tensor, list[list[State]]]:
+def _recomputed(network: Network, *given: Any) -> tuple[Reading, list[list[State]]]:
     passes = partial(_passes, network)
     return checkpoint(_segment, network, *given, use_reentrant=False, context_fn=passes)
 
@@ -59,12 +59,12 @@ def _passes(network: Network) -> tuple[AbstractContextManager, AbstractContextMa
 
 def _segment(
     network: Network, loops: Sequence[Over], images: Tensor, steps: range, keys: Tensor, states: list[list[State]]
-) -> tuple[Tensor, list[list[State]]]:
+) -> tuple[Reading, list[list[State]]]:
     for loop, lent in zip(loops, states, strict=True):
         loop.states = list(lent)
     try:
-        logits = network(images, steps, keys)
-        return logits, [loop.states for loop in loops]
+        reading = network(images, steps, keys)
+        return reading, [loop.states for loop in loops]
     finally:
         for loop in loops:
             loop.states = None

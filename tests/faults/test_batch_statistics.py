@@ -148,7 +148,7 @@ def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Te
     way = [f"norm={norm}", f"encoder={encoder}", "timesteps=8", "architecture.layers=[8C5,AP2,16C5,AP2]"]
     network = spiking_network(build.blueprint(configuration(*way), (1, 28, 28), 10)).train()
     forward = Execution(memory, 1, False).forward(network, range(8))
-    logits = forward(images, torch.arange(len(images)))
+    logits = forward(images, torch.arange(len(images))).scores
     functional.cross_entropy(logits[-1], torch.arange(len(images)) % 10).backward()
     return torch.cat([parameter.grad.double().flatten() for parameter in network.parameters()])
 

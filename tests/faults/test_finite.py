@@ -1,6 +1,7 @@
 """Numbers that are not finite end a run with exit code 5, in words, and take nothing good with them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,13 @@ def broken(monkeypatch) -> None:
             return grad * torch.nan
 
     def breaking(forward):
-        def broken(self, logits, labels):
+        def broken(self, reading, labels):
             nonlocal batches
-            batches += logits.requires_grad
-            return forward(self, Broken.apply(logits) if batches == 3 and logits.requires_grad else logits, labels)
+            learning = reading.scores.requires_grad
+            batches += learning
+            if batches == 3 and learning:
+                reading = replace(reading, scores=Broken.apply(reading.scores))
+            return forward(self, reading, labels)
 
         return broken
 
@@ -224,7 +228,11 @@ def test_gradients_whose_squares_overflow(monkeypatch, tmp_path, happened):
             return grad * 1e25
 
     forward = CrossEntropy.forward
-    monkeypatch.setattr(CrossEntropy, "forward", lambda self, logits, labels: forward(self, Large.apply(logits), labels))
+
+    def enlarging(self, reading, labels):
+        return forward(self, replace(reading, scores=Large.apply(reading.scores)), labels)
+
+    monkeypatch.setattr(CrossEntropy, "forward", enlarging)
     words = [*SMALL, "evaluate.images=20", "optimizer=sgd", "optimizer.lr=0.1"]
     result, error, code = attempted(tmp_path / "plain", *words)
     assert code == 5 and "the squares of the gradients are not finite" in str(error)

@@ -13,6 +13,7 @@ from snnexp.measure.answers import answers, decided, right
 from snnexp.measure.evaluator import Evaluator
 from snnexp.network.network import Network
 from snnexp.readouts.rate import Rate
+from tests.networks import reading
 from tests.options import build_option, options
 
 SCORES = torch.tensor([[2.0, 2.0, 1.0], [0.0, 0.0, 0.0], [1.0, 3.0, 2.0], [1.0, 2.0, 2.0], [float("nan"), 1.0, 0.0]])
@@ -30,18 +31,17 @@ class Told(Network):
     """Its scores are known."""
 
     def forward(self, images, steps, keys):
-        return self.scores[steps.start : steps.stop, : len(images)]
+        return reading(self.scores[steps.start : steps.stop, : len(images)])
 
 
 @pytest.mark.fault("A: ties", "scores that tie between some classes, one of which is right")
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_an_evaluation_takes_no_side(chunk, happened):
-    told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Rate(average=False))
+    told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Rate(average=False), form="spiking")
     told.scores = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0]]])
     split = Split(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0]), torch.arange(2))
     batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
     evaluator = Evaluator(2, chunk, build_option("loss", "cross_entropy"), torch.float32)
-    object.__setattr__(evaluator, "_length", lambda network: 2)
     found = evaluator(told, batches)
     assert found.accuracy_by_timestep == [0.0, 50.0] and (found.undecided, found.answers) == (50.0, [1, 0, 0])
     happened("counts as wrong and undecided, at every timestep")
@@ -62,4 +62,4 @@ def test_nothing_else_takes_the_largest_score():
     """Answers are read in one place; spike times in discrete time have a rule of their own, by potential."""
     largest = re.compile(r"\.(argmax|topk)\(")
     found = {path.name for path in (Path(__file__).parents[2] / "snnexp").rglob("*.py") if largest.search(path.read_text())}
-    assert found == {"answers.py", "discrete.py", "scan.py"}
+    assert found == {"answers.py", "discrete.py", "blocks.py"}

@@ -13,6 +13,7 @@ from torch import nn
 from snnexp.datasets import batches as sharing
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.losses.base import Loss
 from snnexp.measure import answers, tally, unsound
 from snnexp.measure import timed_evaluator as timed_evaluate
 from snnexp.measure import timed_report as through_time
@@ -95,17 +96,22 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     assert one.tally.spikes_per_inference() > 0
 
 
+class ShareOfFinite(Loss):
+    def forward(self, reading, labels):
+        return reading.scores.isfinite().float().mean()
+
+
 def test_two_classes_at_one_time_are_no_decision():
     times = torch.tensor([[1.0, 2.0, 3.0], [1.0, 1.0, 2.0], [5.0, 5.0, 5.0], [2.0, 1.0, math.inf]])
 
     class Told(Network):
         def forward(self, images, steps, keys):
-            return -times.clamp(max=12.0)[None]  # as the readout gives them
+            return networks.reading(-times.clamp(max=12.0)[None])  # as the readout gives them
 
-    told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Earliest(12.0))
+    told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Earliest(12.0), form="timed")
     split = Split(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 0, 0]), torch.arange(4))
     batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
-    found = TimedEvaluator(8, lambda scores, labels: scores.isfinite().float().mean())(told, batches)
+    found = TimedEvaluator(8, ShareOfFinite())(told, batches)
     assert (found.accuracy, found.undecided, found.images, found.tally) == (25.0, 50.0, 4, None)
     assert found.accuracy_by_timestep == [25.0] and found.loss == 1.0
 

@@ -52,7 +52,7 @@ def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
 
 
 def scores(network: Network, count: int = 5) -> torch.Tensor:
-    return network(networks.images(count), range(1), networks.keys(count))
+    return network(networks.images(count), range(1), networks.keys(count)).scores
 
 
 def test_weights_have_the_names_of_the_other_forms():
@@ -139,7 +139,7 @@ def test_a_network_with_branches_learns():
     network = with_branches().train()
     optimizer, losses = torch.optim.Adam(network.parameters(), 0.01), []
     for _ in range(30):
-        value = build_option("loss", "spike_time", {"domain": "exponential"})(scores(network, 10), torch.arange(10))
+        value = build_option("loss", "spike_time", {"domain": "exponential"})(networks.reading(scores(network, 10)), torch.arange(10))
         optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -301,7 +301,7 @@ def test_outputs_that_never_fire_give_finite_loss_and_gradients(loss, kernel):
     silent = network.body(network.encoder(networks.images(5), range(1), networks.keys(5)))
     assert (silent >= network.body.last[0].neuron.horizon).all()
     name, options = (loss, {}) if isinstance(loss, str) else loss
-    value = build_option("loss", name, **options)(scores(network), torch.arange(5))
+    value = build_option("loss", name, **options)(networks.reading(scores(network)), torch.arange(5))
     value.backward()
     assert value.isfinite() and all(each.grad is None or each.grad.isfinite().all() for each in network.parameters())
 
@@ -311,7 +311,7 @@ def test_the_guard_names_the_layer_that_has_fallen_silent():
     loss = Objective(build_option("loss", "spike_time"), network, 0.0, 1.0, "mean", 0.0)
     with pytest.raises(NumericalError, match=r"layer body.linear1 is silent: .*form\.drive"):
         for _ in range(20):
-            value = loss(scores(network, 100), torch.zeros(100, dtype=torch.long))
+            value = loss(networks.reading(scores(network, 100)), torch.zeros(100, dtype=torch.long))
             assert value.isfinite()
 
 
@@ -323,7 +323,7 @@ def test_both_terms_bring_silent_neurons_back(terms):
     optimizer = torch.optim.Adam(network.parameters(), 0.005)
     for _ in range(30):
         optimizer.zero_grad()
-        loss(scores(network, 20), torch.zeros(20, dtype=torch.long)).backward()
+        loss(networks.reading(scores(network, 20)), torch.zeros(20, dtype=torch.long)).backward()
         optimizer.step()
     assert all(int(layer.fired) > 0 for _, _, layer, _ in timed_layers(network))
 

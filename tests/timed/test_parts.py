@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from snnexp.noise import sample_keys
+from tests.networks import reading
 from tests.options import build_option
 
 
@@ -52,7 +53,7 @@ def test_spikes_in_discrete_time_lie_where_the_times_are():
 
 
 def loss(name: str, times: list[list[float]], labels: list[int], **changes) -> float:
-    return build_option("loss", name, changes)(-torch.tensor([times], dtype=torch.float64), torch.tensor(labels)).item()
+    return build_option("loss", name, changes)(reading(-torch.tensor([times], dtype=torch.float64)), torch.tensor(labels)).item()
 
 
 def test_cross_entropies_by_hand():
@@ -69,7 +70,7 @@ def test_cross_entropies_by_hand():
 def test_good_enough_samples_give_no_gradient():
     scores = -torch.tensor([[[1.0, 5.0], [2.0, 1.9]]])
     scores.requires_grad_()
-    build_option("loss", "spike_time", {"margin": 0.5})(scores, torch.tensor([0, 0])).backward()
+    build_option("loss", "spike_time", {"margin": 0.5})(reading(scores), torch.tensor([0, 0])).backward()
     assert not scores.grad[0, 0].any() and scores.grad[0, 1].all()
 
 

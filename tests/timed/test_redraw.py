@@ -5,6 +5,7 @@ import torch
 
 from snnexp.network.parts import connections
 from snnexp.timed.redraw import Redraw
+from tests.networks import reading
 from tests.timed.test_form import form, scores, timed
 
 LABELS = torch.zeros(20, dtype=torch.long)
@@ -16,7 +17,7 @@ def epoch(network, share: float, seed: int = 7) -> tuple[dict, list[torch.Tensor
     redraw = Redraw(share, form(), network.train())
     for _ in range(2):
         logits = scores(network, 20)
-        redraw.see(torch.nn.Identity(), (logits, LABELS), logits.sum())
+        redraw.see(torch.nn.Identity(), (reading(logits), LABELS), logits.sum())
     return redraw(seed), [connection.layer.weight.detach().clone() for connection in connections(network).values()]
 
 
@@ -56,7 +57,7 @@ def test_counts_start_anew_with_each_epoch():
         with torch.no_grad():
             first.weight[2] = 1.0 if fires else -1.0
         logits = scores(network, 20)
-        redraw.see(torch.nn.Identity(), (logits, LABELS), logits.sum())
+        redraw.see(torch.nn.Identity(), (reading(logits), LABELS), logits.sum())
         assert redraw(1)["train/redrawn"] == (0 if fires else 1)
 
 
@@ -73,5 +74,5 @@ def test_a_neuron_that_fires_rarely_enough_is_dead():
         with torch.no_grad():
             first.weight[2] = weight
         logits = scores(network, 20)
-        redraw.see(torch.nn.Identity(), (logits, LABELS), logits.sum())
+        redraw.see(torch.nn.Identity(), (reading(logits), LABELS), logits.sum())
     assert redraw(1) == {"train/redrawn": 1}

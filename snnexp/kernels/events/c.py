@@ -3,11 +3,12 @@
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
+
+from snnexp.kernels.library import load
 
 INTERFACE = 1  # that of events.c: a kernel left over from another version of the source must not be called
 KINDS = ("if_exp", "if_linear", "alpha", "lif2", "if_delta")
@@ -32,15 +33,8 @@ class _Layer(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None: no compiler at install, or a system it was not compiled for."""
-    for path in sorted(Path(__file__).parent.glob("_events*.so")):
-        try:
-            kernel = ctypes.CDLL(str(path))
-            if kernel.events_interface() == INTERFACE:
-                return kernel
-        except (OSError, AttributeError):
-            continue
-    return None
+    """The compiled kernel, or None; see `library.load`."""
+    return load("events", INTERFACE)
 
 
 @dataclass(frozen=True)

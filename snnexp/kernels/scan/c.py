@@ -2,13 +2,13 @@
 
 import ctypes
 from functools import cache
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.kernels import layout
+from snnexp.kernels.library import load
 from snnexp.kernels.scan.parameters import ScanParameters, Wanted
 
 INTERFACE = 5  # that of the C files: a kernel left over from another version of the source must not be called
@@ -38,16 +38,12 @@ class Call(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None: no compiler at install, or a system it was not compiled for."""
-    for path in sorted(Path(__file__).parent.glob("_scan*.so")):
-        try:
-            kernel = ctypes.CDLL(str(path))
-            kernel.scan_block.argtypes, kernel.scan_block.restype = [ctypes.c_int64], ctypes.c_int64
-            if kernel.scan_interface() == INTERFACE:
-                return kernel
-        except (OSError, AttributeError):
-            continue
-    return None
+    """The compiled kernel, or None; see `library.load`."""
+    kernel = load("scan", INTERFACE)
+    if kernel is not None:
+        kernel.scan_block.argtypes = [ctypes.c_int64]
+        kernel.scan_block.restype = ctypes.c_int64
+    return kernel
 
 
 def forward(

@@ -47,6 +47,13 @@ def counted(
         return *(_kernel(x, v) if kernel is None else kernel).forward(x, v, p, counts), counts
 
 
+def through(
+    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, count: bool
+) -> tuple[Float[Tensor, "T B *n"], Float[Tensor, "B *n"], Float[Tensor, "B *n"] | None]:
+    """`scan`, and where asked to `count`, without gradients, the number of spikes of each neuron; else None in its place."""
+    return counted(x, v, p) if count else (*scan(x, v, p), None)
+
+
 def _kernel(x: Tensor, v: Tensor) -> ModuleType:
     if x.dtype not in (torch.float32, torch.bfloat16) or v.dtype != torch.float32 or x.numel() == 0:
         return fallback
@@ -57,10 +64,12 @@ def _kernel(x: Tensor, v: Tensor) -> ModuleType:
 
 def _triton() -> ModuleType:
     try:
-        from snnexp.kernels import triton  # only here: importing Triton takes long, and it exists for Linux alone
+        import triton  # noqa: F401  (only here: it takes long, and exists for Linux alone)
     except ImportError:
         return fallback
-    return triton
+    from snnexp.kernels.scan import cuda
+
+    return cuda
 
 
 class _Scan(torch.autograd.Function):

@@ -5,15 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 BLOCK = 32
 """Sorted inputs per block."""
 LARGEST = 2**24
 """Elements of a temporary tensor."""
-
-Sums = tuple[Tensor, Tensor, Tensor]
-"""Both sums at the spike, and the time of the last input that counts, -inf where there is no spike; each `[B, *m]`."""
 
 
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
@@ -58,8 +56,8 @@ def backward(
     start: Float[Tensor, "B *m"],
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Gradients of weight and bias, and of the two factors of each input, for gradients `p`, `q` of the two sums."""
+) -> Gradients:
+    """Goes along the rows again, a part at a time; an input counts where it came before the neuron fired."""
     rows, columns = synapses.rows(times), synapses.columns()
     start, p, q = (synapses.to_rows(each) for each in (start, p, q))
     gradient, parts = torch.zeros_like(columns), []

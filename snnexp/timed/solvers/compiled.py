@@ -6,7 +6,7 @@ from torch import Tensor
 
 from snnexp.kernels.events import c as events
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.solvers.blocks import Sums
+from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 
@@ -33,8 +33,8 @@ def backward(
     start: Float[Tensor, "B *m"],
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Gradients of weight and bias, and of the two factors of each input, for gradients `p`, `q` of the two sums."""
+) -> Gradients:
+    """By the kernel, from inputs sorted again."""
     given = (_positions(each) for each in (start, p, q))
     spikes = _ordered(times, synapses, neuron)
     weights, bias, *factors = events.backward(spikes, _weights(synapses), synapses.bias, *given, _sizes(times, synapses))

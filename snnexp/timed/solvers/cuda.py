@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnexp.kernels.events.c import KINDS
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.solvers.blocks import Sums
+from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 LARGEST = 2**25
@@ -50,8 +50,8 @@ def backward(
     start: Float[Tensor, "B *m"],
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Gradients of weight and bias, and of the two factors of each input, for gradients `p`, `q` of the two sums."""
+) -> Gradients:
+    """By two kernels, one for the weights and one for the inputs."""
     layer, given = _layer(times, synapses, neuron), (start, p, q)
     columns = _taps(synapses.weight).transpose(1, 2).contiguous()
     positions, two = (_positions(each) for each in given), neuron.kind != "if_delta"

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.solvers.blocks import Sums
+from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 
@@ -39,8 +39,8 @@ def backward(
     start: Float[Tensor, "B *m"],
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Gradients of weight and bias, and of the two factors of each input, for gradients `p`, `q` of the two sums."""
+) -> Gradients:
+    """One product per time on the grid, as in the forward pass."""
     weight, by_first, by_second = torch.zeros_like(synapses.weight), torch.zeros_like(times), torch.zeros_like(times)
     bias = None if synapses.bias is None else torch.zeros_like(synapses.bias)
     for now in times_of(times, synapses, neuron):

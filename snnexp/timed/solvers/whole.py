@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.solvers.blocks import Sums
+from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 
@@ -24,8 +24,8 @@ def backward(
     start: Float[Tensor, "B *m"],
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """Gradients of weight and bias, and of the first factor of each input, for gradients `p` of the first sum."""
+) -> Gradients:
+    """The second factor does not count: its gradient is zero."""
     weight = synapses.weight_gradient(_arrived(times, neuron), p)
     bias = None
     if synapses.bias is not None:
