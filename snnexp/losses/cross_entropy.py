@@ -2,13 +2,14 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from snnexp.limits import Probability
+from snnexp.losses.base import Loss
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(Loss):
     """Cross-entropy of the softmax of the last logits, averaged over the batch.
 
         y = (1 - label_smoothing) onehot(label) + label_smoothing / K

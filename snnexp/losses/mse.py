@@ -4,11 +4,13 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from snnexp.losses.base import Loss
 
-class MSE(nn.Module):
+
+class MSE(Loss):
     """Squared distance between the last logits (with a spiking readout the firing rates) and the one-hot label y.
 
         mean       L = 1/(S K) sum_s ||y_s - logits_s(T)||^2

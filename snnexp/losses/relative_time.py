@@ -1,13 +1,16 @@
 """Targets for spike times relative to the first output spike."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.limits import Positive
+from snnexp.losses.base import Loss
 
 
-class RelativeTime(nn.Module):
+class RelativeTime(Loss):
     """Squared distance of the output spikes to targets around the first of them; scores are minus the times.
 
         target of the label   min_c t_c
@@ -21,6 +24,8 @@ class RelativeTime(nn.Module):
         gap: by which the label shall be ahead, > 0, in the unit of time.
         horizon: time that stands for never, > 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(self, gap: Positive, horizon: Positive):
         super().__init__()

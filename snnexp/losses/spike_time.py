@@ -1,19 +1,20 @@
 """Cross-entropy of spike times."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from snnexp.limits import NonNegative, Positive
+from snnexp.losses.base import Loss
 
 _LATEST = 80.0
 """Exponent at which e^t is still far from the end of float32."""
 
 
-class SpikeTimeCrossEntropy(nn.Module):
+class SpikeTimeCrossEntropy(Loss):
     """Cross-entropy of the softmax of minus the spike times; the earliest output is the class. Scores are minus the times.
 
         time          L = mean_s -ln softmax(-t_s / scale)_label
@@ -34,6 +35,8 @@ class SpikeTimeCrossEntropy(nn.Module):
         spread_time: that time.
         margin: cross-entropy that is good enough, >= 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,13 +1,16 @@
 """Squared error of spike times."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.limits import NonNegative
+from snnexp.losses.base import Loss
 
 
-class TimeError(nn.Module):
+class TimeError(Loss):
     """Squared distance of the output spikes to fixed times; scores are minus the times.
 
         L = mean_s 1/2 sum_c (t_c - target_c)^2,  target = early for the label, late for the others
@@ -18,6 +21,8 @@ class TimeError(nn.Module):
         early: target of the label, >= 0, in the unit of time.
         late: target of the others, >= 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(self, early: NonNegative, late: NonNegative):
         super().__init__()

@@ -1,17 +1,17 @@
 """Integrate-and-fire neuron."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.firing import Firing, Order
 
 
-class IF(Cell):
+class IF(Neuron):
     """Integrates its input without leak and fires.
 
         u = v + x                                                 charge
@@ -35,6 +35,8 @@ class IF(Cell):
         amplitude: height of an emitted spike, 1 (unit) or the threshold.
         surrogate: potential minus threshold to spikes, with a slope for the backward pass.
     """
+
+    integrates: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -5,13 +5,13 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.firing import Firing, Order
 
 
-class LIF(Cell):
+class LIF(Neuron):
     """Integrates its input, forgets a fixed share per timestep, and fires.
 
         u = leak v + gain x,  gain = 1  (one)  or  1 - leak  (complement)     charge

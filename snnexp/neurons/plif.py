@@ -1,19 +1,19 @@
 """Leaky integrate-and-fire neuron with a learned time constant."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Interval, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.firing import Firing
 
 
-class PLIF(Cell):
+class PLIF(Neuron):
     """Leaky integrate-and-fire neurons that learn the time constant they share.
 
         u = v + (x - v) k,  k = sigmoid(w) = 1 / time constant    charge
@@ -33,6 +33,8 @@ class PLIF(Cell):
         amplitude: height of an emitted spike, 1 (unit) or the threshold.
         surrogate: potential minus threshold to spikes, with a slope for the backward pass.
     """
+
+    leaks: ClassVar[bool] = True
 
     def __init__(
         self,
