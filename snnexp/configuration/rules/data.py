@@ -14,6 +14,8 @@ def encoder_takes_pixels(config: Config) -> Iterator[str]:
     except UNBUILDABLE:
         return
     dataset = config["dataset"]
+    if not {"mean", "std"} <= dataset.keys():  # which the data set then keeps to itself
+        return
     unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
     if encoder.pixels == "unit" and not unit_range:
         yield (
@@ -71,8 +73,8 @@ def switches_cover_pixels(config: Config) -> Iterator[str]:
 
 def largest_pixel(config: Config) -> float:
     """The largest size of what the network sees of a pixel in [0, 1]; deviations of 0 do not build."""
-    dataset = config["dataset"]
-    channels = [(mean, std) for mean, std in zip(dataset["mean"], dataset["std"], strict=False) if std]
+    means, deviations = (config["dataset"].get(key, []) for key in ("mean", "std"))
+    channels = [(mean, std) for mean, std in zip(means, deviations, strict=False) if std]
     return max((abs(pixel - mean) / std for mean, std in channels for pixel in (0.0, 1.0)), default=0.0)
 
 

@@ -20,7 +20,7 @@ def device_exists(config: Config) -> Iterator[str]:
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
     """Choosing by validation needs a validation split."""
-    if config["selection"] == "best_validation" and not config["dataset"]["validation"]:
+    if config["selection"] == "best_validation" and not config["dataset"].get("validation"):
         yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
 
 

@@ -25,7 +25,7 @@ def starts_see_the_same_images(config: Config) -> Iterator[str]:
 
 def _normalised_otherwise(path: str, theirs: Config, ours: Config) -> Iterator[str]:
     if any(theirs.get(key) != ours.get(key) for key in ("mean", "std")):
-        settings = " ".join(f"dataset.{key}={theirs[key]}".replace(" ", "") for key in ("mean", "std"))
+        settings = " ".join(f"dataset.{key}={theirs.get(key)}".replace(" ", "") for key in ("mean", "std"))
         yield f"{path}: that network was trained with images normalised otherwise; set {settings}"
 
 
