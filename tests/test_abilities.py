@@ -7,16 +7,20 @@ from pkgutil import iter_modules
 from typing import ClassVar, get_origin, get_type_hints
 
 import pytest
+from yaml import safe_load
 
 from snnexp.cell import Cell
 from snnexp.configuration import rules
 from snnexp.configuration.slots import SLOTS, ability, class_of
-from tests.composition import every_option, node
+from tests.composition import every_option
+from tests.options import CONF
 
 FOLDER = Path(rules.__file__).parent
 FILES = sorted(FOLDER.glob("*.py"))
 DOCS = Path(__file__).parents[1] / "docs" / "components.md"
-TARGETS = {(group, node(group, option)["_target_"]) for group, option in every_option() if group in SLOTS}
+OPTIONS = ((group, option) for group, option in every_option() if group in SLOTS)
+YAML = ((group, safe_load((CONF / group / f"{option}.yaml").read_text())) for group, option in OPTIONS)
+TARGETS = {(group, values["_target_"]) for group, values in YAML if "_target_" in values}
 NAMES = {name for name in (target.rpartition(".")[2] for _, target in TARGETS) if name[0].isupper()}
 """Of classes; functions are named as options are, which messages recommend."""
 KINDS = {group: slot.abilities or slot.base for group, slot in SLOTS.items()}
@@ -80,12 +84,18 @@ def test_every_ability_has_a_default_and_a_place_in_the_guide(group, name):
     assert f"`{name}`" in DOCS.read_text()
 
 
-@pytest.mark.parametrize("group, target", sorted(TARGETS), ids=lambda each: each)
+ASKED = sorted((group, target) for group, target in TARGETS if abilities(KINDS[group]))
+OTHERS = {"undecayed", "silent"}
+"""What is read of neurons, and not by the check: parameters without weight decay, steps of a window."""
+
+
+@pytest.mark.parametrize("group, target", ASKED, ids=lambda each: each)
 def test_components_state_abilities_that_their_kind_has(group, target):
     """A slip of the pen would be an ability that nobody asks for."""
-    hints = get_type_hints(class_of(target)) if abilities(KINDS[group]) else {}
-    own = {name for name in vars(class_of(target)).get("__annotations__", {}) if get_origin(hints[name]) is ClassVar}
-    assert own - {"undecayed", "shape", "kind"} <= abilities(KINDS[group]) | {"silent"}
+    found = class_of(target)
+    hints = get_type_hints(found)
+    own = vars(found).get("__annotations__", {})
+    assert {name for name in own if get_origin(hints[name]) is ClassVar} <= abilities(KINDS[group]) | OTHERS
 
 
 class Plain(Cell):
