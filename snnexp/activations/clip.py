@@ -4,11 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.activations.base import Activation
 from snnexp.activations.positive import positive
 from snnexp.limits import Fraction, Positive
 
 
-class Clip(nn.Module):
+class Clip(Activation):
     """Rises from zero to a bound that is learned, one number for all neurons of a layer.
 
         y = min(max(0, z - shift clip), clip)

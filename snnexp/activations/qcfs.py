@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.activations.base import Activation
 from snnexp.activations.positive import positive
 from snnexp.kernels.staircase import available, staircase
 from snnexp.limits import Count, Interval, Positive
 
 
-class QCFS(nn.Module):
+class QCFS(Activation):
     """Quantised clip-floor-shift: a staircase of `levels` steps up to a bound that is learned, one number for all neurons of a layer.
 
         y = clip / levels floor(levels min(max(0, z / clip), 1) + shift)

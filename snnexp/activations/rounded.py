@@ -1,16 +1,17 @@
 """Activation that is a whole number of spikes, with an error that is one too."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from snnexp.activations.base import Activation
 from snnexp.limits import Positive
 
 
-class Rounded(nn.Module):
+class Rounded(Activation):
     """Counts the spikes of a neuron that can take spikes back, and sends errors back as spikes.
 
         a = max(0, floor(z / threshold + 1/2))                                  forward
@@ -25,6 +26,8 @@ class Rounded(nn.Module):
         threshold: what a spike stands for, > 0, in units of the current.
         error_scale: spikes that stand for an error of 1, > 0; null for an error in real numbers.
     """
+
+    whole: ClassVar[bool] = True
 
     def __init__(self, threshold: Positive, error_scale: Positive | None):
         super().__init__()

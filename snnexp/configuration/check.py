@@ -1,67 +1,18 @@
 """Everything wrong with a configuration, said at once and in words, before any data is touched."""
 
 import inspect
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_origin
+from typing import Any, get_origin
 
 from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS
+from snnexp.configuration.fits import beyond, nearest, out_of_place
 from snnexp.configuration.rules import RULES
+from snnexp.configuration.schema import CHECKPOINT, EVALUATE, REFERENCE, ROOT, STAGE_NAME, TORCH
 from snnexp.configuration.slots import ALLOWED, SLOTS, Refused, annotations, component_of
 from snnexp.configuration.soundness import Fault, Sound, Unsound, distinct
 from snnexp.errors import ConfigError
 from snnexp.files.hints import fits, shown, words
-from snnexp.limits import LARGEST, SMALLEST, WHOLE, Count, Fraction, Interval, Natural, Positive, Probability, Seed, computable
-
-ROOT: dict[str, Any] = {
-    "timesteps": Count,
-    "seed": Seed,
-    "device": str,
-    "precision": Literal["float32", "bfloat16"],
-    "compile": bool,
-    "memory": Literal["default", "lean"],
-    "time_segments": Count | Literal["auto"],
-    "epochs": Natural,
-    "batch_size": Count,
-    "selection": Literal["last", "best_validation", "best_test"],
-    "output_dir": str,
-    "data_dir": str,
-    "progress": Literal["auto", "plain"],
-    "on_error": Literal["continue", "stop"],
-}
-EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
-CHECKPOINT: dict[str, Any] = {"every": Count | None, "minutes": Positive | None}
-REFERENCE: dict[str, Any] = {
-    "rows": list[str],
-    "accuracy": float | None,
-    "timesteps": int | None,
-    "read_at": int | None,
-    "stages": dict[str, str],
-}
-Rate, Moderate = Annotated[float, Interval(0.0, 1e30, low_open=True)], Annotated[float, Interval(0.0, 1e30)]
-"""What optimizers multiply and divide with each other before float32 sees it."""
-Decay = Annotated[float, Interval(0.0, 1.0, low_open=True)]
-TORCH: dict[str, Any] = {
-    "lr": Rate,
-    "betas": list[Probability],
-    "eps": Rate,
-    "weight_decay": Moderate,
-    "momentum": Probability,
-    "nesterov": bool,
-    "amsgrad": bool,
-    "T_max": Natural,
-    "step_size": Count,
-    "milestones": list[Count],
-    "factor": Fraction,
-    "total_iters": Natural,
-    "gamma": Decay,
-    "eta_min": Moderate,
-}
-"""Ranges of hyper-parameters of torch's classes, whose own annotations have none."""
-STAGE_NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -122,7 +73,7 @@ def _stages(config: dict[str, Any]) -> Iterator[Fault]:
 
 def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, optional: tuple[str, ...] = ()) -> Iterator[Fault]:
     for key in (key for key in node if key not in known):
-        yield Fault(f"{prefix}{key}", f"no such key{_nearest(key, known)}", superfluous=True)
+        yield Fault(f"{prefix}{key}", f"no such key{nearest(key, known)}", superfluous=True)
     for key in (key for key in known if key not in node and key not in optional):
         yield Fault(f"{prefix}{key}", "missing")
 
@@ -147,7 +98,7 @@ def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, An
     parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
     for key in (key for key in node if key not in parameters and key != "_target_"):
         leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
-        yield Fault(f"{path}.{key}", f"{target.__name__} takes no such argument{_nearest(key, parameters)}{leftover}", superfluous=True)
+        yield Fault(f"{path}.{key}", f"{target.__name__} takes no such argument{nearest(key, parameters)}{leftover}", superfluous=True)
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
             yield Fault(f"{path}.{key}", f"{target.__name__} needs it and the option does not set it")
@@ -162,40 +113,13 @@ def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> I
         elif value == "???":
             yield Fault(path, f"a value is needed here; set {path}=...")
         elif not fits(value, hint):
-            yield Fault(path, f"expected {words(hint)}, got {shown(value)}{_beyond(value)}")
+            yield Fault(path, f"expected {words(hint)}, got {shown(value)}{beyond(value)}")
         else:
-            yield from _out_of_place(value, path)
+            yield from out_of_place(value, path)
 
 
 _SLOTS = f"its kind, one of {', '.join(SLOTS)}"
 
 
-def _out_of_place(value: Any, path: str) -> Iterator[Fault]:
-    """What may stand nowhere: components where none are built, and text that would be read as something else the next time."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield Fault(f"{path}._target_", "nothing is built here")
-        yield from (fault for key, each in value.items() for fault in _out_of_place(each, f"{path}.{key}"))
-    elif isinstance(value, list):
-        yield from (fault for each in value for fault in _out_of_place(each, path))
-    elif isinstance(value, str) and "${" in value:
-        yield Fault(path, f"expected text without ${{...}}, which config.yaml has none of, got {shown(value)}")
-
-
-def _beyond(value: Any) -> str:
-    """Why a number is refused that is within the range which the message names."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
-    if not number or computable(value):
-        return ""
-    if isinstance(value, int):
-        return f"; whole numbers are below 2^{WHOLE.bit_length() - 1}"
-    return f"; numbers other than 0 are from {SMALLEST:.2g} to {LARGEST:.2g}, which is what float32 holds" if abs(value) != math.inf else ""
-
-
 def _is_factory(hint: Any) -> bool:
     return hint is Callable or get_origin(hint) is Callable
-
-
-def _nearest(key: Any, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(str(key), known, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"

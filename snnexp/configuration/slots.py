@@ -7,17 +7,22 @@ import typing
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from snnexp.activations.base import Activation
 from snnexp.calibrations.base import Calibration
 from snnexp.cell import Cell
 from snnexp.configuration.build import PROVIDED, locate
 from snnexp.datasets.dataset import Dataset
 from snnexp.encoders.base import Encoder
 from snnexp.losses.base import Loss
+from snnexp.neurons.base import Neuron
+from snnexp.norms.base import Norm
+from snnexp.optimizers.base import Optimizer
 from snnexp.presimulations.base import Presimulation
+from snnexp.readouts.base import Readout
 from snnexp.stages.base import Stage
 from snnexp.surrogates.base import Surrogate
 from snnexp.thresholds.base import Rule
@@ -34,26 +39,35 @@ PLAIN = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
 
 
 class Slot(NamedTuple):
-    """The components that may stand in a slot: those that make a `base`, of one package of this one or `named` classes of torch."""
+    """The components that may stand in a slot.
+
+    Args:
+        package: the folder of this package that they live in.
+        base: what they are.
+        named: classes of torch that may stand there, too.
+        abilities: the class that says what they may say of themselves, and what is so where one
+            does not say it; None for `base`.
+    """
 
     package: str
     base: type
     named: tuple[str, ...] = ()
+    abilities: type | None = None
 
 
 SLOTS = {
     "dataset": Slot("datasets", Dataset),
     "encoder": Slot("encoders", Encoder),
-    "neuron": Slot("neurons", Cell),
+    "neuron": Slot("neurons", Cell, abilities=Neuron),
     "synapse": Slot("synapses", Cell),
     "surrogate": Slot("surrogates", Surrogate),
-    "norm": Slot("norms", nn.Module),
+    "norm": Slot("norms", nn.Module, abilities=Norm),
     "architecture": Slot("architectures", nn.Module),
-    "readout": Slot("readouts", Cell),
+    "readout": Slot("readouts", Cell, abilities=Readout),
     "presimulation": Slot("presimulations", Presimulation),
-    "activation": Slot("activations", nn.Module),
-    "loss": Slot("losses", Loss),
-    "optimizer": Slot("optimizers", Optimizer, OPTIMIZERS),
+    "activation": Slot("activations", nn.Module, abilities=Activation),
+    "loss": Slot("losses", Loss, abilities=Loss),
+    "optimizer": Slot("optimizers", torch.optim.Optimizer, OPTIMIZERS, Optimizer),
     "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
     "tracker": Slot("track", Tracker),
     "threshold": Slot("thresholds", Rule),
@@ -97,6 +111,18 @@ def component_of(target: str, slot: str) -> Callable[..., Any]:
     if not _makes(found, SLOTS[slot].base) or not HANDED.get(slot, frozenset()) <= inspect.signature(found).parameters.keys():
         raise Refused(f"{target!r} is no component for {slot}; expected {_expected(slot)}")
     return found
+
+
+def class_of(target: str) -> type:
+    """The class of what `target`, a component, makes: it is that class, or a function that says so."""
+    found = locate(target)
+    return found if inspect.isclass(found) else annotations(found)["return"]
+
+
+def ability(target: str, slot: str, name: str) -> Any:
+    """What the class of a component says of itself, by the name of an ability; what its kind does where it does not say."""
+    kind = SLOTS[slot]
+    return getattr(class_of(target), name, getattr(kind.abilities or kind.base, name))
 
 
 def annotations(found: Callable[..., Any]) -> dict[str, Any]:

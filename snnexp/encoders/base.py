@@ -1,7 +1,7 @@
 """What every encoder offers."""
 
 import abc
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -10,13 +10,31 @@ from torch import Tensor, nn
 class Encoder(nn.Module, abc.ABC):
     """Turns images into the input of the network over time.
 
-    An encoder whose parameters come from data also has `calibrate(images)`, to be called once with training images.
+    The check asks a class for the abilities below, never for its name. Methods are abilities too:
+
+        calibrate(images)       sets parameters from training images, before anything else
+        times(images, keys)     the time of each pixel's spike, for the timed form; with `largest`,
+                                the pixel whose spike comes at 0
+        spikes(y, before)       how many spikes an output stands for, if not y != 0
+        products(images)        products of weights and pixels that encoding takes
+
+    So are settings: `timesteps` is what it is made for, `duration` the timesteps in which it sends,
+    `latest` the time of its last spikes in steps of `step`, `window` the timesteps of a window,
+    `rate_scale` the pixel that fires at every timestep.
     """
 
-    spiking: ClassVar[bool]
-    """True where the output is spikes, 0 or +- one height per timestep; False where it is a real current."""
-    signed: bool
-    """True where negative pixel values are encoded; False where they would send nothing."""
+    spiking: ClassVar[bool] = False
+    """Whether the output is spikes, 0 or +- one height per timestep; else it is a real current."""
+    pixels: Literal["unit", "signed", "any"] = "any"
+    """What it takes pixels to be: in [0, 1], as a probability or a latency; in [-1, 1], beyond which
+    it cuts them; or any numbers. An encoder may choose by its settings."""
+    shows: ClassVar[Literal["every_step", "every_window", "part_by_part", "once"]] = "every_step"
+    """Where over time the image is: in every timestep, if only on average; in every `window` of
+    timesteps; in pieces that come one after the other; or once, and then nothing more comes."""
+    adds_up: ClassVar[bool] = False
+    """Whether all that it ever sends adds up to what the analog form sees."""
+    own_scale: ClassVar[bool] = False
+    """Whether its spikes stand for the image at a scale that is not that of the analog form."""
 
     @abc.abstractmethod
     def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:

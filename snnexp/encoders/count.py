@@ -26,7 +26,8 @@ class Count(Encoder):
     """
 
     spiking = True
-    signed = True
+    shows = "once"
+    adds_up = True
 
     def __init__(self, duration: WholeNumber, height: Positive | None):
         super().__init__()

@@ -46,7 +46,8 @@ class DCT(Encoder):
     """
 
     spiking = True
-    signed = True
+    shows = "part_by_part"
+    own_scale = True
 
     def __init__(
         self,

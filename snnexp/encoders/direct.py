@@ -17,7 +17,6 @@ class Direct(Encoder):
     """
 
     spiking = False
-    signed = True
 
     def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B C H W"]:
         return images.expand(len(steps), *images.shape)

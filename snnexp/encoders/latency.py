@@ -34,7 +34,8 @@ class Latency(Encoder):
     """
 
     spiking = True
-    signed = False
+    pixels = "unit"
+    shows = "once"
 
     def __init__(self, curve: Literal["linear", "logarithmic"], timesteps: Count, threshold: Probability, time_constant: Positive):
         super().__init__()

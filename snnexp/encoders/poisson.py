@@ -31,6 +31,7 @@ class Poisson(Encoder):
     def __init__(self, signed: bool, rate_scale: Positive):
         super().__init__()
         self.signed = signed
+        self.pixels = "any" if signed else "unit"
         self.rate_scale = rate_scale
 
     def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B C H W"]:

@@ -43,7 +43,8 @@ class SpikeTime(Encoder):
     """
 
     spiking = True
-    signed = False
+    pixels = "unit"
+    shows = "once"
     largest = 1.0
     """The value of a pixel that spikes at the time `earliest`, where bright ones come first."""
 

@@ -28,7 +28,8 @@ class Switch(Encoder):
     """
 
     spiking = True
-    signed = True
+    pixels = "signed"
+    shows = "every_window"
 
     def __init__(self, window: Annotated[int, Interval(2.0)]):
         super().__init__()

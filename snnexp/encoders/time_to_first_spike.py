@@ -28,7 +28,8 @@ class TimeToFirstSpike(Encoder):
     """
 
     spiking = True
-    signed = False
+    pixels = "unit"
+    shows = "every_window"
 
     def __init__(self, window: Annotated[int, Interval(2.0)], curve: Literal["linear", "exponential"], time_constant: Positive):
         super().__init__()

@@ -36,7 +36,6 @@ class Whitening(Encoder):
     """
 
     spiking = False
-    signed = True
 
     def __init__(self, kernel: Count, epsilon: Positive, latest: Positive, channels: Count):
         super().__init__()

@@ -22,6 +22,8 @@ class Loss(nn.Module, abc.ABC):
     Training hands over all timesteps, whatever is done in chunks or segments.
     """
 
+    of_times: ClassVar[bool] = False
+    """Whether the scores must be minus the times of output spikes; only timed networks have such."""
     every_timestep: ClassVar[bool] = False
     """True where the loss reads more than the last timestep. An evaluation, which streams, then keeps all of them for it."""
 

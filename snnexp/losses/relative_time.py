@@ -1,5 +1,7 @@
 """Targets for spike times relative to the first output spike."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -23,6 +25,8 @@ class RelativeTime(Loss):
         gap: by which the label shall be ahead, > 0, in the unit of time.
         horizon: time that stands for never, > 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(self, gap: Positive, horizon: Positive):
         super().__init__()

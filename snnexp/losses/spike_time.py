@@ -1,6 +1,6 @@
 """Cross-entropy of spike times."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,8 @@ class SpikeTimeCrossEntropy(Loss):
         spread_time: that time.
         margin: cross-entropy that is good enough, >= 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Squared error of spike times."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -20,6 +22,8 @@ class TimeError(Loss):
         early: target of the label, >= 0, in the unit of time.
         late: target of the others, >= 0.
     """
+
+    of_times: ClassVar[bool] = True
 
     def __init__(self, early: NonNegative, late: NonNegative):
         super().__init__()

@@ -5,12 +5,13 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Count, Fraction, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.threshold import Threshold
 
 
-class Burst(Cell):
+class Burst(Neuron):
     """Integrates without leak and sends as many spikes at once as its potential is worth, up to a limit.
 
         u = v + x                                             charge

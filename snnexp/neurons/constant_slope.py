@@ -4,12 +4,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.once import Once
 
 
-class ConstantSlope(Cell):
+class ConstantSlope(Neuron):
     """Adds up ramps while its inputs fire, then rises with slope 1 to its threshold, and fires once at most.
 
         window of the inputs    du/dt = sum_i w_i over t_i <= t             t from 0 to horizon

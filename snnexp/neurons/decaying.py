@@ -5,12 +5,13 @@ import abc
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.once import Once, check_exponent
 
 
-class Decaying(Cell, abc.ABC):
+class Decaying(Neuron, abc.ABC):
     """Two traces of the input, both 0 at first, and whether the one spike is still to come, 1 at first.
 
     Args:

@@ -6,15 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.base import Neuron
 
 SMALLEST_THRESHOLD = 1e-3
 
 
-class DIET(Cell):
+class DIET(Neuron):
     """Leaky integrate-and-fire neurons that learn the threshold and the leak they share.
 
         u = leak v + x / threshold        charge

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest, changes
+from snnexp.cell import State, at_rest, changes
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.threshold import Threshold
 
 
-class FirstSpike(Cell):
+class FirstSpike(Neuron):
     """Integrates without leak, fires once, and drives what follows from the next step on, for ever.
 
         u <- u + step x                                       charge
@@ -31,6 +32,7 @@ class FirstSpike(Cell):
     """
 
     differentiable: ClassVar[bool] = False
+    latches: ClassVar[bool] = True
 
     def __init__(self, threshold: Positive, initial_potential: Fraction, step: Positive):
         super().__init__()

@@ -1,5 +1,7 @@
 """Integrate-and-fire neuron."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -28,6 +30,8 @@ class IF(IntegrateAndFire):
         order: whether the input of a timestep charges before (fire_after) or after (fire_before) the neuron fires.
         threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as `Firing` has them.
     """
+
+    integrates: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -4,12 +4,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.once import Once
 
 
-class IFDelta(Cell):
+class IFDelta(Neuron):
     """Adds weights up as spikes arrive and fires once, one timestep after the sum exceeds the threshold.
 
         u(t) = sum_i w_i  over t_i < t                                          charge

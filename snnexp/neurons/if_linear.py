@@ -4,12 +4,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.once import Once
 
 
-class IFLinear(Cell):
+class IFLinear(Neuron):
     """Integrates synaptic currents that last, so that every spike adds a ramp, and fires once.
 
         u(t) = sum_i w_i (t - t_i)  over t_i <= t                               charge

@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell
 from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.firing import Firing
 
 
-class IntegrateAndFire(Cell):
+class IntegrateAndFire(Neuron):
     """A neuron whose state is one potential, which fires and resets as `Firing` says.
 
     To be used as the base of a neuron that only charges in a way of its own: that one gives `step`, and `scan_parameters` where its

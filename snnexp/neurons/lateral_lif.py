@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Fraction, NonNegative, Positive
+from snnexp.neurons.base import Neuron
 
 SMALLEST = 1e-3
 """A threshold below it would turn rounding errors into spikes."""
 
 
-class LateralLIF(Cell):
+class LateralLIF(Neuron):
     """Leaky neurons that take in less right after a spike of their own, and hold down the others of their layer when they fire.
 
         r = min(1, (d / refractory)^2)                            d timesteps since the last spike of its own

@@ -1,7 +1,7 @@
 """Leaky integrate-and-fire neuron with a learned time constant."""
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,8 @@ class PLIF(IntegrateAndFire):
         time_constant: membrane time constant before training, > 1, in timesteps; w starts at -ln(time_constant - 1).
         threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as `Firing` has them.
     """
+
+    leaks: ClassVar[bool] = True
 
     def __init__(
         self,

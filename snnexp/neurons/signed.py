@@ -5,12 +5,13 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.threshold import Threshold
 
 
-class Signed(Cell):
+class Signed(Neuron):
     """Integrates without leak, fires, and sends a negative spike where it has fired more than its input was worth.
 
         u = v + x                                                               charge

@@ -1,16 +1,19 @@
 """Integrate-and-fire neuron that can take spikes back."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Natural, Positive
+from snnexp.neurons.base import Neuron
 
 State = tuple[Tensor, Tensor, int]
 
 
-class SignedFlush(Cell):
+class SignedFlush(Neuron):
     """Neuron without leak whose negative spikes take back what it sent too early, so that in the end order does not matter.
 
         u = v + x                                                               charge
@@ -28,6 +31,8 @@ class SignedFlush(Cell):
         threshold: what a spike stands for, > 0, in units of the input current.
         flush_after: timesteps after which half the threshold suffices, >= 0.
     """
+
+    settles: ClassVar[bool] = True
 
     def __init__(self, threshold: Positive, flush_after: Natural):
         super().__init__()

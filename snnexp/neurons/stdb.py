@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Fraction, NonNegative, Positive
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.firing import Order
 from snnexp.neurons.threshold import Threshold
 
@@ -15,7 +16,7 @@ NEVER = 1000.0
 """Timesteps that a neuron which has not fired yet counts as silent."""
 
 
-class STDB(Cell):
+class STDB(Neuron):
     """Leaky integrate-and-fire neuron for spike-timing-dependent backpropagation.
 
         u = leak v + x                                            charge

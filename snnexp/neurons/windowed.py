@@ -7,14 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Interval
+from snnexp.neurons.base import Neuron
 
 Window = Annotated[int, Interval(2.0)]
 """Timesteps of a window, >= 2."""
 
 
-class Windowed(Cell, abc.ABC):
+class Windowed(Neuron, abc.ABC):
     """A code in windows of N timesteps; k = 0..N-1 counts the steps of a window, and all layers share the clock.
 
         y, memory <- send(k, memory)                                      fire, what the window before has brought
@@ -30,6 +31,7 @@ class Windowed(Cell, abc.ABC):
     """
 
     differentiable: ClassVar[bool] = False
+    windowed: ClassVar[bool] = True
     silent: ClassVar[int] = 0
     """Steps at the end of a window in which no spike is on its way."""
 

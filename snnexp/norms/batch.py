@@ -1,14 +1,17 @@
 """Batch normalisation over all timesteps together."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.layers.batch_norm import BatchNorm
 from snnexp.layers.per_step import PerStep
 from snnexp.limits import Fraction, NonNegative, Positive
+from snnexp.norms.base import Norm
 
 
-class Batch(nn.Module):
+class Batch(Norm):
     """Batch normalisation whose statistics are taken over time, batch and space together.
 
         y = gamma (x - mean_TBHW) / sqrt(var_TBHW + epsilon) + beta
@@ -26,6 +29,8 @@ class Batch(nn.Module):
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`.
         branches: branches that meet in one neuron; changes nothing here.
     """
+
+    over_batch: ClassVar[bool] = True
 
     def __init__(
         self,

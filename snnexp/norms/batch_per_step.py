@@ -1,14 +1,17 @@
 """Batch normalisation with the statistics of each timestep."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
 from snnexp.layers.batch_norm import BatchNorm
 from snnexp.limits import Fraction, Positive
+from snnexp.norms.base import Norm
 
 
-class BatchPerStep(nn.Module):
+class BatchPerStep(Norm):
     """One batch normalisation applied at every timestep with that step's statistics; affine and running statistics are shared.
 
         y_t = gamma (x_t - mean_BHW(x_t)) / sqrt(var_BHW(x_t) + epsilon) + beta
@@ -23,6 +26,8 @@ class BatchPerStep(nn.Module):
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`.
         branches: branches that meet in one neuron; changes nothing here.
     """
+
+    over_batch: ClassVar[bool] = True
 
     def __init__(self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
         super().__init__()

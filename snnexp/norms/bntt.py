@@ -1,5 +1,7 @@
 """Batch normalisation through time."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,9 +9,10 @@ from torch import Tensor, nn
 from snnexp.cell import Cell, Over
 from snnexp.layers.batch_norm import batch_norm
 from snnexp.limits import Count, Fraction, Positive
+from snnexp.norms.base import Norm
 
 
-class BNTT(nn.Module):
+class BNTT(Norm):
     """Batch normalisation with statistics and a scale of its own for every timestep, and no shift.
 
         y_t = gamma_t (x_t - mean_t) / sqrt(var_t + epsilon)
@@ -24,6 +27,9 @@ class BNTT(nn.Module):
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`; statistics are per channel in both.
         branches: branches that meet in one neuron; changes nothing here.
     """
+
+    over_batch: ClassVar[bool] = True
+    per_step: ClassVar[bool] = True
 
     def __init__(self, timesteps: Count, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
         super().__init__()

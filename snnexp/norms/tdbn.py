@@ -1,16 +1,18 @@
 """Threshold-dependent batch normalisation."""
 
 import math
+from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.layers.batch_norm import BatchNorm
 from snnexp.layers.per_step import PerStep
 from snnexp.limits import Fraction, Positive
+from snnexp.norms.base import Norm
 
 
-class TdBN(nn.Module):
+class TdBN(Norm):
     """Batch normalisation over time and batch that brings the current to the scale of the threshold.
 
         y = gamma alpha threshold (x - mean_TBHW) / sqrt(var_TBHW + epsilon) + beta,  alpha = 1 / sqrt(branches)
@@ -27,6 +29,8 @@ class TdBN(nn.Module):
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`; statistics are per channel in both.
         branches: branches that meet in one neuron, 2 in a residual join.
     """
+
+    over_batch: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from snnexp.limits import Count, Fraction, Positive, Probability
+from snnexp.optimizers.base import Optimizer
 
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315
 _TINY = 1e-7
@@ -42,7 +42,7 @@ class Muon(Optimizer):
     """
 
     by_role: ClassVar[bool] = True
-    """It wants to know which weights are those of the output layer."""
+    keeps_sizes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ class Presimulation(abc.ABC):
     It works on the states of `streaming` alone; the neurons must be integrate-and-fire with reset by subtraction.
     Its timesteps are timesteps like all others: they are part of T, and their spikes and operations count.
     """
+
+    hidden: ClassVar[bool] = True
+    """Whether there are hidden timesteps at all."""
 
     @abc.abstractmethod
     def hidden_timesteps(self, network: nn.Module) -> int:

@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
+from snnexp.readouts.base import Readout
 
 
-class FirstSpike(Cell):
+class FirstSpike(Readout):
     """Decides for the output neuron that fires first; what comes after its spike changes nothing.
 
         logits_c(t) = f_c (t - t_c + 1) / t  from the first spike t_c on, 0 before        t counted from 1, f_c the height of that spike
@@ -22,7 +23,7 @@ class FirstSpike(Cell):
     """
 
     spiking: ClassVar[bool] = True
-    """The output layer has neurons, and this cell gets their spikes."""
+    of_first_spikes: ClassVar[bool] = True
 
     def features(self, classes: int) -> int:
         """Width of the output layer."""

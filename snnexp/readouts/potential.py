@@ -5,11 +5,12 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Fraction
+from snnexp.readouts.base import Readout
 
 
-class Potential(Cell):
+class Potential(Readout):
     """Takes the membrane potential of output neurons that never fire as the logits.
 
         u <- leak u + x
@@ -23,7 +24,7 @@ class Potential(Cell):
     """
 
     spiking: ClassVar[bool] = False
-    """The output layer has no neurons, and this cell gets its current."""
+    sums_up: ClassVar[bool] = True
 
     def __init__(self, leak: Fraction, average: bool):
         super().__init__()

@@ -5,10 +5,11 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
+from snnexp.readouts.base import Readout
 
 
-class Rate(Cell):
+class Rate(Readout):
     """Takes the firing rate of each output neuron so far as the logit of its class.
 
         logits(t) = 1/t sum_(i <= t) s(i) if average, else sum_(i <= t) s(i)
@@ -20,7 +21,7 @@ class Rate(Cell):
     """
 
     spiking: ClassVar[bool] = True
-    """The output layer has neurons, and this cell gets their spikes."""
+    sums_up: ClassVar[bool] = True
 
     def __init__(self, average: bool):
         super().__init__()

@@ -5,11 +5,12 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, State, at_rest
+from snnexp.cell import State, at_rest
 from snnexp.limits import Count
+from snnexp.readouts.base import Readout
 
 
-class Voting(Cell):
+class Voting(Readout):
     """Takes the mean firing rate of a group of output neurons so far as the logit of their class.
 
         logits_c(t) = 1/(voters t) sum_(i <= t) sum_v s_(c voters + v)(i)
@@ -21,7 +22,7 @@ class Voting(Cell):
     """
 
     spiking: ClassVar[bool] = True
-    """The output layer has neurons, and this cell gets their spikes."""
+    sums_up: ClassVar[bool] = True
 
     def __init__(self, voters: Count):
         super().__init__()

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.cell import Cell, at_rest
+from snnexp.cell import at_rest
 from snnexp.limits import Interval, Natural
+from snnexp.readouts.base import Readout
 
 
-class Window(Cell):
+class Window(Readout):
     """Takes the mean current of output neurons that never fire, over the window so far, as the logits.
 
         u <- u + x,  logits = u / steps of this window so far           in all steps but the last `silent` ones, which change nothing
@@ -26,7 +27,7 @@ class Window(Cell):
     """
 
     spiking: ClassVar[bool] = False
-    """The output layer has no neurons, and this cell gets its current."""
+    in_windows: ClassVar[bool] = True
 
     def __init__(self, window: Annotated[int, Interval(2.0)], silent: Natural):
         super().__init__()

@@ -51,6 +51,10 @@ class Conversion(Stage):
     """
 
     form = "spiking"
+    starts_from = "analog"
+    trains = False
+    code = "rates"
+    keeps_norms = False
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Conversion(Stage):
         if network is None or network.form == "spiking":
             raise ValueError(f"stage {name}: conversion starts from an analog network; put a stage that trains one (stage=ann) before it")
         spiking = self.untrained(session.blueprint).to(session.device).eval()
-        for obstacle in self.obstacles(spiking, f"strategy.stages.{name}"):
+        for obstacle in self._against(spiking, f"strategy.stages.{name}"):
             raise ValueError(f"stage {name}: {obstacle}")
         transfer(network, spiking)
         fold_norms(spiking)
@@ -108,8 +112,15 @@ class Conversion(Stage):
         for name in blocks:
             balance.set(name, balance.thresholds[stem[-1]] if self.block_threshold == "stem" else self.block_threshold)
 
-    def obstacles(self, spiking: Network, path: str) -> Iterator[str]:
-        """Why the network cannot be converted so, each with a remedy; `path` is where the stage stands in the configuration."""
+    def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
+        yield from self._against(spiking_network(blueprint), path)
+        function = activation()
+        if self.threshold.reads_bound and not hasattr(function, "clip"):
+            rule = type(self.threshold).__name__
+            lacking = f"{rule} reads the bound of an activation, and {type(function).__name__} has none"
+            yield f"threshold: {lacking}; set activation=qcfs"
+
+    def _against(self, spiking: Network, path: str) -> Iterator[str]:
         yield from structural(spiking)
         yield from conventional(spiking, self.threshold, self.weights, self.block_threshold, path)
         yield from temporal(spiking, self.threshold, self.calibration)

@@ -40,6 +40,7 @@ class SpikeCounts(Stage):
     """
 
     form = "spiking"
+    code = "counts"
 
     def __init__(
         self,

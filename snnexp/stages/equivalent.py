@@ -17,6 +17,10 @@ class Equivalent(Stage):
     """
 
     form = "spiking"
+    starts_from = "analog"
+    trains = False
+    code = "whole_numbers"
+    keeps_norms = False
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return spiking_network(blueprint)

@@ -47,6 +47,8 @@ class LowPassSignals(Stage):
     """
 
     form = "spiking"
+    code = "traces"
+    keeps_norms = False
 
     def __init__(
         self,

@@ -10,16 +10,17 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from snnexp.activations.relu import ReLU
+from snnexp.activations.base import Activation
 from snnexp.conversion import probe
 from snnexp.conversion.convertible import JOINTS
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Interval, NonNegative
+from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import analog_units
 from snnexp.network.transfer import absorb_norms, transfer
-from snnexp.stages.base import Outcome, Stage
+from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.timed.body import connections
 from snnexp.timed.form import exact
 from snnexp.timed.network import timed_network
@@ -55,6 +56,10 @@ class Mapping(Stage):
     """
 
     form = "timed"
+    starts_from = "analog"
+    trains = False
+    code = "times"
+    keeps_norms = False
 
     def __init__(
         self,
@@ -70,11 +75,14 @@ class Mapping(Stage):
     def untrained(self, blueprint: Blueprint) -> Network:
         return timed_network(blueprint, exact())
 
+    def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
+        yield from _obstacles(analog_network(blueprint, activation), path)
+
     @torch.no_grad()
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is None or network.form != "analog":
             raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
-        for obstacle in obstacles(network, f"strategy.stages.{name}"):
+        for obstacle in _obstacles(network, f"strategy.stages.{name}"):
             raise ValueError(obstacle)
         timed = self.untrained(session.blueprint).to(session.device).eval()
         _copy(network, timed)
@@ -95,11 +103,12 @@ class Mapping(Stage):
         return [each.high * self.margin for each in hidden], (scores.low - spare, scores.high + spare)
 
 
-def obstacles(network: Network, path: str) -> Iterator[str]:
+def _obstacles(network: Network, path: str) -> Iterator[str]:
     """What a network has that no single spike stands for exactly, each with a remedy; `path` is where the stage stands."""
-    other = next((unit for unit in analog_units(network).values() if not isinstance(unit.activation, ReLU)), None)
-    if other is not None:
-        yield f"{path}: {type(other.activation).__name__} has no exact spike time; set activation=relu"
+    activations = [unit.activation for unit in analog_units(network).values()]
+    others = [each for each in activations if not getattr(each, "rectifier", Activation.rectifier)]
+    if others:
+        yield f"{path}: {type(others[0]).__name__} has no exact spike time; set activation=relu"
     if any(isinstance(module, JOINTS) for module in network.modules()):
         yield f"{path}: branches that meet have no range of their own each; set architecture=cnn, or mlp, fast, a vgg"
 

@@ -29,6 +29,7 @@ class Pretrained(Stage):
     """
 
     form = "analog"
+    trains = False
 
     def __init__(self, source: Literal["torchvision"], model: torchvision_weights.Model, weights: str, activation: Factory):
         self.source = source

@@ -50,6 +50,8 @@ class SingleSpike(Stage):
     """
 
     form = "timed"
+    code = "times"
+    keeps_norms = False
 
     def __init__(
         self,

@@ -35,8 +35,10 @@ class Rule(abc.ABC):
     Currents are what arrives in one timestep, never potentials.
     """
 
-    spikes: ClassVar[bool]
+    spikes: ClassVar[bool] = False
     """Whether the values are currents of the spiking form instead of activations of the analog one."""
+    reads_bound: ClassVar[bool] = False
+    """Whether it takes the bound `clip` of the activation, which then has to have one."""
 
     @abc.abstractmethod
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:

@@ -21,6 +21,7 @@ class LearnedClip(Rule):
     """
 
     spikes: ClassVar[bool] = False
+    reads_bound: ClassVar[bool] = True
 
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
         if not hasattr(layer.activation, "clip"):

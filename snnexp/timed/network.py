@@ -7,7 +7,7 @@ from snnexp.network.network import Network
 from snnexp.network.transfer import absorb_norms
 from snnexp.timed.body import Earliest
 from snnexp.timed.form import Form
-from snnexp.timed.neuron import TimedNeuron
+from snnexp.timed.neuron import MEMBERS
 from snnexp.timed.times import Times
 
 
@@ -18,8 +18,11 @@ def timed_network(blueprint: Blueprint, form: Form) -> Network:
         ValueError: something in the blueprint has no timed form; the message says what to set instead.
     """
     neuron = blueprint.neuron()
-    if not isinstance(neuron, TimedNeuron):
-        raise ValueError("the timed form needs neurons that fire once; set neuron=if_exp, and strategy=single_spike")
+    if lacking := [name for name in MEMBERS if not hasattr(neuron, name)]:
+        raise ValueError(
+            f"the timed form needs neurons that fire once, {type(neuron).__name__} has no {', '.join(lacking)}; "
+            "set neuron=if_exp, and strategy=single_spike"
+        )
     readout = Earliest(neuron.horizon)
     body = blueprint.body(lambda connection: form.unit(connection, neuron), readout)
     if neuron.windowed:  # what an analog network has learned fits in: without norms, with biases

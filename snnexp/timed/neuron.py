@@ -49,3 +49,7 @@ class TimedNeuron(Protocol):
         self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "*n"]
     ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
         """t_out, dt/ds0, dt/ds1 and -dt/du, for a crossing after the input at `start`."""
+
+
+MEMBERS = (*TimedNeuron.__annotations__, "factors", "slopes", "potential", "reaches", "solve")
+"""Names of all that it asks for."""

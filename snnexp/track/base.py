@@ -4,7 +4,7 @@ import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class Labels:
 
 class Tracker(abc.ABC):
     """Somebody else's record of a run. It may raise any error at any time: the run goes on without it."""
+
+    in_address: ClassVar[bool] = False
+    """Whether its settings `project` and `entity` become parts of an address of W&B."""
 
     @abc.abstractmethod
     def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:

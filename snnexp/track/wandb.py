@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from snnexp.files.atomic import write_text
 from snnexp.limits import Interval
@@ -38,6 +38,8 @@ class WandbTracker(Tracker):
         start_timeout: longest wait for the server at the start, in seconds.
         finish_timeout: longest wait for the last upload, in seconds.
     """
+
+    in_address: ClassVar[bool] = True
 
     def __init__(
         self, mode: Literal["offline", "online", "disabled"], project: str, entity: str | None, start_timeout: Wait, finish_timeout: Wait

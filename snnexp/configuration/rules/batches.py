@@ -6,13 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.configuration.build import blueprint, component
-from snnexp.configuration.rules.reading import Config, kind, trained
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config, says, trained
 from snnexp.distributed import processes
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.parts import connections
-
-OVER_BATCHES = ("Batch", "BatchPerStep", "BNTT", "TdBN")
 
 
 def every_process_has_a_part(config: Config) -> Iterator[str]:
@@ -23,12 +21,12 @@ def every_process_has_a_part(config: Config) -> Iterator[str]:
 
 def norms_see_several_values(config: Config) -> Iterator[str]:
     """One value has no variance: a norm after a fully-connected layer needs two images in every batch."""
-    if config["batch_size"] > 1 or kind(config["norm"]) not in OVER_BATCHES or not trained(config):
+    if config["batch_size"] > 1 or not trained(config) or not says(config, "norm", "over_batch"):
         return
     try:
         with torch.device("meta"):
             layer = _lone_value(blueprint(config, component(config["dataset"]).shape, classes=10))
-    except (ValueError, RuntimeError, TypeError, LookupError):  # which is for `everything_builds` to say
+    except UNBUILDABLE:
         return
     if layer is not None:
         yield (
@@ -51,3 +49,6 @@ def _lone_value(made: Blueprint) -> str | None:
         connection.weights.register_forward_hook(lambda _, __, current, name=name: measure(name, current))
     network.body(torch.zeros(1, 1, *made.encoder.shape(made.shape)))
     return lone[0] if lone else None
+
+
+RULES = (every_process_has_a_part, norms_see_several_values)

@@ -4,91 +4,111 @@ from collections.abc import Iterator
 
 import torch
 
-from snnexp.configuration.build import activation as activation_of
-from snnexp.configuration.build import blueprint, component, locate
-from snnexp.configuration.rules.reading import Config, kind, named
-from snnexp.network.spiking import spiking_network
-from snnexp.neurons.first_spike import FirstSpike
-from snnexp.thresholds.learned_clip import LearnedClip
+from snnexp.configuration.build import activation, blueprint, component
+from snnexp.configuration.rules.reading import (
+    UNBUILDABLE,
+    Config,
+    before,
+    does,
+    has_norm,
+    kind,
+    says,
+    stage,
+    stages_with,
+)
+from snnexp.configuration.slots import ability
 
-ONCE = {
-    "Latency": "a latency code has one spike per pixel",
-    "SpikeTime": "a code of spike times has one spike per pixel",
-    "Count": "a code of counts sends the image once and then nothing more",
-}
-"""Encoders whose input is not steady, by name, and why."""
+OF_THEIR_OWN = ("whole_numbers", "times")
+"""Codes whose stages have rules of their own on what goes before them."""
 
 
 def conversion_has_an_ann(config: Config) -> Iterator[str]:
-    """Conversion follows a stage that trains the analog form."""
-    names = list(config["strategy"]["stages"])
-    for name in named(config, "Conversion"):
-        before = names[: names.index(name)]
-        if not before or before[-1] not in [*named(config, "ANN"), *named(config, "Pretrained")]:
-            yield f"strategy.stages.{name}: a conversion needs a stage that trains the ANN right before it (stage=ann)"
+    """Conversion follows a stage that trains the analog form; others that start from a network, one that leaves such."""
+    for name, node in config["strategy"]["stages"].items():
+        needed = stage(config, name, "starts_from")
+        if needed is None or stage(config, name, "code") in OF_THEIR_OWN:
+            continue
+        if not any(stage(config, each, "form") == needed for each in before(config, name)[-1:]):
+            how = "trains the ANN" if needed == "analog" else f"leaves a {needed} network"
+            remedy = " (stage=ann)" if needed == "analog" else ""
+            yield f"strategy.stages.{name}: {kind(node)} needs a stage that {how} right before it{remedy}"
 
 
 def conversion_has_rates(config: Config) -> Iterator[str]:
     """What a neuron sends stands for a ReLU activation only without leak, of steady input, and where it is summed up in the end."""
-    if not named(config, "Conversion"):
+    if not stages_with(config, code="rates"):
         return
     neuron = config["neuron"]
-    if not hasattr(locate(neuron["_target_"]), "set_threshold"):
+    if not does(config, "neuron", "set_threshold"):
         yield f"neuron: conversion sets thresholds, which {kind(neuron)} does not let it; set neuron=if"
-    elif neuron.get("leak", 1) != 1 or kind(neuron) == "PLIF":
+    elif neuron.get("leak", 1) != 1 or says(config, "neuron", "leaks"):
         yield f"neuron: conversion needs neurons without leak, got {kind(neuron)}; set neuron=if"
-    if kind(config["synapse"]) != "Instantaneous":
+    if not says(config, "synapse", "identity"):
         yield f"synapse: conversion needs synapse=instantaneous, got {kind(config['synapse'])}"
-    if kind(config["encoder"]) in ONCE:
-        yield f"encoder: {ONCE[kind(config['encoder'])]}, conversion here reads rates; use encoder=direct, poisson or dct"
-    if kind(config["readout"]) == "Potential" and config["readout"]["leak"] != 1:
+    if says(config, "encoder", "shows") == "once":
+        shown = f"{kind(config['encoder'])} sends the image once and then nothing more"
+        yield f"encoder: {shown}, conversion here reads rates; use encoder=direct, poisson or dct"
+    if config["readout"].get("leak", 1) != 1:
         yield "readout: a converted network's output accumulates without leak; set readout.leak=1.0"
-    if kind(neuron) == FirstSpike.__name__ and kind(config["readout"]) != "FirstSpike":
-        yield "readout: in the end every first_spike neuron with positive input fires, so only the first is right; set readout=first_spike"
+    if says(config, "neuron", "latches") and not says(config, "readout", "of_first_spikes"):
+        late = f"in the end every {kind(neuron)} neuron with positive input fires"
+        yield f"readout: {late}, so only the first is right; set readout=first_spike"
 
 
 def conversion_resets_by_subtraction(config: Config) -> Iterator[str]:
     """A reset to zero loses what is above the threshold, and with it the rate."""
-    if named(config, "Conversion") and config["neuron"].get("reset", "soft") != "soft":
+    if stages_with(config, code="rates") and config["neuron"].get("reset", "soft") != "soft":
         yield "neuron.reset: a converted network keeps its rates only with reset by subtraction; set neuron.reset=soft"
 
 
 def conversion_overrides_the_neuron(config: Config) -> Iterator[str]:
     """A threshold or a potential at the start that somebody has chosen must not be dropped in silence."""
-    for name in named(config, "Conversion"):
-        neuron, stage = config["neuron"], f"strategy.stages.{name}"
-        if neuron.get("threshold", 1) != 1 and kind(neuron) != FirstSpike.__name__:  # whose output neurons keep it
-            said = f"the conversion chooses every threshold (all times {stage}.scale), {neuron['threshold']:g} would not count"
+    for name in stages_with(config, code="rates"):
+        neuron, path = config["neuron"], f"strategy.stages.{name}"
+        kept = says(config, "neuron", "latches")  # by output neurons
+        if neuron.get("threshold", 1) != 1 and not kept:
+            said = f"the conversion chooses every threshold (all times {path}.scale), {neuron['threshold']:g} would not count"
             yield f"neuron.threshold: {said}; set neuron.threshold=1.0"
         if neuron.get("initial_potential", 0) != 0:
-            said = f"the conversion has its own, {stage}.initial_potential, and {neuron['initial_potential']:g} would not count"
+            said = f"the conversion has its own, {path}.initial_potential, and {neuron['initial_potential']:g} would not count"
             yield f"neuron.initial_potential: {said}; set neuron.initial_potential=0.0"
 
 
 def conversion_of_dct_reads_spikes(config: Config) -> Iterator[str]:
     """Spikes of the cosine transform add up to the image at a scale of their own, which only thresholds measured on them know of."""
-    for name in named(config, "Conversion"):
-        if kind(config["encoder"]) != "DCT":
-            return
-        if not locate(config["strategy"]["stages"][name]["threshold"]["_target_"]).spikes:
-            yield "threshold: rates of encoder=dct are not those the ANN sees; set threshold=snn_percentile"
-        if kind(config["norm"]) != "none" or config["architecture"].get("bias"):
-            yield "norm: biases and folded norms do not know the scale of encoder=dct; set norm=none architecture.bias=false"
-
-
-def conversion_fits_the_network(config: Config) -> Iterator[str]:
-    """Layers that carry rates on, and thresholds that fit what a spike carries."""
-    names = named(config, "Conversion")
-    if not names:
+    if not says(config, "encoder", "own_scale"):
         return
+    encoder = kind(config["encoder"])
+    for name in stages_with(config, code="rates"):
+        threshold = config["strategy"]["stages"][name].get("threshold")
+        if threshold and not ability(threshold["_target_"], "threshold", "spikes"):
+            yield f"threshold: rates of encoder {encoder} are not those the ANN sees; set threshold=snn_percentile"
+        if has_norm(config) or config["architecture"].get("bias"):
+            unknown = f"biases and folded norms do not know the scale of encoder {encoder}"
+            yield f"norm: {unknown}; set norm=none architecture.bias=false"
+
+
+def stages_fit_the_network(config: Config) -> Iterator[str]:
+    """What a stage itself has against a network: a conversion against layers that do not carry rates on, and the like."""
+    for name in config["strategy"]["stages"]:
+        yield from _obstacles(config, name)
+
+
+def _obstacles(config: Config, name: str) -> list[str]:
     try:
+        made = component(config["strategy"]["stages"][name])
         with torch.device("meta"):
-            made = blueprint(config, component(config["dataset"]).shape, classes=10)
-            spiking, activation = spiking_network(made), activation_of(config)()
-        stages = {name: component(config["strategy"]["stages"][name]) for name in names}
-    except (ValueError, RuntimeError, TypeError, LookupError):  # which is for `everything_builds` to say
-        return
-    for name, stage in stages.items():
-        yield from stage.obstacles(spiking, f"strategy.stages.{name}")
-        if isinstance(stage.threshold, LearnedClip) and not hasattr(activation, "clip"):
-            yield f"threshold: learned_clip reads the bound of an activation, and {type(activation).__name__} has none; set activation=qcfs"
+            plan = blueprint(config, component(config["dataset"]).shape, classes=10)
+            return list(made.obstacles(plan, activation(config), f"strategy.stages.{name}"))
+    except UNBUILDABLE:
+        return []
+
+
+RULES = (
+    conversion_has_an_ann,
+    conversion_has_rates,
+    conversion_resets_by_subtraction,
+    conversion_overrides_the_neuron,
+    conversion_of_dct_reads_spikes,
+    stages_fit_the_network,
+)

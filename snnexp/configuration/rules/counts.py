@@ -2,42 +2,42 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, kind, named
-
-COUNTS, TRACES, WHOLE = "SpikeCounts", "LowPassSignals", "Equivalent"
+from snnexp.configuration.rules.reading import Config, before, does, has_norm, kind, says, stages_with
+from snnexp.configuration.slots import ability
 
 
 def counts_stand_for_sums(config: Config) -> Iterator[str]:
     """A count is the sum of the current over the threshold only without leak, with reset by subtraction, and where nothing is delayed."""
-    if not named(config, COUNTS):
+    if not stages_with(config, code="counts"):
         return
     neuron = config["neuron"]
-    if kind(neuron) != "IF":
+    if not says(config, "neuron", "integrates"):
         yield f"neuron: spike counts need integrate-and-fire neurons, got {kind(neuron)}; set neuron=if"
-    elif neuron["reset"] != "soft":
+    elif neuron.get("reset", "soft") != "soft":
         yield "neuron.reset: a reset to zero loses what is above the threshold, and counts no sum; set neuron.reset=soft"
-    elif neuron["order"] != "fire_after":
+    elif neuron.get("order", "fire_after") != "fire_after":
         yield "neuron.order: a layer that answers one step late misses the last input in its count; set neuron.order=fire_after"
-    if kind(config["norm"]) == "BNTT":
-        yield "norm: bntt keeps statistics per timestep, the counts have none; use norm=batch, tdbn or none"
+    if says(config, "norm", "per_step"):
+        kept = f"{kind(config['norm'])} keeps statistics per timestep"
+        yield f"norm: {kept}, the counts have none; use norm=batch, tdbn or none"
 
 
 def traces_have_their_neurons(config: Config) -> Iterator[str]:
     """Traces decay with the leak of the neurons; biases and norms would have to decay with them."""
-    if not named(config, TRACES):
+    if not stages_with(config, code="traces"):
         return
-    if kind(config["neuron"]) != "LateralLIF":
+    if not does(config, "neuron", "spread"):
         yield f"neuron: low-pass signals are those of lateral_lif, got {kind(config['neuron'])}; set neuron=lateral_lif"
-    elif config["neuron"]["inhibition"] >= 1:
+    elif config["neuron"].get("inhibition", 0) >= 1:
         yield f"neuron.inhibition: the signals solve for it below 1 only, got {config['neuron']['inhibition']}; set neuron.inhibition=0.1"
     yield from _plain(config, "a low-pass signal")
-    if kind(config["readout"]) != "Rate":
+    if not says(config, "readout", "spiking"):
         yield "readout: the signal of the output is that of its spikes; set readout=rate"
 
 
 def passes_over_all_timesteps(config: Config) -> Iterator[str]:
     """What the training pass in count form does not know: parts of a sequence, a compiler, readouts that are no sum over time."""
-    stages = named(config, COUNTS) + named(config, TRACES)
+    stages = stages_with(config, code="counts") + stages_with(config, code="traces")
     if not stages:
         return
     said = f"stage {stages[0]} keeps nothing per timestep, so that there is nothing to cut"
@@ -45,10 +45,10 @@ def passes_over_all_timesteps(config: Config) -> Iterator[str]:
         yield f"time_segments: {said}; set time_segments=1"
     if config["compile"]:
         yield f"compile: stage {stages[0]} measures spike trains with hooks, which a compiler does not follow; set compile=false"
-    if kind(config["synapse"]) != "Instantaneous":
+    if not says(config, "synapse", "identity"):
         yield f"synapse: what spikes amount to is read without delay, got {kind(config['synapse'])}; set synapse=instantaneous"
     readout = config["readout"]
-    if kind(readout) not in ("Potential", "Rate", "Voting"):
+    if not says(config, "readout", "sums_up"):
         yield f"readout: {kind(readout)} is no sum over time; set readout=potential"
     elif readout.get("leak", 1) != 1:
         yield "readout.leak: with a leak the score is no sum over time; set readout.leak=1.0"
@@ -56,12 +56,14 @@ def passes_over_all_timesteps(config: Config) -> Iterator[str]:
 
 def whole_numbers_are_kept(config: Config) -> Iterator[str]:
     """A network of whole numbers and its spiking form compute the same only if nothing but spikes comes in, and everything adds up."""
-    if not named(config, WHOLE):
-        if kind(config["neuron"]) == "SignedFlush":
-            yield "neuron: signed_flush passes no gradient, its network is trained on whole numbers; set strategy=spikegrad"
+    stages = stages_with(config, code="whole_numbers")
+    if not stages:
+        if says(config, "neuron", "settles"):
+            blind = f"{kind(config['neuron'])} passes no gradient"
+            yield f"neuron: {blind}, its network is trained on whole numbers; set strategy=spikegrad"
         return
-    names = list(config["strategy"]["stages"])
-    if any(names[max(names.index(name) - 1, 0)] not in named(config, "ANN") for name in named(config, WHOLE)):
+    analog = stages_with(config, form="analog", trains=True)
+    if not all({*before(config, name)[-1:]} & {*analog} for name in stages):
         yield "strategy: whole numbers come from a stage that trains the ANN right before (stage=ann); set strategy=spikegrad"
     yield from _spikes_alone(config)
     yield from _plain(config, "a whole number of spikes")
@@ -71,16 +73,17 @@ def whole_numbers_are_kept(config: Config) -> Iterator[str]:
 
 
 def _spikes_alone(config: Config) -> Iterator[str]:
-    for group, wanted, option in (("neuron", "SignedFlush", "signed_flush"), ("encoder", "Count", "count")):
-        if kind(config[group]) != wanted:
+    for group, needed, option in (("neuron", "settles", "signed_flush"), ("encoder", "adds_up", "count")):
+        if not says(config, group, needed):
             yield f"{group}: whole numbers of spikes go with {option}, got {kind(config[group])}; set {group}={option}"
 
 
 def _summed_up(config: Config) -> Iterator[str]:
     readout = config["readout"]
-    if kind(readout) != "Potential" or readout["leak"] != 1:
+    keeps_all = says(config, "readout", "sums_up") and readout.get("leak", 1) == 1
+    if not keeps_all or says(config, "readout", "spiking"):
         yield "readout: what has arrived in the end is the potential of output neurons that never fire; set readout=potential"
-    elif readout["average"]:
+    elif readout.get("average", False):
         yield "readout.average: the mean over time falls after the last spike, the sum stays; set readout.average=false"
 
 
@@ -92,18 +95,23 @@ def _averaged(config: Config) -> Iterator[str]:
 
 
 def _plain(config: Config, what: str) -> Iterator[str]:
-    if kind(config["norm"]) != "none":
+    if has_norm(config):
         yield f"norm: {what} has no place for what a norm adds at every timestep; set norm=none"
     if config["architecture"].get("bias"):
         yield f"architecture.bias: {what} has no place for what a bias adds at every timestep; set architecture.bias=false"
 
 
 def _rounded(config: Config) -> Iterator[str]:
-    for name in named(config, "ANN"):
-        activation = config["strategy"]["stages"][name]["activation"]
-        if kind(activation) != "Rounded":
+    for name in stages_with(config, form="analog", trains=True):
+        activation = config["strategy"]["stages"][name].get("activation")
+        if activation is None:
+            continue
+        if not ability(activation["_target_"], "activation", "whole"):
             said = f"stage {name} has to train on whole numbers of spikes, got {kind(activation)}; set strategy=spikegrad"
             yield f"strategy.stages.{name}.activation: {said}"
-        elif activation["threshold"] != config["neuron"].get("threshold"):
+        elif activation.get("threshold") != config["neuron"].get("threshold"):
             path, wanted = f"strategy.stages.{name}.activation.threshold", config["neuron"].get("threshold")
-            yield f"{path}: {activation['threshold']} is not the threshold of the neurons; set {path}={wanted}"
+            yield f"{path}: {activation.get('threshold')} is not the threshold of the neurons; set {path}={wanted}"
+
+
+RULES = (counts_stand_for_sums, traces_have_their_neurons, passes_over_all_timesteps, whole_numbers_are_kept)

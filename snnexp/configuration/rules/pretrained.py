@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from snnexp.configuration.build import blueprint, component
-from snnexp.configuration.rules.reading import Config, kind, named
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config
+from snnexp.configuration.slots import ability
 from snnexp.network.analog import analog_network
 from snnexp.runs.torchvision_weights import EXPECTED, Expected, layers, misfits, skeleton, versions
 
@@ -14,8 +15,9 @@ IMAGENET_CLASSES = 1000
 
 def published_weights_fit(config: Config) -> Iterator[str]:
     """Published weights mean something only in the network, and on the images, that they were trained with."""
-    for name in named(config, "Pretrained"):
-        stage, path = config["strategy"]["stages"][name], f"strategy.stages.{name}"
+    stages = config["strategy"]["stages"]
+    for name in (name for name in stages if stages[name].get("source") == "torchvision"):
+        stage, path = stages[name], f"strategy.stages.{name}"
         model, expected = stage["model"], EXPECTED[stage["model"]]
         if stage["weights"] not in versions(model):
             yield f"{path}.weights: {stage['weights']!r} of {model} is not published; set {path}.weights={versions(model)[0]}"
@@ -30,17 +32,21 @@ def _misfit(config: Config, model: str) -> str | None:
     try:
         with torch.device("meta"):
             analog = analog_network(blueprint(config, component(config["dataset"]).shape, IMAGENET_CLASSES))
-    except (ValueError, RuntimeError, TypeError, LookupError):  # which is for `everything_builds` to say
+    except UNBUILDABLE:
         return None
     return next(misfits(layers(model, skeleton(model)), analog), None)
 
 
 def _settings(config: Config, stage: Config, model: str, expected: Expected) -> Iterator[str]:
     dataset = config["dataset"]
-    if (tuple(dataset["mean"]), tuple(dataset["std"])) != (expected.mean, expected.std):
+    if (tuple(dataset.get("mean", ())), tuple(dataset.get("std", ()))) != (expected.mean, expected.std):
         mean, std = ("[" + ",".join(map(str, values)) + "]" for values in (expected.mean, expected.std))
         yield f"dataset: {model} was trained on images normalised otherwise; set dataset.mean={mean} dataset.std={std}"
     if expected.epsilon is not None and config["norm"].get("epsilon") != expected.epsilon:
         yield f"norm.epsilon: {model} was trained with {expected.epsilon:g}; set norm.epsilon={expected.epsilon:g}"
-    if (kind(stage["activation"]) == "SiLU") != (expected.activation == "SiLU"):  # bounded and quantised rectifiers start from a rectifier
+    function = ability(stage["activation"]["_target_"], "activation", "function")
+    if (function or "relu") != expected.activation.lower():  # bounded and quantised rectifiers start from a rectifier
         yield f"activation: {model} was trained with {expected.activation}; set activation={expected.activation.lower()}"
+
+
+RULES = (published_weights_fit,)

@@ -1,21 +1,70 @@
-"""How rules read a configuration."""
+"""How rules read a configuration: its values, and what its components say of themselves.
+
+Classes are looked up and never built. A rule that compared their names would know no class but
+those of this package, so that there is no such rule.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
+from snnexp.configuration.slots import ability, class_of
+
 Config = Mapping[str, Any]
+Node = Mapping[str, Any]
+UNBUILDABLE = (ValueError, RuntimeError, TypeError, LookupError, AttributeError)
+"""What components raise that cannot be built, which is for `everything_builds` to say."""
 
 
-def kind(node: Mapping[str, Any]) -> str:
-    """The class or function that a component names."""
+def kind(node: Node) -> str:
+    """The name of the class or function that a component names, for messages."""
     return node["_target_"].rpartition(".")[2]
 
 
-def named(config: Config, stage: str) -> list[str]:
-    """Names of the stages of a kind, in order."""
-    return [name for name, node in config["strategy"]["stages"].items() if kind(node) == stage]
+def says(config: Config, group: str, name: str) -> Any:
+    """What the component of a group says of itself, by the name of an ability; see the base class of its kind."""
+    return ability(config[group]["_target_"], group, name)
+
+
+def does(config: Config, group: str, method: str) -> bool:
+    """Whether the component of a group has a method that not all of its kind have."""
+    return hasattr(class_of(config[group]["_target_"]), method)
+
+
+def has_norm(config: Config) -> bool:
+    """Whether anything is normalised; what changes nothing is torch's `Identity`."""
+    return not issubclass(class_of(config["norm"]["_target_"]), nn.Identity)
+
+
+def is_timed(config: Config) -> bool:
+    """Whether the neurons have exact spike times."""
+    return does(config, "neuron", "solve")
+
+
+def is_mapped(config: Config) -> bool:
+    """Whether the neurons are such as a mapping makes, which have spike times and answer a window later."""
+    return is_timed(config) and says(config, "neuron", "windowed")
+
+
+def stage(config: Config, name: str, what: str) -> Any:
+    """What a stage says of itself, by the name of an ability."""
+    return ability(config["strategy"]["stages"][name]["_target_"], "stage", what)
+
+
+def stages_with(config: Config, **abilities: Any) -> list[str]:
+    """Names of the stages that say all this of themselves, in order."""
+    names = config["strategy"]["stages"]
+    return [name for name in names if all(stage(config, name, key) == value for key, value in abilities.items())]
+
+
+def before(config: Config, name: str) -> list[str]:
+    """Names of the stages before one, in order."""
+    names = list(config["strategy"]["stages"])
+    return names[: names.index(name)]
 
 
 def trained(config: Config) -> list[str]:
     """Names of the stages that train, in order."""
-    return [name for name, node in config["strategy"]["stages"].items() if node.get("epochs", 0) > 0]
+    stages = config["strategy"]["stages"].items()
+    return [name for name, node in stages if node.get("epochs", 0) > 0]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from snnexp.configuration.rules.reading import Config, named
+from snnexp.configuration.rules.reading import Config
 from snnexp.datasets.base import DataError
 from snnexp.runs.start import settings
 
@@ -11,7 +11,7 @@ from snnexp.runs.start import settings
 def starts_see_the_same_images(config: Config) -> Iterator[str]:
     """A network goes on with images like those it was trained with; and nothing before it is thrown away."""
     stages = config["strategy"]["stages"]
-    for name in (name for name in named(config, "ANN") if stages[name].get("start") is not None):
+    for name in (name for name in stages if stages[name].get("start") is not None):
         path = f"strategy.stages.{name}.start"
         if name != next(iter(stages)):
             yield f"{path}: would throw away what the stages before it have trained; start from a run in the first"
@@ -25,5 +25,8 @@ def starts_see_the_same_images(config: Config) -> Iterator[str]:
 
 def _normalised_otherwise(path: str, theirs: Config, ours: Config) -> Iterator[str]:
     if any(theirs.get(key) != ours.get(key) for key in ("mean", "std")):
-        settings = " ".join(f"dataset.{key}={theirs[key]}".replace(" ", "") for key in ("mean", "std"))
+        settings = " ".join(f"dataset.{key}={theirs.get(key)}".replace(" ", "") for key in ("mean", "std"))
         yield f"{path}: that network was trained with images normalised otherwise; set {settings}"
+
+
+RULES = (starts_see_the_same_images,)

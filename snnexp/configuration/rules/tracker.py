@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
-from snnexp.configuration.rules.reading import Config, kind
+from snnexp.configuration.rules.reading import Config, says
 
 LONGEST = 128
 REFUSED = "/\\#?%:"
@@ -13,7 +13,7 @@ REFUSED_IN_ID = REFUSED + ";,'"
 
 def tracker_takes_the_names(config: Config) -> Iterator[str]:
     """A project, a team and an id of W&B become parts of an address."""
-    if kind(config["tracker"]) != "WandbTracker" or config["tracker"]["mode"] == "disabled":
+    if not says(config, "tracker", "in_address") or config["tracker"].get("mode") == "disabled":
         return
     for key, (name, refused) in _names(config["tracker"], os.environ).items():
         fault = fault_of(name, refused)
@@ -43,3 +43,6 @@ def fault_of(name: str, refused: str) -> str | None:
     if not name.strip() or name != name.strip() or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", name):
         return "is empty, or has blanks at its ends, or characters that cannot be shown"
     return None
+
+
+RULES = (tracker_takes_the_names,)

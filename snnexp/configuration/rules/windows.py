@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import torch
 
-from snnexp.configuration.build import blueprint, component, locate
-from snnexp.configuration.rules.reading import Config, kind, named
+from snnexp.configuration.build import blueprint, component
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config, kind, says, stages_with
+from snnexp.configuration.slots import ability, class_of
 from snnexp.network.parts import depth
 from snnexp.network.spiking import spiking_network
 from snnexp.neurons.windowed import Windowed
@@ -14,12 +15,12 @@ from snnexp.neurons.windowed import Windowed
 
 def _windowed(config: Config) -> Windowed | None:
     """One of the neurons, where they code in windows; None where it does not build, which is for `everything_builds` to say."""
-    with suppress(ValueError):
+    with suppress(*UNBUILDABLE):
         return component(config["neuron"]) if _is_windowed(config) else None
 
 
 def _is_windowed(config: Config) -> bool:
-    return issubclass(locate(config["neuron"]["_target_"]), Windowed)
+    return issubclass(class_of(config["neuron"]["_target_"]), Windowed)
 
 
 def _depth(config: Config) -> int | None:
@@ -27,7 +28,7 @@ def _depth(config: Config) -> int | None:
     try:
         with torch.device("meta"):
             return depth(spiking_network(blueprint(config, component(config["dataset"]).shape, classes=10)))
-    except (ValueError, RuntimeError, TypeError, LookupError):
+    except UNBUILDABLE:
         return None
 
 
@@ -37,21 +38,22 @@ def _lengths(config: Config) -> dict[str, int]:
 
 def some_neurons_are_not_trained(config: Config) -> Iterator[str]:
     """Neurons made for conversion pass no gradient."""
-    neuron = locate(config["neuron"]["_target_"])
-    trained = [name for name, stage in config["strategy"]["stages"].items() if kind(stage) not in ("ANN", "Pretrained", "Conversion")]
-    if not getattr(neuron, "differentiable", True) and trained:
-        yield f"neuron: {neuron.__name__} passes no gradient, but stage {trained[0]} trains it; set strategy=conversion"
+    trained = [name for name in stages_with(config, trains=True) if name not in stages_with(config, form="analog")]
+    if not says(config, "neuron", "differentiable") and trained:
+        said = f"{kind(config['neuron'])} passes no gradient, but stage {trained[0]} trains it"
+        yield f"neuron: {said}; set strategy=conversion"
 
 
 def smooth_activations_have_their_neuron(config: Config) -> Iterator[str]:
     """A neuron fitted to a function stands for that function alone, and no other neuron for a smooth one."""
-    function = config["neuron"]["function"] if kind(config["neuron"]) == "FittedFewSpikes" else None
-    stages = config["strategy"]["stages"] if named(config, "Conversion") else {}
+    function = config["neuron"].get("function")
+    stages = config["strategy"]["stages"] if stages_with(config, code="rates") else {}
     for name, stage in ((name, stage) for name, stage in stages.items() if "activation" in stage):
         trained = kind(stage["activation"])
-        if function is not None and trained.lower() != function:
+        its_own = ability(stage["activation"]["_target_"], "activation", "function")
+        if function is not None and its_own != function:
             yield f"activation: neurons are fitted to {function}, but stage {name} trains {trained}; set activation={function}"
-        elif function is None and trained in ("SiLU", "Sigmoid"):
+        elif function is None and its_own is not None:
             said = f"{kind(config['neuron'])} neurons do not stand for {trained}"
             yield f"activation: {said}; set activation=relu, or neuron=fitted_few_spikes"
 
@@ -61,11 +63,13 @@ def windows_have_their_neurons(config: Config) -> Iterator[str]:
     if _is_windowed(config):
         return
     neuron = kind(config["neuron"])
-    if kind(config["readout"]) == "Window":
-        yield f"readout: window reads codes in windows, {neuron} neurons have none; set neuron=few_spikes"
-    if (encoder := kind(config["encoder"])) in ("Switch", "TimeToFirstSpike"):
-        option = {"Switch": "switch", "TimeToFirstSpike": "time_to_first_spike"}[encoder]
-        yield f"encoder: {option} codes in windows, {neuron} neurons have none; set neuron={option}"
+    if says(config, "readout", "in_windows"):
+        read = f"{kind(config['readout'])} reads codes in windows"
+        yield f"readout: {read}, {neuron} neurons have none; set neuron=few_spikes"
+    if says(config, "encoder", "shows") == "every_window":
+        sent = f"{kind(config['encoder'])} codes in windows"
+        remedy = "set neuron=few_spikes (or switch, time_to_first_spike)"
+        yield f"encoder: {sent}, {neuron} neurons have none; {remedy}"
 
 
 def windows_agree(config: Config) -> Iterator[str]:
@@ -73,9 +77,9 @@ def windows_agree(config: Config) -> Iterator[str]:
     if (neuron := _windowed(config)) is None:
         return
     name, encoder, readout = (kind(config[group]) for group in ("neuron", "encoder", "readout"))
-    if readout != "Window":
+    if not says(config, "readout", "in_windows"):
         yield f"readout: {name} neurons send values window by window, {readout} does not see where one ends; set readout=window"
-    if encoder not in ("Direct", "Poisson", "Switch", "TimeToFirstSpike"):
+    if says(config, "encoder", "shows") not in ("every_step", "every_window"):
         yield f"encoder: {name} neurons need an image that is the same in every window, not {encoder}; set encoder=direct"
     for group in ("encoder", "readout"):
         if config[group].get("window", neuron.window) != neuron.window:
@@ -113,11 +117,11 @@ def late_neurons_reach_the_output(config: Config) -> Iterator[str]:
             )
 
 
-def switches_cover_pixels(config: Config) -> Iterator[str]:
-    """The time between two spikes cannot stand for a pixel beyond the window."""
-    if kind(config["encoder"]) != "Switch":
-        return
-    dataset = config["dataset"]
-    largest = max(abs(pixel - mean) / std for mean, std in zip(dataset["mean"], dataset["std"], strict=False) for pixel in (0.0, 1.0))
-    if largest > 1:
-        yield f"encoder: pixels reach {largest:.2f} and encoder=switch clips beyond 1; set dataset.mean and dataset.std to 0.5 per channel"
+RULES = (
+    some_neurons_are_not_trained,
+    smooth_activations_have_their_neuron,
+    windows_have_their_neurons,
+    windows_agree,
+    windows_reach_the_output,
+    late_neurons_reach_the_output,
+)

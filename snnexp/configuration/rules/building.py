@@ -1,0 +1,44 @@
+"""The last rule: everything is built."""
+
+from collections.abc import Iterator
+
+import torch
+
+from snnexp.configuration.build import blueprint, component, stages
+from snnexp.configuration.rules.reading import Config, is_mapped, stages_with
+from snnexp.network.analog import analog_network
+from snnexp.network.blueprint import Blueprint
+from snnexp.network.network import Network
+from snnexp.network.spiking import spiking_network
+from snnexp.stages.base import Stage
+
+
+def everything_builds(config: Config) -> Iterator[str]:
+    """Constructors have the last word; the network is built without memory."""
+    try:
+        dataset = component(config["dataset"])
+        last = list(stages(config).values())[-1]
+        for node in (config, *config["strategy"]["stages"].values()):
+            _schedule(node)
+        with torch.device("meta"):
+            built = blueprint(config, dataset.shape, classes=10)
+            _built(config, last, built)
+    except (ValueError, RuntimeError) as error:
+        yield str(error)
+    except (TypeError, LookupError, AttributeError) as error:  # not in words that a constructor chose
+        yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
+
+
+def _built(config: Config, last: Stage, plan: Blueprint) -> Network:
+    """The network that is evaluated last; of an analog one the spiking form, whose neurons are then known to be sound."""
+    if stages_with(config, code="times", trains=False) and not is_mapped(config):
+        return analog_network(plan)  # the neurons have a rule of their own
+    return spiking_network(plan) if last.form == "analog" else last.untrained(plan)
+
+
+def _schedule(node: Config) -> None:
+    if "optimizer" in node and "scheduler" in node:
+        component(node["scheduler"], optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]))
+
+
+RULES = (everything_builds,)

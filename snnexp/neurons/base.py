@@ -1,0 +1,38 @@
+"""What every neuron may say of itself."""
+
+import abc
+from typing import ClassVar
+
+from snnexp.cell import Cell
+
+
+class Neuron(Cell, abc.ABC):
+    """A cell from current to spikes, and what it can do beyond `initial` and `step`.
+
+    The check asks a class for these abilities, never for its name. A neuron that states none is
+    trained through time as it is. Methods are abilities too, had by whoever defines them:
+
+        set_threshold(value, initial_potential)     conversion sets its threshold
+        spikes(y, before)                           how many spikes an output stands for, if not y != 0
+        spread(features, value)                     thresholds of its own for each feature
+        bound()                                     puts learned values back into their range
+        solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
+
+    So are settings: `leak`, `reset`, `order`, `threshold`, `initial_potential`, `inhibition`,
+    `function`, `horizon` and `window` mean the same in whatever neuron has them.
+    """
+
+    differentiable: ClassVar[bool] = True
+    """Whether a gradient passes through its spikes; False for neurons made for conversion."""
+    integrates: ClassVar[bool] = False
+    """Whether its potential is the sum of its input minus a threshold per spike, in settings
+    `reset=soft`. It then keeps its threshold in `firing` and its potential as its only state."""
+    leaks: ClassVar[bool] = False
+    """Whether it forgets its input whatever its settings; elsewhere a setting `leak` below 1 does."""
+    latches: ClassVar[bool] = False
+    """Whether its output stays on after the spike. In the end every neuron with positive input has
+    fired, so that only the first spikes of output neurons are right."""
+    settles: ClassVar[bool] = False
+    """Whether it takes spikes back until it has sent its input in thresholds, rounded."""
+    windowed: ClassVar[bool] = False
+    """Whether it answers in a window of its own when the window of its inputs is over."""
