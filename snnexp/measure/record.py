@@ -122,9 +122,7 @@ class _Recorder:
         self.active[name] = fires if before is None else fires | before
         return fires if before is None else fires & ~before
 
-    def _sent_by(
-        self, sender: nn.Module, name: str, output: Tensor, counts: Tensor | None = None
-    ) -> Spikes:
+    def _sent_by(self, sender: nn.Module, name: str, output: Tensor, counts: Tensor | None = None) -> Spikes:
         """What a neuron or an encoder sends.
 
         One that does not send a spike per value other than 0 says in `spikes` how many they are.

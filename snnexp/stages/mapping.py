@@ -12,13 +12,13 @@ from torch import Tensor
 
 from snnexp.activations.relu import ReLU
 from snnexp.conversion import probe
-from snnexp.conversion.convertible import JOINTS
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Interval, NonNegative
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import analog_units
 from snnexp.network.transfer import absorb_norms, transfer
+from snnexp.network.wiring import wiring
 from snnexp.stages.base import Outcome, Stage
 from snnexp.timed.body import connections
 from snnexp.timed.form import exact
@@ -100,7 +100,7 @@ def obstacles(network: Network, path: str) -> Iterator[str]:
     other = next((unit for unit in analog_units(network).values() if not isinstance(unit.activation, ReLU)), None)
     if other is not None:
         yield f"{path}: {type(other.activation).__name__} has no exact spike time; set activation=relu"
-    if any(isinstance(module, JOINTS) for module in network.modules()):
+    if wiring(network).of("joint"):
         yield f"{path}: branches that meet have no range of their own each; set architecture=cnn, or mlp, fast, a vgg"
 
 
