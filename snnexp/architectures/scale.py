@@ -18,5 +18,9 @@ class Scale(nn.Module):
     def forward(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         return x * self.factor
 
+    def spikes_behind(self, counts: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
+        """How many spikes are behind each value: as many as before."""
+        return counts
+
     def extra_repr(self) -> str:
         return f"{self.factor:g}"

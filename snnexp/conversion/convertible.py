@@ -4,21 +4,17 @@ from typing import Literal
 
 from torch import nn
 
-from snnexp.cell import Cell
-from snnexp.layers.concatenation import Concatenation
+from snnexp.cell import Cell, Over
 from snnexp.layers.connection import Connection, Sum
-from snnexp.layers.dropout import Dropout
-from snnexp.layers.elementwise import Elementwise
-from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.limits import Positive
 from snnexp.network.network import Network
-from snnexp.network.parts import connections, spiking_units
+from snnexp.network.parts import spiking_units
+from snnexp.network.wiring import wiring
 from snnexp.neurons.first_spike import FirstSpike
 from snnexp.neurons.windowed import Windowed
 
-JOINTS = (Sum, Concatenation, Elementwise, SqueezeExcitation)
 Weights = Literal["kept", "normalised"]
 BlockThreshold = Positive | Literal["stem"] | None
 OUTPUT = "output"
@@ -27,7 +23,8 @@ OUTPUT = "output"
 
 def hidden_units(network: Network) -> dict[str, SpikingUnit]:
     """The spiking units that take the place of an activation; neurons of gates take that of a fixed function."""
-    gates = tuple(f"{name}.gate." for name, module in network.named_modules() if isinstance(module, SqueezeExcitation))
+    joints = wiring(network).of("joint")
+    gates = tuple(f"{node.name}.gate." for node in joints if isinstance(node.module, SqueezeExcitation))
     return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT and not name.startswith(gates)}
 
 
@@ -40,16 +37,14 @@ def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
 
 def driving(unit: nn.Module) -> list[Connection]:
     """The connections whose currents the neurons of a unit get, in order; not those of units inside a residual branch."""
-    inner = {id(connection) for each in spiking_units(unit.connection).values() for connection in connections(each).values()}
-    return [connection for connection in connections(unit.connection).values() if id(connection) not in inner]
+    return [node.module for node in wiring(unit).driving("")]
 
 
 def in_blocks(network: Network) -> set[str]:
     """Names of the units of branches and of their joints."""
-    joints = [name for name, module in network.named_modules() if isinstance(module, JOINTS)]
+    nodes = wiring(network).by_name
     units = hidden_units(network)
-    inside = {name for name in units for joint in joints if name.startswith(f"{joint}.")}
-    return inside | {name for name, unit in units.items() if isinstance(unit.connection, Sum)}
+    return {name for name, unit in units.items() if nodes[name].within or isinstance(unit.connection, Sum)}
 
 
 def parts(network: Network) -> tuple[list[str], list[str], list[str]]:
@@ -61,10 +56,10 @@ def parts(network: Network) -> tuple[list[str], list[str], list[str]]:
 
 def is_chain(network: Network) -> bool:
     """Whether every layer gets its spikes from the one before and from no other."""
-    links = Connection, Dropout, PerStep
-    return isinstance(network.body, nn.Sequential) and all(
-        isinstance(link.connection, Connection) if isinstance(link, SpikingUnit) else isinstance(link, links) for link in network.body
-    )
+    wired = wiring(network.body)
+    weightless = [node for node in wired.of("unit") if not isinstance(node.module.connection, Connection)]
+    loops = [node for node in wired.nodes if isinstance(node.module, Over)]
+    return not wired.of("joint") and not weightless and not loops
 
 
 def holder(neuron: nn.Module) -> nn.Module | None:

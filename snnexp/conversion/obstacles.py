@@ -11,6 +11,7 @@ from snnexp.layers.per_step import PerStep
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
+from snnexp.network.wiring import wiring
 from snnexp.neurons.first_spike import FirstSpike
 from snnexp.neurons.windowed import Windowed
 from snnexp.thresholds.base import Rule
@@ -37,7 +38,8 @@ def structural(network: Network) -> Iterator[str]:
             break
     yield from _maxima(network)
     yield from _gates(network)
-    functions = {module.function for module in network.modules() if isinstance(module, Elementwise)} - {"add"}
+    joints = [node.module for node in wiring(network).of("joint")]
+    functions = {joint.function for joint in joints if isinstance(joint, Elementwise)} - {"add"}
     if functions:
         yield f"architecture: rates do not pass through a join by {', '.join(sorted(functions))}; use a join that adds"
 
@@ -45,10 +47,10 @@ def structural(network: Network) -> Iterator[str]:
 def _maxima(network: Network) -> Iterator[str]:
     if all(isinstance(unit.neuron, FirstSpike) for unit in hidden_units(network).values()):
         return  # whose outputs are steps: the highest is the earliest
-    for name, module in network.named_modules():
-        if isinstance(module, PerStep) and any(isinstance(each, nn.MaxPool2d) for each in module):
+    for node in wiring(network).of("pool"):
+        if isinstance(node.module, PerStep) and any(isinstance(layer, nn.MaxPool2d) for layer in node.module):
             yield (
-                f"architecture: {name} takes maxima, and the maximum of spikes at each timestep is more than the maximum of rates; "
+                f"architecture: {node.name} takes maxima, and the maximum of spikes at each timestep is more than the maximum of rates; "
                 "train and convert with average pools: architecture.pooling=average, or AP2 for MP2 in architecture.layers, "
                 "or with neuron=few_spikes"
             )
@@ -56,10 +58,10 @@ def _maxima(network: Network) -> Iterator[str]:
 
 
 def _gates(network: Network) -> Iterator[str]:
-    for name, module in network.named_modules():
-        if isinstance(module, SqueezeExcitation) and isinstance(module.gate, nn.Sigmoid):
+    for node in wiring(network).of("joint"):
+        if isinstance(node.module, SqueezeExcitation) and isinstance(node.module.gate, nn.Sigmoid):
             yield (
-                f"architecture: {name} multiplies spikes by the sigmoid of one timestep, whose mean is not the sigmoid of the mean; "
+                f"architecture: {node.name} multiplies spikes by the sigmoid of one timestep, whose mean is not the sigmoid of the mean; "
                 "set neuron=fitted_few_spikes, or neuron=few_spikes neuron.window=12, whose gates are neurons"
             )
             return

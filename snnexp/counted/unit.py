@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.network.parts import inner_first
+from snnexp.network.wiring import wiring
 
 
 class CountUnit(nn.Module):
@@ -33,7 +33,8 @@ class CountUnit(nn.Module):
 
 def count_units(network: nn.Module) -> dict[str, CountUnit]:
     """Every unit in count form by name, in the order of the forward pass."""
-    return {name: module for name, module in inner_first(network) if isinstance(module, CountUnit)}
+    units = wiring(network).of("unit")
+    return {node.name: node.module for node in units if isinstance(node.module, CountUnit)}
 
 
 def valued(analog: Float[Tensor, "*n"], measured: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

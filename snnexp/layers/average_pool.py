@@ -26,6 +26,10 @@ class AveragePool(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         return _AveragePool.apply(x, self.window)
 
+    def spikes_behind(self, counts: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
+        """How many spikes are behind each mean: all of a window's."""
+        return functional.avg_pool2d(counts, self.window, divisor_override=1)
+
     def extra_repr(self) -> str:
         return str(self.window)
 

@@ -4,8 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.joint import Joint, side_by_side
 from snnexp.layers.lean import weighted
 from snnexp.layers.per_step import PerStep
+from snnexp.layers.signal import Real, Signal, Spikes
 
 
 class Connection(nn.Module):
@@ -37,21 +39,38 @@ class Connection(nn.Module):
         """The current before the norm."""
         return weighted(self.before, self.weights, x) if self.lean else self.weights(self.before(x))
 
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """A current, which is another at every timestep."""
+        return Real(len(values))
+
+    @property
+    def preceding(self) -> tuple[nn.Module, ...]:
+        """The layers between the spikes and the weights, in order."""
+        return tuple(self.before) if isinstance(self.before, PerStep) else ()
+
     @property
     def layer(self) -> nn.Conv2d | nn.Linear:
         """The convolution or linear layer itself."""
         return self.weights[0]
 
 
-class Sum(nn.Module):
+class Sum(Joint):
     """Adds the currents of several branches that start from the same spikes: the joint of a residual block."""
 
     def __init__(self, *branches: nn.Module):
-        super().__init__()
+        super().__init__("sum", side_by_side(branches))
         self.branches = nn.ModuleList(branches)
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         return sum(branch(x) for branch in self.branches)
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """A current, which is another at every timestep."""
+        return Real(len(values))
+
+    def added(self, signals: list[Signal]) -> list[Spikes]:
+        """The spikes of a shortcut without weights; currents are there already."""
+        return [signal for signal in signals if isinstance(signal, Spikes)]
 
 
 def absorb(connection: Connection) -> None:

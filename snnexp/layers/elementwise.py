@@ -5,10 +5,13 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.joint import Joint, side_by_side
+from snnexp.layers.signal import Signal, Spikes, together
+
 Function = Literal["add", "and", "iand"]
 
 
-class Elementwise(nn.Module):
+class Elementwise(Joint):
     """The spikes a of a branch and the spikes s of its shortcut, position by position:
 
         add    a + s             up to two spikes
@@ -24,7 +27,7 @@ class Elementwise(nn.Module):
     """
 
     def __init__(self, function: Function, branch: nn.Module, shortcut: nn.Module):
-        super().__init__()
+        super().__init__(function, side_by_side((branch, shortcut)))
         self.function = function
         self.branches = nn.ModuleList((branch, shortcut))
 
@@ -38,6 +41,16 @@ class Elementwise(nn.Module):
             case "iand":
                 return (1 - spikes) * shortcut
         raise ValueError(f"function: expected 'add', 'and' or 'iand', got {self.function!r}")
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Of spikes that are added all go on; of the others those that the joint gives."""
+        if self.function != "add":
+            return together(signals) or Spikes(values)
+        return together(signals) or Spikes(
+            values,
+            behind=lambda: sum(spikes.behind().float() for spikes in signals),
+            totals=lambda: sum(spikes.totals for spikes in signals),
+        )
 
     def extra_repr(self) -> str:
         return self.function

@@ -1,10 +1,15 @@
 """Plain PyTorch modules applied to all timesteps in one call."""
 
+from typing import ClassVar
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import is_static
 from snnexp.kernels.layout import once
+from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.signal import Real, Signal, Spikes
 
 
 class PerStep(nn.Sequential):
@@ -14,8 +19,38 @@ class PerStep(nn.Sequential):
     Batch statistics are taken over time and batch together.
     """
 
+    kind: ClassVar[str] = "pool"
+
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         if is_static(x):
             y = super().forward(once(x))
             return y.expand(len(x), *y.shape)
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Behind an average, all spikes of its window; behind a maximum, the most that a neuron sent.
+
+        Where every value other than 0 was a spike, a maximum of them is one again, as is a choice.
+        """
+        (signal,) = signals
+        if isinstance(signal, Real):
+            return signal
+        if signal.single and not any(isinstance(module, AveragePool) for module in self):
+            return Spikes(values)
+        linear = all(isinstance(module, AveragePool | nn.Flatten) for module in self)
+        totals = (lambda: self._pool(signal.totals[None])[0]) if linear else None
+        return Spikes(values, lambda: self._pool_each(signal.behind()), totals)
+
+    def _pool_each(self, counts: Tensor) -> Tensor:
+        pooled = self._pool(counts.flatten(0, 1).to(torch.float32))
+        return pooled.unflatten(0, counts.shape[:2])
+
+    def _pool(self, counts: Tensor) -> Tensor:
+        """Counts of spikes `[N, *n]` behind what goes in to those behind what comes out.
+
+        What takes maxima or picks values does with counts what it does with values.
+        """
+        for module in self:
+            behind = getattr(module, "spikes_behind", module)
+            counts = behind(counts)
+        return counts

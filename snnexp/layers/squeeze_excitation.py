@@ -3,8 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.joint import Joint
+from snnexp.layers.signal import Real, Signal
 
-class SqueezeExcitation(nn.Module):
+
+class SqueezeExcitation(Joint):
     """Multiplies every channel by a number between 0 and 1 that depends on the averages of all channels over the map.
 
         y = s gate(W2 fire(W1 mean_HW(s))),  gate(z) = sigmoid(z)
@@ -20,9 +23,21 @@ class SqueezeExcitation(nn.Module):
     """
 
     def __init__(self, squeeze: nn.Module, excite: nn.Module):
-        super().__init__()
+        super().__init__("product", ((), ("squeeze", "excite", "gate")))
         self.squeeze, self.excite = squeeze, excite
-        self.gate: nn.Module = nn.Sigmoid()
+        self.gate: nn.Module = Gate()
 
     def forward(self, x: Float[Tensor, "T B C H W"]) -> Float[Tensor, "T B C H W"]:
         return x * self.gate(self.excite(self.squeeze(x)))
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Real numbers: spikes times factors."""
+        return Real(len(values))
+
+
+class Gate(nn.Sigmoid):
+    """The factors between 0 and 1 of a real current, timestep by timestep."""
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Real numbers."""
+        return Real(len(values))

@@ -1,11 +1,12 @@
 """Max pooling of codes in windows of timesteps."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, at_rest
+from snnexp.layers.signal import Real, Signal, Spikes
 from snnexp.limits import Count
 
 
@@ -27,6 +28,8 @@ class WindowMaximum(Cell):
         window: timesteps N of a window.
     """
 
+    kind: ClassVar[str] = "pool"
+
     def __init__(self, pool: nn.MaxPool2d, window: Count):
         super().__init__()
         self.pool = pool
@@ -41,3 +44,8 @@ class WindowMaximum(Cell):
         charge = charge + x
         largest = self.pool(charge)
         return largest - before, (charge, largest, k + 1) if k + 1 < self.window else self.initial(x)
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Of spikes, spikes: one where the largest has grown. The largest of real values is real."""
+        (signal,) = signals
+        return signal if isinstance(signal, Real) else Spikes(values)

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.cell import Cell, at_rest
+from snnexp.layers.signal import Real, Signal
 from snnexp.limits import Count
 
 
@@ -31,3 +32,7 @@ class WindowMean(Cell):
         charge, value, k = state
         charge = charge + x
         return value, (charge, value, k + 1) if k + 1 < self.window else (at_rest(x), charge / self.window, 0)
+
+    def passed(self, signals: list[Signal], values: Tensor) -> Signal:
+        """Real numbers: the values of a window."""
+        return Real(len(values))

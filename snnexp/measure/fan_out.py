@@ -26,9 +26,9 @@ def fan_out(connection: Connection, x: Tensor) -> Tensor:
 
 def _reached(connection: Connection, plane: Tensor) -> Tensor:
     layer = connection.layer
-    for module in () if isinstance(connection.before, nn.Identity) else connection.before:
+    for module in connection.preceding:
         if isinstance(module, AveragePool):
-            plane = functional.avg_pool2d(plane, module.window, divisor_override=1)
+            plane = module.spikes_behind(plane)
     if isinstance(layer, nn.Linear):
         return plane * 1  # not the very tensor, so that the gradient reaches it
     kernel = torch.ones(1, 1, *layer.kernel_size, dtype=torch.float64, device=plane.device)

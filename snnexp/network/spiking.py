@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from snnexp.layers.in_windows import put_in_windows
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.network.blueprint import Blueprint
+from snnexp.network.in_windows import put_in_windows
 from snnexp.network.network import Network
 from snnexp.network.parts import spiking_units
 from snnexp.neurons.windowed import Windowed

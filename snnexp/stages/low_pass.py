@@ -16,6 +16,7 @@ from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
+from snnexp.network.wiring import wiring
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
 from snnexp.training.loop import Schedule, train
@@ -97,10 +98,12 @@ class LowPassSignals(Stage):
 
 
 def _start(network: Network, scale: float) -> None:
-    connected = connections(network)
+    wired = wiring(network)
     for name, unit in spiking_units(network).items():
-        # The neurons of the output stand apart from their connection.
-        layer = connected.get(f"{name}.connection", connected.get("body.output")).layer
+        connection = next(iter(wired.driving(name)), None)
+        if connection is None:
+            raise ValueError(f"{name}: no weights drive these neurons; choose an architecture without FP layers")
+        layer = connection.module.layer
         unit.neuron.spread(len(layer.weight), scale * math.sqrt(3 / layer.weight[0].numel()))
 
 

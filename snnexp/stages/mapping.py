@@ -12,7 +12,6 @@ from torch import Tensor
 
 from snnexp.activations.base import Activation
 from snnexp.conversion import probe
-from snnexp.conversion.convertible import JOINTS
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Interval, NonNegative
 from snnexp.network.analog import analog_network
@@ -20,6 +19,7 @@ from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.parts import analog_units
 from snnexp.network.transfer import absorb_norms, transfer
+from snnexp.network.wiring import wiring
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.timed.body import connections
 from snnexp.timed.form import exact
@@ -109,7 +109,7 @@ def _obstacles(network: Network, path: str) -> Iterator[str]:
     others = [each for each in activations if not getattr(each, "rectifier", Activation.rectifier)]
     if others:
         yield f"{path}: {type(others[0]).__name__} has no exact spike time; set activation=relu"
-    if any(isinstance(module, JOINTS) for module in network.modules()):
+    if wiring(network).of("joint"):
         yield f"{path}: branches that meet have no range of their own each; set architecture=cnn, or mlp, fast, a vgg"
 
 

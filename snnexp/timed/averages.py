@@ -3,7 +3,7 @@
 import math
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
@@ -18,7 +18,7 @@ def arriving(connection: Connection, times: Float[Tensor, "B *n"], synapses: Syn
     In every sum of the neuron the mean over the window then stands where a single spike stood, as the average of z = exp(t) that
     Zhou 2021 (survey [64]) takes does, as long as all of the window's spikes come before the neuron's.
     """
-    before = [] if isinstance(connection.before, nn.Identity) else list(connection.before)
+    before = connection.preceding
     windows = [each.window for each in before if isinstance(each, AveragePool)]
     if windows:
         height, width = (math.prod(extents) for extents in zip(*windows, strict=True))

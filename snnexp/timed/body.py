@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,8 @@ from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
+from snnexp.network import parts
+from snnexp.network.wiring import wiring
 from snnexp.timed.layer import Timed, TimedUnit
 
 
@@ -33,7 +35,8 @@ class TimedBody(nn.Sequential):
     def __init__(self, body: nn.Module, output: Timed, pool: Literal["first", "last"]):
         if not isinstance(body, nn.Sequential):
             raise ValueError(NO_SUMS)
-        super().__init__(OrderedDict((name, _timed(module, pool)) for name, module in body.named_children()))
+        _put_in_time(body, pool)
+        super().__init__(OrderedDict(body.named_children()))
         for connection in connections(self):
             _check(connection)
         self.last = [output]  # in a list: it has no weights, and is no link of the chain
@@ -46,25 +49,26 @@ class TimedBody(nn.Sequential):
 
 def connections(module: nn.Module) -> list[Connection]:
     """All connections in the order of the forward pass."""
-    return [each for each in module.modules() if isinstance(each, Connection)]
+    return list(parts.connections(module).values())
 
 
 NO_SUMS = "the timed form adds no branches up; set architecture=mlp, or choose cnn, a vgg or googlenet"
 
 
+def _put_in_time(body: nn.Module, pool: str) -> None:
+    """Replaces what is between the units of a body, in place."""
+    for node in wiring(body).nodes:
+        body.set_submodule(node.name, _timed(node.module, pool))
+
+
 def _timed(module: nn.Module, pool: str) -> nn.Module:
-    """The timed form of a link; what is made of others is changed in place."""
     match module:
-        case TimedUnit() | Connection():
+        case TimedUnit() | Connection() | Concatenation():
             return module
         case PerStep():
             return _pooling(module, pool)
         case Dropout():
             return Silencing(module.p)
-        case nn.Sequential() | nn.ModuleList() | Concatenation():
-            for name, child in module.named_children():
-                module.add_module(name, _timed(child, pool))
-            return module
     raise ValueError(NO_SUMS)
 
 
@@ -90,6 +94,8 @@ class TimePool(nn.Module):
         pool: the windows: their size, stride and padding.
         spike: which.
     """
+
+    kind: ClassVar[str] = "pool"
 
     def __init__(self, pool: nn.MaxPool2d, spike: Literal["first", "last"]):
         super().__init__()
@@ -142,15 +148,11 @@ class Earliest(Cell):
 
 def timed_layers(network: nn.Module) -> Iterator[tuple[str, Connection, Timed, nn.Module | None]]:
     """Name, connection, neurons and pulses of every timed layer in the order of the forward pass; none in another form."""
-    for prefix, body in network.named_modules():
-        if isinstance(body, TimedBody):
-            for name, module in body.named_modules(prefix=prefix):
-                if isinstance(module, TimedUnit):
-                    yield name, module.connection, module.timed, module.pulses
-                elif module is body[-1]:
-                    yield name, module, body.last[0], None
-
-
-def is_timed(network: nn.Module) -> bool:
-    """Whether the values of a network are spike times."""
-    return any(isinstance(module, TimedBody) for module in network.modules())
+    body = getattr(network, "body", network)
+    if not isinstance(body, TimedBody):
+        return
+    for node in wiring(network).of("unit", "connection"):
+        if isinstance(node.module, TimedUnit):
+            yield node.name, node.module.connection, node.module.timed, node.module.pulses
+        elif node.module is body[-1]:
+            yield node.name, node.module, body.last[0], None

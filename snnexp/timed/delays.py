@@ -30,13 +30,13 @@ class Delays(nn.Module):
 
 def delay(connection: Connection, delays: list[float]) -> None:
     """Gives every synapse of a connection a terminal per delay, in place; each has a copy of the synapse's weight."""
-    layer, before = connection.layer, connection.before
+    layer = connection.layer
     layer.weight = nn.Parameter(layer.weight.detach().repeat_interleave(len(delays), 1))
     inputs = "in_features" if isinstance(layer, nn.Linear) else "in_channels"
     setattr(layer, inputs, len(delays) * getattr(layer, inputs))
-    connection.before = PerStep(Delays(delays), *(before if isinstance(before, PerStep) else ()))
+    connection.before = PerStep(Delays(delays), *connection.preceding)
 
 
 def terminals(connection: Connection) -> int:
     """How many weights each synapse of a connection has."""
-    return next((len(each.delays) for each in connection.before.modules() if isinstance(each, Delays)), 1)
+    return next((len(layer.delays) for layer in connection.preceding if isinstance(layer, Delays)), 1)

@@ -11,6 +11,7 @@ from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.layers.window_maximum import WindowMaximum
 from snnexp.layers.window_mean import WindowMean
+from snnexp.network.wiring import wiring
 from snnexp.neurons.fitted_few_spikes import FittedFewSpikes, steps
 from snnexp.neurons.windowed import Windowed
 
@@ -27,11 +28,15 @@ def put_in_windows(body: nn.Module, neuron: Windowed, synapse: Callable[[], Cell
     """
     if neuron.silent:
         return
-    for name, module in list(body.named_modules()):
-        if isinstance(module, PerStep) and [type(each) for each in module] == [nn.MaxPool2d]:
-            body.set_submodule(name, Over(WindowMaximum(module[0], neuron.window)))
-        elif isinstance(module, SqueezeExcitation) and neuron.window >= steps("sigmoid"):
-            module.gate = _gate(neuron.window, synapse())
+    for node in wiring(body).of("pool", "joint"):
+        if _takes_maxima(node.module):
+            body.set_submodule(node.name, Over(WindowMaximum(node.module[0], neuron.window)))
+        elif isinstance(node.module, SqueezeExcitation) and neuron.window >= steps("sigmoid"):
+            node.module.gate = _gate(neuron.window, synapse())
+
+
+def _takes_maxima(module: nn.Module) -> bool:
+    return isinstance(module, PerStep) and [type(layer) for layer in module] == [nn.MaxPool2d]
 
 
 def _gate(window: int, synapse: Cell) -> nn.Sequential:

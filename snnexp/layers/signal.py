@@ -1,0 +1,70 @@
+"""What travels along an edge of a network, for whoever counts it: real numbers, or spikes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real numbers: weights multiply them.
+
+    Args:
+        steps: timesteps at which they are multiplied; what stands still is multiplied once.
+    """
+
+    steps: int
+
+
+class Spikes:
+    """Spikes: every one of them has a weight added.
+
+    A value may stand for several spikes, as behind a pool, or for none, as a level that spikes
+    switch on and off. Where `behind` is left out, every value other than 0 is one spike.
+
+    Args:
+        values: what is sent.
+        behind: finds how many spikes are behind each value, `[T, B, *n]`.
+        totals: finds their sum over time and images, `[*n]` in float64, where a way is shorter.
+    """
+
+    def __init__(
+        self,
+        values: Float[Tensor, "T B *n"],
+        behind: Callable[[], Tensor] | None = None,
+        totals: Callable[[], Tensor] | None = None,
+    ):
+        self.values = values
+        self._behind = behind
+        self._totals = totals
+
+    @property
+    def single(self) -> bool:
+        """Whether every value other than 0 is one spike."""
+        return self._behind is None
+
+    def behind(self) -> Tensor:
+        """How many spikes are behind each value, `[T, B, *n]`."""
+        return self.values.detach() != 0 if self._behind is None else self._behind()
+
+    @cached_property
+    def totals(self) -> Float[Tensor, "*n"]:
+        """How many spikes each position sends, over all timesteps and images."""
+        if not len(self.values):
+            return self.values.new_zeros(self.values.shape[2:], dtype=torch.float64)
+        if self._totals is not None:
+            return self._totals()
+        return self.behind().sum((0, 1), dtype=torch.float64)
+
+
+Signal = Real | Spikes
+
+
+def together(signals: list[Signal]) -> Real | None:
+    """What values of several branches are if one of them is real; None where all are spikes."""
+    steps = [signal.steps for signal in signals if isinstance(signal, Real)]
+    return Real(max(steps)) if steps else None
