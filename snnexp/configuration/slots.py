@@ -14,7 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from snnexp.calibrations.base import Calibration
 from snnexp.cell import Cell
 from snnexp.configuration.build import PROVIDED, locate
+from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
+from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
 from snnexp.presimulations.base import Presimulation
 from snnexp.stages.base import Stage
@@ -42,6 +44,9 @@ class Slot(NamedTuple):
 
 SLOTS = {
     "dataset": Slot("datasets", Dataset),
+    "source": Slot("datasets", Source),
+    "normalisation": Slot("datasets", Normalisation),
+    "augmentation": Slot("datasets", Augmenter),
     "encoder": Slot("encoders", Encoder),
     "neuron": Slot("neurons", Cell),
     "synapse": Slot("synapses", Cell),

@@ -62,12 +62,12 @@ class Counted(nn.Module):
         self.twin = count_network(blueprint, network, rule)
         self.steps, self.signal, self.chunk = steps, signal, chunk
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
+    def forward(self, images: Float[Tensor, "B *sample"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
         logits, signals = self._spikes(images, keys)
         with self._lent(signals):
             return valued(self._scores(signals["encoder"]), logits)
 
-    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "T B K"]:
+    def analog(self, images: Float[Tensor, "B *sample"]) -> Float[Tensor, "T B K"]:
         """The pass in which nothing is measured: units are analog activations. Norms see batches of them."""
         return self._scores(self.network.encoder.analog(images))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, abc.ABC):
-    """Turns images into the input of the network over time.
+    """Turns samples into the input of the network over time: images, unless an encoder says otherwise.
 
     An encoder whose parameters come from data also has `calibrate(images)`, to be called once with training images.
     """
@@ -18,14 +18,17 @@ class Encoder(nn.Module, abc.ABC):
     signed: bool
     """True where negative pixel values are encoded; False where they would send nothing."""
 
-    @abc.abstractmethod
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
-        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of image, sample key and step."""
+    axes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")
+    """Of the samples that are encoded, in words."""
 
     @abc.abstractmethod
-    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "1 B D Y X"]:
+    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
+        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of sample, its key and step."""
+
+    @abc.abstractmethod
+    def analog(self, images: Float[Tensor, "B *sample"]) -> Float[Tensor, "1 B D Y X"]:
         """What the analog form of the network sees, at its only timestep."""
 
     @abc.abstractmethod
-    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Channels, height and width of the output for images of such a shape."""
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Channels, height and width of the output for samples of such a shape."""

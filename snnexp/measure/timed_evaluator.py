@@ -42,7 +42,7 @@ class TimedEvaluator:
     def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
-            scores = network(batch.images, range(1), batch.keys)
+            scores = network(batch.input, range(1), batch.keys)
             unsound.see(scores, images)
             if unsound.found:
                 break

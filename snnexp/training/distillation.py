@@ -35,7 +35,7 @@ class Distilled(nn.Module):
     def see(self, batch: Batch) -> None:
         """Asks the teacher about the images of the batch that is to come."""
         with in_evaluation(self.teacher[0]):
-            self.answers = self.teacher[0](batch.images, range(1), batch.keys)[-1].float()
+            self.answers = self.teacher[0](batch.input, range(1), batch.keys)[-1].float()
 
     def forward(self, logits: Float[Tensor, "T B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         final = logits[-1].to(torch.promote_types(logits.dtype, torch.float32))

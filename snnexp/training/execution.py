@@ -63,7 +63,7 @@ class Forward(nn.Module):
         self.steps = steps
         self.segments = segments
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
+    def forward(self, input: Float[Tensor, "B *sample"], keys: Int[Tensor, "B"]) -> Float[Tensor, "T B K"]:
         if self.segments == 1:
-            return self.network(images, self.steps, keys)
-        return segmented(self.network, images, self.steps, keys, self.segments)
+            return self.network(input, self.steps, keys)
+        return segmented(self.network, input, self.steps, keys, self.segments)

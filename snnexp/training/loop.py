@@ -249,7 +249,7 @@ class _Training:
         with autocast(self.session.device, self.session.precision):
             if hasattr(self.schedule.loss, "see"):
                 self.schedule.loss.see(batch)
-            logits = self.forward(batch.images, batch.keys)
+            logits = self.forward(batch.input, batch.keys)
         loss = self.schedule.loss(logits, batch.labels)
         self.parts.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.

@@ -17,7 +17,7 @@ from snnexp.network.network import Network
 
 
 def segmented(
-    network: Network, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"], segments: int
+    network: Network, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"], segments: int
 ) -> Float[Tensor, "T B K"]:
     """`network(images, steps, keys)` with the memory of one segment of timesteps and one state per boundary.
 

@@ -24,7 +24,7 @@ from snnexp.configuration.rules.counts import (
 from snnexp.configuration.rules.muon import orthogonal_steps_have_norms
 from snnexp.configuration.rules.presimulation import presimulation_reads_potentials, presimulation_repeats_the_image
 from snnexp.configuration.rules.pretrained import published_weights_fit
-from snnexp.configuration.rules.reading import Config, kind, named
+from snnexp.configuration.rules.reading import Config, data, kind, named, values
 from snnexp.configuration.rules.start import starts_see_the_same_images
 from snnexp.configuration.rules.teachers import teachers_are_there
 from snnexp.configuration.rules.timed import (
@@ -45,6 +45,7 @@ from snnexp.configuration.rules.windows import (
     windows_have_their_neurons,
     windows_reach_the_output,
 )
+from snnexp.datasets.pixels import Pixels
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
@@ -69,12 +70,32 @@ def encoder_takes_pixels(config: Config) -> Iterator[str]:
         encoder = component(config["encoder"])
     except (ValueError, TypeError, RuntimeError):  # which is for `everything_builds` to say
         return
-    dataset = config["dataset"]
-    unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
-    if not encoder.signed and not unit_range:
+    if encoder.signed or data(config) is None or values(config) == (0.0, 1.0):
+        return
+    yield f"encoder: {kind(config['encoder'])} takes pixels in [0, 1], but {_out_of_range(config)}"
+
+
+def _out_of_range(config: Config) -> str:
+    """Why the network does not see numbers in [0, 1], and what to do about it."""
+    signed = "a signed encoder (encoder=poisson encoder.signed=true)"
+    found = data(config).normalisation
+    if isinstance(found, Pixels):
+        moved = f"dataset.mean={found.mean} dataset.std={found.std} moves them out"
+        return f"{moved}; set dataset.mean=[0.0] dataset.std=[1.0], or {signed}"
+    return f"dataset.normalisation does not say that this data set keeps to it; use {signed}"
+
+
+def encoder_takes_the_samples(config: Config) -> Iterator[str]:
+    """An encoder of images takes no frames over time, and the other way round."""
+    try:
+        axes, found = component(config["encoder"]).axes, data(config)
+    except (ValueError, TypeError, RuntimeError):  # which is for `everything_builds` to say
+        return
+    if found is not None and len(axes) != len(found.shape):
+        shape = " x ".join(map(str, found.shape))
         yield (
-            f"encoder: {kind(config['encoder'])} takes pixels in [0, 1], but dataset.mean={dataset['mean']} dataset.std={dataset['std']} "
-            "moves them out; set dataset.mean=[0.0] dataset.std=[1.0], or a signed encoder (encoder=poisson encoder.signed=true)"
+            f"encoder: {kind(config['encoder'])} takes samples of {len(axes)} axes ({', '.join(axes)}), "
+            f"those of this data set are {shape}; choose an encoder that takes these, or another data set"
         )
 
 
@@ -102,7 +123,8 @@ def images_arrive_in_time(config: Config) -> Iterator[str]:
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
     """Choosing by validation needs a validation split."""
-    if config["selection"] == "best_validation" and not config["dataset"]["validation"]:
+    found = data(config) if config["selection"] == "best_validation" else None
+    if found is not None and not found.validation:
         yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
 
 
@@ -117,6 +139,8 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
 
 def everything_builds(config: Config) -> Iterator[str]:
     """Constructors have the last word; the network is built without memory."""
+    if [*encoder_takes_the_samples(config)]:
+        return
     try:
         dataset = component(config["dataset"])
         last = list(stages(config).values())[-1]
@@ -147,8 +171,8 @@ def poisson_covers_pixels(config: Config) -> Iterator[str]:
     """Pixels beyond the scale all fire at every step; a quarter beyond it is common practice."""
     if kind(config["encoder"]) != "Poisson":
         return
-    dataset, scale = config["dataset"], config["encoder"]["rate_scale"]
-    largest = max(abs(pixel - mean) / std for mean, std in zip(dataset["mean"], dataset["std"], strict=False) for pixel in (0.0, 1.0))
+    scale, ends = config["encoder"]["rate_scale"], values(config)
+    largest = 0.0 if ends is None else max(map(abs, ends))
     if largest > 1.25 * scale:
         yield (
             f"encoder.rate_scale: pixels reach {largest:.2f} and saturate beyond {scale:g}; set encoder.rate_scale={math.ceil(largest)}.0, "
@@ -166,6 +190,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     device_exists,
     every_process_has_a_part,
     norms_see_several_values,
+    encoder_takes_the_samples,
     encoder_takes_pixels,
     encoder_lasts,
     images_arrive_in_time,

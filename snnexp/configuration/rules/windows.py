@@ -6,7 +6,7 @@ from contextlib import suppress
 import torch
 
 from snnexp.configuration.build import blueprint, component, locate
-from snnexp.configuration.rules.reading import Config, kind, named
+from snnexp.configuration.rules.reading import Config, kind, named, values
 from snnexp.network.parts import depth
 from snnexp.network.spiking import spiking_network
 from snnexp.neurons.windowed import Windowed
@@ -117,7 +117,7 @@ def switches_cover_pixels(config: Config) -> Iterator[str]:
     """The time between two spikes cannot stand for a pixel beyond the window."""
     if kind(config["encoder"]) != "Switch":
         return
-    dataset = config["dataset"]
-    largest = max(abs(pixel - mean) / std for mean, std in zip(dataset["mean"], dataset["std"], strict=False) for pixel in (0.0, 1.0))
+    ends = values(config)
+    largest = 0.0 if ends is None else max(map(abs, ends))
     if largest > 1:
         yield f"encoder: pixels reach {largest:.2f} and encoder=switch clips beyond 1; set dataset.mean and dataset.std to 0.5 per channel"
