@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
+from snnexp.composition.short import values
 from snnexp.configuration import build
 from snnexp.datasets.batches import Batch
 from snnexp.datasets.names import refuse_others
@@ -51,7 +52,7 @@ class Reopened:
     def conditions(self) -> dict[str, Any]:
         """What it is evaluated on, in and at, in plain values; without what its form does not ask for."""
         config, settings, form = self.config, self.config["evaluate"], self.network.form
-        shared = {"device": config["device"], "data_dir": config["data_dir"], "data": config["dataset"].get("data_dir")}
+        shared = {"device": config["device"], "data_dir": config["data_dir"], "data": values(config["dataset"], "data_dir")}
         shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
         if form != "timed":
             shared["precision"] = config["precision"]
@@ -64,7 +65,7 @@ class Reopened:
     def batch(self) -> Batch:
         """The first images of the test set as they are evaluated."""
         batch = next(self.session.test.epoch(0, shuffle=False))
-        count = max(min(IMAGES, PIXELS // batch.images[0].numel()), 1)
+        count = max(min(IMAGES, PIXELS // batch.input[0].numel()), 1)
         return Batch(*(each[:count] for each in batch))
 
     def differs(self, other: "Reopened") -> bool:
@@ -72,7 +73,7 @@ class Reopened:
         ours, theirs = self.batch(), other.batch()
         if self.conditions() != other.conditions() or len(self.session.test.split) != len(other.session.test.split):
             return True
-        if not (same(ours.images, theirs.images) and same(ours.labels, theirs.labels)):
+        if not (same(ours.input, theirs.input) and same(ours.labels, theirs.labels)):
             return True
         return not (
             _alike(_tensors(self.network.state_dict()), _tensors(other.network.state_dict()))
@@ -112,9 +113,9 @@ def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
     hooks = [module.register_forward_hook(_keeper(given, shapes, name)) for name, module in network.named_modules()]
     try:
         with in_evaluation(network), streaming(network):
-            given["encoded"] = network.encoder(batch.images, steps, batch.keys)
+            given["encoded"] = network.encoder(batch.input, steps, batch.keys)
             few = Batch(*(each[:2] for each in batch))
-            network(few.images, steps if network.form == "spiking" else range(1), few.keys)
+            network(few.input, steps if network.form == "spiking" else range(1), few.keys)
             given["states"] = {name: loop.states for name, loop in shapes}
     finally:
         for hook in hooks:
@@ -122,7 +123,7 @@ def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
     yield from _tensors(given)
     for (name, loop), (shape, dtype) in shapes.items():
         with in_evaluation(network), streaming(loop):
-            yield f"{name} excited", loop(_currents(shape).to(batch.images.device, dtype))
+            yield f"{name} excited", loop(_currents(shape).to(batch.input.device, dtype))
             yield from _tensors(loop.states, f"{name} excited state")
 
 

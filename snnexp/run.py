@@ -12,8 +12,9 @@ import torch
 from snnexp.composition.identity import starts
 from snnexp.configuration import build
 from snnexp.configuration.budget import shortfall
+from snnexp.datasets.base import Splits
 from snnexp.datasets.batches import Batches
-from snnexp.datasets.dataset import drawn
+from snnexp.datasets.dataset import Dataset, drawn
 from snnexp.distributed import from_first, joined, local_device, processes
 from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
@@ -149,12 +150,13 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         DataError: data is missing or corrupt.
     """
     device = _device(config["device"])
-    images = build.component(config["dataset"]).load()
-    blueprint = build.blueprint(config, images.shape, images.classes)
+    data: Dataset = build.component(config["dataset"])
+    splits = data.load()
+    blueprint = build.blueprint(config, splits.shape, splits.classes)
     blueprint.encoder.to(device)
-    train, validation, test = _batches(config, images, device)
+    train, validation, test = _batches(config, data, splits, device)
     if hasattr(blueprint.encoder, "calibrate"):
-        blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).images)
+        blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
     return Session(
         blueprint=blueprint,
         train=train,
@@ -167,17 +169,17 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         execution=Execution(config["memory"], config["time_segments"], config["compile"]),
         selection=config["selection"],
         evaluate_every=config["evaluate"]["every"],
-        class_names=images.class_names,
+        class_names=splits.class_names,
     )
 
 
-def _batches(config: Config, images: Any, device: torch.device) -> tuple[Batches, Batches | None, Batches]:
-    source = build.component(config["dataset"])
-    shared = {"mean": source.mean, "std": source.std, "augmentation": source.augmentation, "device": device, "seed": config["seed"]}
-    training = Batches(images.train, config["batch_size"], **shared)
+def _batches(config: Config, data: Dataset, splits: Splits, device: torch.device) -> tuple[Batches, Batches | None, Batches]:
+    shared = {"normalisation": data.normalisation, "augmentation": data.augmentation}
+    shared |= {"device": device, "seed": config["seed"]}
+    training = Batches(splits.train, config["batch_size"], **shared)
     validation, test = (
         None if split is None else Batches(drawn(split, config["evaluate"]["images"]), config["evaluate"]["batch_size"], **shared)
-        for split in (images.validation, images.test)
+        for split in (splits.validation, splits.test)
     )
     return training, validation, test
 

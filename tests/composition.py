@@ -9,6 +9,7 @@ import yaml
 
 from snnexp.cli.job import resolved
 from snnexp.composition.compose import composed
+from snnexp.composition.short import places
 from snnexp.configuration.build import GROUPS, STAGE_GROUPS
 from tests.options import CONF, options
 
@@ -59,6 +60,12 @@ def node(group: str, option: str) -> Any:
     return copy.deepcopy(_nodes()[group, option])
 
 
+def _places(config: Config, path: str) -> list[str]:
+    """Where a setting stands that may be one of a data set by its short name."""
+    group, _, rest = path.partition(".")
+    return ([f"dataset.{place}" for place in places(config["dataset"], rest)] if group == "dataset" and rest else []) or [path]
+
+
 def changed(config: Config, *changes: str) -> Config:
     """A copy of `config` with `group=option` or `key=value` applied; a stage is added behind the others."""
     config = copy.deepcopy(config)
@@ -67,11 +74,12 @@ def changed(config: Config, *changes: str) -> Config:
             path, new = ("strategy.stages.extra" if path == "stage" else path), node(path, value)
         else:
             new = yaml.safe_load(value)
-        *parents, key = path.split(".")
-        holder = config
-        for parent in parents:
-            holder = holder[parent]
-        holder[key] = new
+        for place in _places(config, path):
+            *parents, key = place.split(".")
+            holder = config
+            for parent in parents:
+                holder = holder[parent]
+            holder[key] = new
         for stage in config["strategy"]["stages"].values() if path in (*STAGE_GROUPS, "activation") else ():
             stage.update({path: copy.deepcopy(new)} if path in stage else {})
     return config

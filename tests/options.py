@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from snnexp.composition.since import as_now
 from snnexp.configuration.build import component
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -17,10 +18,15 @@ def options(group: str) -> list[str]:
 
 
 def settings(group: str, option: str, **changes: Any) -> dict[str, Any]:
-    """The YAML of one option as plain values, interpolations resolved against a small root, with `changes` applied."""
+    """The YAML of one option as plain values, interpolations resolved against a small root, with `changes` applied.
+
+    A data set hands some of its settings on to its parts, changed ones among them.
+    """
     node = OmegaConf.load(CONF / group / f"{option}.yaml")
+    if group == "dataset":
+        node = OmegaConf.merge(node, changes)
     root = OmegaConf.create({**ROOT, "neuron": {"threshold": 1.0}, group: node})
-    return {**OmegaConf.to_container(root, resolve=True)[group], **changes}
+    return {**as_now(OmegaConf.to_container(root, resolve=True))[group], **({} if group == "dataset" else changes)}
 
 
 def build_option(group: str, option: str, changes: dict[str, Any] | None = None, **provided: Any) -> Any:

@@ -72,7 +72,9 @@ def test_a_leftover_of_another_option_can_be_taken_out():
     assert "~neuron.time_constant" in line
 
 
-@pytest.mark.parametrize("path", ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.std"])
+@pytest.mark.parametrize(
+    "path", ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.normalisation.std"]
+)
 def test_a_key_that_is_missing_is_named(path):
     config = configuration()
     *parents, key = path.split(".")
@@ -288,6 +290,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         ("encoder.signed=true", "encoder.rate_scale=3.0"),
     ),
     ("encoder_takes_pixels", ("encoder=latency", "dataset.mean=[0.5]"), "pixels in [0, 1]", ("dataset.mean=[0.0]",)),
+    (
+        "encoder_takes_pixels",
+        ("encoder=latency", "dataset.normalisation=null"),
+        "dataset.normalisation does not say",
+        ("encoder=poisson", "encoder.signed=true"),
+    ),
     ("encoder_lasts", ("encoder=latency", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
     ("encoder_lasts", ("norm=bntt", "evaluate.timesteps=9"), "is made for 4 timesteps, the run needs 9", ()),
     ("images_arrive_in_time", ("encoder=spike_time",), "are over before", ("encoder.step=1.0",)),
@@ -488,7 +496,7 @@ def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(rule,
 
 
 def test_every_rule_is_tested():
-    elsewhere = {"every_process_has_a_part", "tracker_takes_the_names", "orthogonal_steps_have_norms"}
+    elsewhere = {"every_process_has_a_part", "tracker_takes_the_names", "orthogonal_steps_have_norms", "encoder_takes_the_samples"}
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
 
 

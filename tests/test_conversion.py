@@ -713,7 +713,7 @@ def learned(name: str, clipped: bool) -> tuple[Blueprint, Network]:
 def accuracies(net: Network, steps: int) -> Tensor:
     batch = digits().test
     with streaming(net):
-        scores = torch.cat([net(batch.images, part, batch.keys).scores for part in chunks(steps, 8)])
+        scores = torch.cat([net(batch.input, part, batch.keys).scores for part in chunks(steps, 8)])
     return 100 * (scores.argmax(-1) == batch.labels).double().mean(1)
 
 

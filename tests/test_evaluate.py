@@ -12,6 +12,7 @@ from snnexp.cell import Over
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.losses.reading import Reading
 from snnexp.measure.evaluator import Evaluation, Evaluator
 from snnexp.network.analog import analog_network
@@ -33,7 +34,7 @@ def split(shape: tuple[int, int, int] = (1, 8, 8)) -> Split:
 
 def batches(size: int = 16, order: torch.Tensor | None = None) -> Batches:
     whole = split() if order is None else split().at(order)
-    return Batches(whole, size, [0.0], [1.0], augmentation=NONE, device="cpu", seed=3)
+    return Batches(whole, size, Pixels([0.0], [1.0]), augmentation=NONE, device="cpu", seed=3)
 
 
 def evaluator(timesteps: int = STEPS, chunk: int = 4, loss: str = "cross_entropy") -> Evaluator:
@@ -79,7 +80,7 @@ def test_accuracy_read_on_the_way_is_that_of_a_shorter_run(name, readout):
 
 def test_accuracy_and_loss_are_those_of_the_scores():
     net, pictures = network().requires_grad_(False), split()
-    logits = net(pictures.images / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64)).scores
+    logits = net(pictures.input / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64)).scores
     hits = (logits.argmax(-1) == pictures.labels).double().mean(1) * 100
     found = evaluator()(net, batches())
     assert found.accuracy_by_timestep == pytest.approx(hits.tolist())
@@ -143,7 +144,7 @@ def test_an_error_leaves_the_network_as_it_was():
 def test_gradients_can_be_taken_afterwards():
     net = network()
     evaluator()(net, batches())
-    net(split().images / 255, range(2), torch.zeros(IMAGES, dtype=torch.int64)).scores.sum().backward()
+    net(split().input / 255, range(2), torch.zeros(IMAGES, dtype=torch.int64)).scores.sum().backward()
     assert net.body.output.layer.weight.grad.abs().sum() > 0
 
 

@@ -41,7 +41,7 @@ def measured(overrides):
     before = highest()
     forward = session.execution.forward(network, steps).train()
     batch = next(iter(session.train.epoch(1, shuffle=True)))
-    forward(batch.images, batch.keys).scores.square().sum().backward()
+    forward(batch.input, batch.keys).scores.square().sum().backward()
     return said, highest() - before
 
 # Each in a process of its own, which begins with the same memory.

@@ -14,6 +14,7 @@ from snnexp.conversion.balancing import Balance
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batch, Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.measure.evaluator import Evaluation, Evaluator
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
@@ -59,7 +60,7 @@ def evaluated(net: Network, batch_size: int) -> Evaluation:
     pixels = torch.randint(0, 2, (COUNT, 1, 8, 8), generator=seeded(), dtype=torch.uint8) * 255
     whole = Split(pixels, torch.randint(0, 10, (COUNT,), generator=seeded(1)), torch.arange(COUNT))
     plain = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
-    batches = Batches(whole, batch_size, [0.0], [1.0], augmentation=plain, device="cpu", seed=3)
+    batches = Batches(whole, batch_size, Pixels([0.0], [1.0]), augmentation=plain, device="cpu", seed=3)
     return Evaluator(STEPS, 4, build_option("loss", "cross_entropy"), torch.float32)(net.float(), batches, count=True)
 
 

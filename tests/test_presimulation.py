@@ -12,6 +12,7 @@ from snnexp.cell import streaming
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.measure.evaluator import Evaluator
 from snnexp.measure.record import recording
@@ -56,7 +57,7 @@ def pixels() -> Tensor:
 def batches(size: int = 16) -> Batches:
     split = Split(pixels(), torch.randint(0, 10, (IMAGES,), generator=seeded(1)), torch.arange(IMAGES))
     none = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
-    return Batches(split, size, [0.0], [1.0], augmentation=none, device="cpu", seed=3)
+    return Batches(split, size, Pixels([0.0], [1.0]), augmentation=none, device="cpu", seed=3)
 
 
 def evaluator(name: str, timesteps: int = READ, chunk: int = 4) -> Evaluator:

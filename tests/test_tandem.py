@@ -241,7 +241,7 @@ def saved_bytes(form: nn.Module, batch: Batch) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(seen, lambda tensor: tensor):
-        form(batch.images, batch.keys)
+        form(batch.input, batch.keys)
     return sum(storages.values())
 
 

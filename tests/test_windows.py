@@ -12,6 +12,7 @@ from snnexp.conversion.convertible import hidden_units
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.measure.evaluator import Evaluator
@@ -286,8 +287,7 @@ def batches() -> Batches:
     return Batches(
         whole,
         COUNT,
-        [0.0],
-        [1.0],
+        Pixels([0.0], [1.0]),
         augmentation=Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0),
         device="cpu",
         seed=3,
@@ -303,7 +303,7 @@ def test_the_evaluator_counts_the_last_window():
     timesteps = (depth(spiking) + 1) * WINDOW
     (batch,) = batches().epoch(0, shuffle=False)
     with recording(spiking, timesteps - WINDOW) as expected, streaming(spiking):
-        spiking(batch.images, range(timesteps), batch.keys)
+        spiking(batch.input, range(timesteps), batch.keys)
     found = evaluator(timesteps)(spiking, batches(), count=True).tally
     assert {name: int(layer.spikes) for name, layer in found.layers.items()} == {
         name: int(layer.spikes) for name, layer in expected.layers.items()

@@ -4,7 +4,6 @@ import sys
 from difflib import get_close_matches
 from importlib.resources import files
 
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,8 +44,9 @@ def data(arguments: list[str]) -> int:
 def _dataset(name: str, overrides: list[str]):
     from snnexp.configuration.build import component
     from snnexp.configuration.check import component_faults, refuse
+    from snnexp.jobs.folder import resolved
 
-    node = OmegaConf.to_container(composed([f"dataset={name}", *overrides]).dataset, resolve=True)
+    node = resolved(composed([f"dataset={name}", *overrides]))["dataset"]
     refuse(component_faults(node, "dataset"), f"dataset={name}")
     try:
         return component(node)
@@ -57,7 +57,7 @@ def _dataset(name: str, overrides: list[str]):
 def _list(names: list[str], overrides: list[str]) -> int:
     table = Table("data set", "state", title=Text(f"Data under {one_line(composed(overrides).data_dir)}"), title_justify="left")
     for name in names:
-        table.add_row(name, Text(one_line(_dataset(name, overrides).status())))
+        table.add_row(name, Text(one_line(_dataset(name, overrides).source.status())))
     Console().print(table)
     print("Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` downloads what torchvision can download.")
     return 0
@@ -71,7 +71,7 @@ def _act(action: str, names: list[str], overrides: list[str]) -> int:
     code = 0
     for name in names:
         try:
-            print(visible(f"{name}: {getattr(_dataset(name, overrides), action)()}"))
+            print(visible(f"{name}: {getattr(_dataset(name, overrides).source, action)()}"))
         except (DataError, OutOfMemory, MemoryError, OSError) as error:
             print(visible(f"{name}: {error}"), file=sys.stderr)
             code = max(code, exit_code(error))

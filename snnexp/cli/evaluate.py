@@ -18,6 +18,7 @@ from snnexp.composition.compose import composed
 from snnexp.composition.explain import MISTAKES, explained, nearest
 from snnexp.composition.identity import starts, without_lost_starts
 from snnexp.composition.resolvers import stamp
+from snnexp.composition.short import places
 from snnexp.composition.since import completed
 from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import check, faults, refuse
@@ -124,7 +125,7 @@ def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dic
             if key in GROUPS:
                 OmegaConf.update(config, key, composed([change])[key], merge=False)
                 choices[key] = str(value)
-            for each in () if key in GROUPS else MEANT.get(key, (key,)):
+            for each in () if key in GROUPS else _meant(key, config):
                 _set(each, value, config)
         except MISTAKES as error:
             wrong.append(explained(error, [change]))
@@ -133,6 +134,15 @@ def changed(config: DictConfig, changes: list[str]) -> tuple[dict[str, Any], dic
     if wrong:
         refuse([*wrong, *faults(resolved(config))], "the changes")
     return resolved(config), choices
+
+
+def _meant(key: str, config: DictConfig) -> Iterator[str]:
+    """The keys that are set: of a setting of the data set wherever one of its parts has it."""
+    for meant in MEANT.get(key, (key,)):
+        group, _, name = meant.partition(".")
+        in_data = group == "dataset" and isinstance(config.get("dataset"), DictConfig)
+        paths = [f"dataset.{path}" for path in places(config.dataset, name)] if in_data else [meant]
+        yield from paths or ([meant] if meant == key else [])  # data that are in no folder need none
 
 
 def _set(key: str, value: Any, config: DictConfig) -> None:

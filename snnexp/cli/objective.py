@@ -20,7 +20,7 @@ def check_sweeper(config: DictConfig, sweeper: str, direction: Any = "maximize")
             f"1 problem in this configuration\n  hydra.sweeper.direction: {getattr(direction, 'name', direction)!r} looks for the worst "
             "accuracy; set hydra.sweeper.direction=maximize"
         )
-    if sweeper != GRID and not config.dataset.validation and config.selection != "best_test":
+    if sweeper != GRID and not config.dataset.get("validation") and config.selection != "best_test":
         raise ConfigError(
             "1 problem in this configuration\n  dataset.validation: a search needs images to choose by; "
             "set dataset.validation=N, or selection=best_test to choose by the test set"

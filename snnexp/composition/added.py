@@ -3,6 +3,7 @@
 from typing import Any
 
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "snnexp.datasets.augmentation.Augmentation": {"crop_border": "zero"},
     "snnexp.norms.batch.Batch": {"learn_scale": True},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
     "snnexp.stages.ann.ANN": {"average": None},
@@ -10,10 +11,11 @@ NEUTRAL: dict[str, dict[str, Any]] = {
 }
 """By component. A hash of the science is the same with and without them, so that recorded results and new seeds are taken together."""
 AUGMENTATION: dict[str, Any] = {"crop_border": "zero"}
-"""The same of what stands under `augmentation`, which is no component."""
+"""The same of settings under `augmentation` that name no component, as those of data sets that are made by one function."""
 
 
 def without_neutral(node: dict[str, Any], name: str) -> dict[str, Any]:
     """`node`, which stands under `name`, without settings that leave a run as it was before there were any."""
-    neutral = AUGMENTATION if name == "augmentation" else NEUTRAL.get(str(node.get("_target_")), {})
+    plain = name == "augmentation" and "_target_" not in node
+    neutral = AUGMENTATION if plain else NEUTRAL.get(str(node.get("_target_")), {})
     return {key: value for key, value in node.items() if key not in neutral or value != neutral[key]}

@@ -15,6 +15,13 @@ def composed(overrides: list[str]) -> DictConfig:
         return compose("config", overrides)
 
 
+def option(overrides: list[str], group: str) -> str:
+    """The name of the option that these overrides choose in a group."""
+    register()
+    with initialize_config_module("snnexp.conf", version_base="1.3"):
+        return compose("config", overrides, return_hydra_config=True).hydra.runtime.choices[group]
+
+
 def again(overrides: list[str]) -> DictConfig:
     """The configuration with these overrides alone, also from within a job that Hydra runs, and with the search path of that job."""
     if not GlobalHydra.instance().is_initialized():

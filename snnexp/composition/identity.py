@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.composition.added import without_neutral
+from snnexp.composition.moved import as_before
 from snnexp.files.foreign import Unreadable, regular, sha256
 
 PLACES = ("data_dir", "output_dir")
@@ -19,7 +20,8 @@ def scientific(node: Any, starts: Mapping[str, str], path: str = "") -> Any:
         return node
     node = without_neutral(dict(node), path.rpartition(".")[2])
     inner = {key: f"{path}.{key}" if path else str(key) for key in node if key not in PLACES}
-    return {key: starts[where] if where in starts else scientific(node[key], starts, where) for key, where in inner.items()}
+    found = {key: starts[where] if where in starts else scientific(node[key], starts, where) for key, where in inner.items()}
+    return as_before(found) if path == "dataset" else found
 
 
 def starts(config: Mapping[str, Any]) -> dict[str, str]:

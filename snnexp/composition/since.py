@@ -1,12 +1,14 @@
 """Configurations of runs that were made before a setting existed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from snnexp.composition import added
 from snnexp.composition.compose import again
+from snnexp.composition.moved import upgraded
+from snnexp.composition.short import without_short_names
 
 KEYS = ("checkpoint", "presimulation", "activation", "on_error")
 """Keys at the top that configurations have not had from the beginning."""
@@ -34,7 +36,15 @@ def completed(config: DictConfig) -> DictConfig:
     for node, settings in _lacking(config):
         for key in (key for key in settings if key not in node):
             node[key] = settings[key]
-    return config
+    return OmegaConf.create(as_now(OmegaConf.to_container(config)))
+
+
+def as_now(config: dict[str, Any]) -> dict[str, Any]:
+    """Plain values of a configuration with its data set as data sets are named now, every setting where it is read."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, Mapping):
+        return config
+    return config | {"dataset": without_short_names(upgraded(dataset))}
 
 
 def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:

@@ -63,8 +63,8 @@ def _names_component(value: Any) -> bool:
     return isinstance(value, Mapping) and "_target_" in value
 
 
-def blueprint(config: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Blueprint:
-    """The blueprint of the configured network for images of `shape` and `classes`."""
+def blueprint(config: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> Blueprint:
+    """The blueprint of the configured network for samples of `shape` and `classes`."""
     return Blueprint(
         encoder=component(config["encoder"]),
         architecture=factory(config["architecture"]),

@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS
 from snnexp.configuration.fits import beyond, nearest, out_of_place
@@ -108,7 +109,7 @@ def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, An
 def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> Iterator[Fault]:
     for key, value in node.items():
         hint, path = hints.get(key, Any), f"{prefix}{key}"
-        if _is_factory(hint):
+        if _is_factory(hint) and not (value is None and NoneType in get_args(hint)):
             yield from _component(value, path, key) if key in SLOTS else [Fault(path, f"a component stands under the name of {_SLOTS}")]
         elif value == "???":
             yield Fault(path, f"a value is needed here; set {path}=...")
@@ -122,4 +123,6 @@ _SLOTS = f"its kind, one of {', '.join(SLOTS)}"
 
 
 def _is_factory(hint: Any) -> bool:
-    return hint is Callable or get_origin(hint) is Callable
+    """Whether a component is asked for, or one or none."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return any(kind is Callable or get_origin(kind) is Callable for kind in kinds)

@@ -15,7 +15,9 @@ from snnexp.activations.base import Activation
 from snnexp.calibrations.base import Calibration
 from snnexp.cell import Cell
 from snnexp.configuration.build import PROVIDED, locate
+from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
+from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
 from snnexp.losses.base import Loss
 from snnexp.neurons.base import Neuron
@@ -57,6 +59,9 @@ class Slot(NamedTuple):
 
 SLOTS = {
     "dataset": Slot("datasets", Dataset),
+    "source": Slot("datasets", Source),
+    "normalisation": Slot("datasets", Normalisation),
+    "augmentation": Slot("datasets", Augmenter),
     "encoder": Slot("encoders", Encoder),
     "neuron": Slot("neurons", Cell, abilities=Neuron),
     "synapse": Slot("synapses", Cell),

@@ -62,4 +62,4 @@ def fidelity(converted: Converted, batch: Batch, timesteps: int, images: int) ->
             clipped = activations[name].clamp(max=converted.spans[name])
             sums[name].add(clipped, train.value, train.counts, timesteps)
     heads = {name: {"threshold": converted.thresholds[name], "full_scale": converted.spans[name]} for name in sums}
-    return {name: heads[name] | each.report(len(batch.images)) for name, each in sums.items()}
+    return {name: heads[name] | each.report(len(batch.input)) for name, each in sums.items()}

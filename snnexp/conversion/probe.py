@@ -29,10 +29,10 @@ def run(network: Network, batch: Batch, timesteps: int, seen: dict[nn.Module, Se
     """
     stop = {} if last is None else {last: _stop}
     with watching(seen), watching(stop), streaming(network):
-        for steps in chunks(timesteps, len(batch.images) * -(-batch.images[0, 0].numel() // PIXELS)):
+        for steps in chunks(timesteps, len(batch.input) * -(-batch.input[0, 0].numel() // PIXELS)):
             look_together()
             with suppress(_Reached):
-                network(batch.images, steps, batch.keys)
+                network(batch.input, steps, batch.keys)
 
 
 def _stop(output: Tensor) -> None:

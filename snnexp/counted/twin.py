@@ -63,13 +63,13 @@ class Counted(nn.Module):
         self.twin = count_network(blueprint, network, rule)
         self.steps, self.signal, self.chunk = steps, signal, chunk
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Reading:
+    def forward(self, images: Float[Tensor, "B *sample"], keys: Int[Tensor, "B"]) -> Reading:
         measured, signals = self._spikes(images, keys)
         with self._lent(signals):
             analog = self._read(signals["encoder"])
         return Reading(valued(analog.scores, measured.scores), valued(analog.drive, measured.drive))
 
-    def analog(self, images: Float[Tensor, "B C H W"]) -> Reading:
+    def analog(self, images: Float[Tensor, "B *sample"]) -> Reading:
         """The pass in which nothing is measured: units are analog activations. Norms see batches of them."""
         return self._read(self.network.encoder.analog(images))
 

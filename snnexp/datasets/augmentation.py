@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Int, Shaped
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnexp.datasets.auto_augment import Policy, auto_augment
+from snnexp.datasets.transforms import Augmenter
 from snnexp.limits import Natural
 from snnexp.noise import sample_keys, sample_numbers, uniform
 
@@ -21,7 +22,7 @@ _COIN = -2  # stands where an epoch would: this draw belongs to none
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Augmenter):
     """Random crop, horizontal flip, AutoAugment and cutout, a pure function of the sample's key.
 
         y = x with a border of zeros, or of its own mirror image, seen through an H x W window at a random offset,
@@ -51,21 +52,9 @@ class Augmentation:
     auto_augment: Policy | None
     cutout: Natural
 
-    @staticmethod
-    def of(settings: dict[str, Any]) -> "Augmentation":
-        """The nested mapping as an object; a plain mapping has no signature that the configuration check could read.
+    takes = "batches"
 
-        Raises:
-            ValueError: a key or a value is wrong.
-        """
-        known = {key: fits for key, (fits, _) in _KEYS.items()}
-        wrong = sorted(set(settings) ^ set(known)) or [key for key, fits in known.items() if not fits(settings[key])]
-        if wrong:
-            said = ", ".join(f"{key} ({words})" for key, (_, words) in _KEYS.items())
-            raise ValueError(f"augmentation.{wrong[0]}: the keys are {said}")
-        return Augmentation(**settings)
-
-    def check(self, shape: tuple[int, int, int]) -> None:
+    def check(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where images of this shape have too few pixels for the border."""
         if self.crop_border == "reflect" and self.crop_padding >= min(shape[1:]):
             few = f"{shape[1]} x {shape[2]} pixels cannot be reflected that far"
@@ -130,20 +119,6 @@ def _in_turn(seed: int, epoch: int, keys: Int[Tensor, "B"]) -> Bool[Tensor, "B"]
 def _reflected(places: Int[Tensor, "*n"], size: int) -> Int[Tensor, "*n"]:
     """The pixels that stand for those beyond a line of `size`, mirrored at its ends, which are not repeated."""
     return size - 1 - (size - 1 - places.abs()).abs()
-
-
-def _is_natural(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "crop_padding": (_is_natural, "a whole number >= 0"),
-    "crop_border": (get_args(Border).__contains__, "zero, reflect"),
-    "flip": (lambda value: type(value) is bool or value == "alternating", "true, false, alternating"),
-    "auto_augment": ((None, *get_args(Policy)).__contains__, f"null, {', '.join(get_args(Policy))}"),
-    "cutout": (_is_natural, "a whole number >= 0"),
-}
-"""What each setting may be, and in words."""
 
 
 def integers(keys: Int[Tensor, "B"], counter: int, limit: int) -> Int[Tensor, "B 2"]:

@@ -1,13 +1,14 @@
-"""What a data set is: splits of images, in memory or not, and the source they come from."""
+"""What a data set is: splits of samples, in memory or not, and the source they come from."""
 
 import abc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from snnexp.datasets.text import shown
@@ -20,8 +21,9 @@ class DataError(Exception):
 
 
 class Samples(abc.ABC):
-    """Samples that are used together; where their pixels are is up to the kind.
+    """Samples of one shape that are used together; where they are is up to the kind.
 
+    A sample is an image `[C, H, W]`, frames over time `[T, C, H, W]`, or whatever else an encoder takes.
     `labels` are class numbers from 0; `index` is the number of each sample in the official order, test samples from `TEST_OFFSET`:
     noise keys derive from it.
     """
@@ -38,55 +40,55 @@ class Samples(abc.ABC):
 
     @abc.abstractmethod
     def to(self, device: torch.device | str) -> "Samples":
-        """The same samples, whose tensors and `pixels` are on `device`."""
+        """The same samples, whose tensors, and what is read, are on `device`."""
 
     @abc.abstractmethod
-    def pixels(
+    def read(
         self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
-    ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
-        """The pixels of each of the `chunks`, which are places of the split, in this order.
+    ) -> Iterator[Shaped[Tensor, "_ *sample"]]:
+        """The samples of each of the `chunks`, which are places of the split, in this order and as they are stored.
 
         Args:
             chunks: what is wanted, batch by batch.
             keys: of all samples of the split; a function of its sample's key is all that augmentation is.
-            augmentation: of the kind that goes with the samples; None for the pixels of evaluation.
+            augmentation: of the kind that goes with the samples; None for what evaluation sees.
         """
 
 
 @dataclass(frozen=True)
 class Split(Samples):
-    """Samples whose pixels are in memory, as one tensor.
+    """Samples that are in memory, as one tensor.
 
     Args:
-        images: pixels 0 to 255.
+        input: the samples as they are stored, such as pixels 0 to 255.
         labels: class numbers from 0.
         index: number of each sample in the official order, test samples from `TEST_OFFSET`; noise keys derive from it.
     """
 
-    images: UInt8[Tensor, "N C H W"]
+    input: Shaped[Tensor, "N *sample"]
     labels: Int64[Tensor, "N"]
     index: Int64[Tensor, "N"]
 
     def at(self, places: Int64[Tensor, "M"]) -> "Split":
         """The samples at these places of the split."""
-        return Split(self.images[places], self.labels[places], self.index[places])
+        return Split(self.input[places], self.labels[places], self.index[places])
 
     def to(self, device: torch.device | str) -> "Split":
-        """The same samples on `device`, one byte per pixel."""
-        return Split(self.images.to(device), self.labels.to(device), self.index.to(device))
+        """The same samples on `device`, in as many bytes as here."""
+        return Split(self.input.to(device), self.labels.to(device), self.index.to(device))
 
-    def pixels(
+    def read(
         self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
-    ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
+    ) -> Iterator[Shaped[Tensor, "_ *sample"]]:
         """Gathered and augmented where the split is, whole batches at a time."""
         for places in chunks:
-            pixels = self.images[places]
-            yield pixels if augmentation is None else augmentation(pixels, keys[places])
+            samples = self.input[places]
+            yield samples if augmentation is None else augmentation(samples, keys[places])
 
 
 @dataclass(frozen=True)
-class Images:
-    """The splits of a data set; `shape` is (C, H, W), `validation` is None where no samples were held out.
+class Splits:
+    """The splits of a data set; `shape` is that of a sample, `validation` is None where none were held out.
 
     `class_names` are in the order of the class numbers.
     """
@@ -95,7 +97,7 @@ class Images:
     validation: Samples | None
     test: Samples
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     class_names: tuple[str, ...]
 
 
@@ -103,7 +105,10 @@ class Source(abc.ABC):
     """Where a data set comes from. Building one touches no data; files are first looked at by the methods."""
 
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
+    """Of a sample: (C, H, W) of an image, another for what else an encoder takes."""
+    augmented: ClassVar[Literal["batches", "pictures"]] = "batches"
+    """How samples can be augmented: whole batches of those in memory, or pictures one by one as they are read."""
     train_samples: int | None = None
     """Number of official training samples, where it is known without reading."""
 
@@ -134,9 +139,9 @@ class Source(abc.ABC):
         """Downloads or builds what is needed once and says what was done. Raises `DataError`."""
 
 
-def numbered(images: UInt8[Tensor, "N C H W"], labels: Int64[Tensor, "N"], first: int = 0) -> Split:
+def numbered(samples: Shaped[Tensor, "N *sample"], labels: Int64[Tensor, "N"], first: int = 0) -> Split:
     """A split whose samples are numbered in order from `first`."""
-    return Split(images, labels, torch.arange(first, first + len(labels)))
+    return Split(samples, labels, torch.arange(first, first + len(labels)))
 
 
 def status_of(paths: dict[Path, bool]) -> str:

@@ -6,10 +6,11 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from snnexp.datasets.base import Samples
+from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.distributed import processes, share
 from snnexp.limits import Count
 from snnexp.noise import mix, sample_keys, sample_numbers
@@ -17,17 +18,20 @@ from snnexp.stopping import look_if_alone, look_together
 
 
 class Batch(NamedTuple):
-    """Normalised images, their class numbers, and the keys everything random about the samples derives from."""
+    """What the network sees, the class numbers, and the keys everything random about the samples derives from.
 
-    images: Float[Tensor, "B C H W"]
+    `input` are images `[B, C, H, W]`, frames over time `[B, T, C, H, W]`, or whatever else an encoder takes.
+    """
+
+    input: Float[Tensor, "B *sample"]
     labels: Int64[Tensor, "B"]
     keys: Int64[Tensor, "B"]
 
 
 class Batches:
-    """Passes over a split: the same pass for the same (seed, epoch), wherever the pixels come from.
+    """Passes over a split: the same pass for the same (seed, epoch), wherever the samples come from.
 
-        images = (augmentation(pixels) / 255 - mean) / std
+        input = normalisation(augmentation(samples))
 
     A training epoch (`shuffle`) is in random order and augmented; its last batch may be smaller, and is left out if it were a single
     sample after full batches, which batch normalisation cannot take. Otherwise the order is the natural one, nothing is augmented or
@@ -35,10 +39,10 @@ class Batches:
     With several processes each gets its part of every batch; `batch_size` is that of all together.
 
     Args:
-        split: samples; those in memory are moved to `device` as they are, one byte per pixel.
+        split: samples; those in memory are moved to `device` as they are stored.
         batch_size: samples per batch, >= 1.
-        mean, std: per channel, of pixels in [0, 1].
-        augmentation: of training batches, of the kind that goes with the split.
+        normalisation: what the network sees of them; None for the stored numbers themselves.
+        augmentation: of training batches, of the kind that goes with the split; None for none.
         device: where the batches are.
         seed: of order, augmentation and keys.
     """
@@ -47,15 +51,14 @@ class Batches:
         self,
         split: Samples,
         batch_size: Count,
-        mean: list[float],
-        std: list[float],
-        augmentation: Callable,
+        normalisation: Normalisation | None,
+        augmentation: Augmenter | None,
         device: torch.device | str,
         seed: int,
     ):
         self.split = split.to(device)
         self.batch_size = batch_size
-        self.mean, self.std = (torch.tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1) for values in (mean, std))
+        self.normalised = torch.Tensor.float if normalisation is None else normalisation.on(device)
         self.augmentation = augmentation
         self.seed = seed
 
@@ -69,7 +72,7 @@ class Batches:
         order = mix(keys).argsort()[: self._training_samples()] if shuffle else torch.arange(len(keys), device=keys.device)
         # Several processes share every batch; in evaluation a process may have nothing of the last one.
         chunks = [part for part in map(share, order.split(self.batch_size)) if len(part)]
-        yield from self._batches(chunks[first:], keys, _of_epoch(self.augmentation, self.seed, number) if shuffle else None)
+        yield from self._batches(chunks[first:], keys, self._augmentation(number) if shuffle else None)
 
     def in_order(self) -> Iterator[Batch]:
         """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the same, if any is asked to stop."""
@@ -97,20 +100,15 @@ class Batches:
         if not chunks:
             return
         # Closed as soon as the caller ends, errors included: worker processes may stand behind it.
-        with closing(self.split.pixels(chunks, keys, augmentation)) as passing:
-            for places, pixels in zip(chunks, passing, strict=True):
+        with closing(self.split.read(chunks, keys, augmentation)) as passing:
+            for places, samples in zip(chunks, passing, strict=True):
                 look_if_alone()
-                yield Batch(self._normalised(pixels), self.split.labels[places], keys[places])
+                yield Batch(self.normalised(samples), self.split.labels[places], keys[places])
 
-    def _normalised(self, pixels: UInt8[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+    def _augmentation(self, epoch: int) -> Callable | None:
+        return None if self.augmentation is None else self.augmentation.of_epoch(self.seed, epoch)
 
     def _training_samples(self) -> int:
         rest = len(self.split) % self.batch_size
         whole = rest >= max(2, processes()) or len(self.split) < self.batch_size
         return len(self.split) if whole else len(self.split) - rest
-
-
-def _of_epoch(augmentation: Callable, seed: int, number: int) -> Callable:
-    """The augmentation of one epoch: itself, unless it goes by what it did to a sample in the epochs before."""
-    return augmentation.of_epoch(seed, number) if hasattr(augmentation, "of_epoch") else augmentation

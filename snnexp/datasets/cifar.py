@@ -1,41 +1,44 @@
 """The CIFAR sets in their official Python form."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from snnexp.datasets import pickled
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
+from snnexp.datasets.cifar_layout import LAYOUTS
 from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
 from snnexp.files.foreign import Absent, Unreadable, read_regular
 
 
 class CifarFiles(Source):
-    """Pickled batches of 32 x 32 colour images in `DATA_DIR/<folder>`.
+    """Pickled batches of 32 x 32 colour photographs, 50000 for training and 10000 for testing.
+
+    `CIFAR10` has 10 classes, `CIFAR100` 100.
+
+    Source: Krizhevsky 2009.
 
     Args:
-        data_dir: folder that holds `folder`; may start with `~`.
+        data_dir: folder that holds `cifar-10-batches-py` or `cifar-100-python`; may start with `~`.
         name: torchvision's class for the set.
-        folder: name of the folder the official archive unpacks to.
-        train: files with the training samples, in order.
-        test: file with the test samples.
-        key: name of the labels in the files.
-        class_names: of the classes.
     """
 
     class_names = ()
     shape = (3, 32, 32)
     train_samples = 50_000
 
-    def __init__(self, data_dir: str, name: str, folder: str, train: list[str], test: str, key: str, class_names: tuple[str, ...]):
+    def __init__(self, data_dir: str, name: Literal["CIFAR10", "CIFAR100"]):
+        layout = LAYOUTS[name]
         self.name = name
         self.root = Path(data_dir).expanduser()
-        self.folder = self.root / folder
-        self.train, self.test = train, test
-        self.key = key
-        self.class_names, self.classes = class_names, len(class_names)
+        self.folder = self.root / layout.folder
+        self.train = layout.train
+        self.test = layout.test
+        self.key = layout.key
+        self.class_names = layout.class_names
+        self.classes = len(layout.class_names)
 
     @property
     def place(self) -> str:
@@ -44,7 +47,7 @@ class CifarFiles(Source):
 
     def read(self) -> tuple[Split, Split]:
         """Training and test samples in the official order. Raises `DataError`."""
-        splits = self._split(self.train, 0), self._split([self.test], TEST_OFFSET)
+        splits = self._split(self.train, 0), self._split((self.test,), TEST_OFFSET)
         say_unpublished(self.name, self.folder)
         return splits
 
@@ -70,7 +73,7 @@ class CifarFiles(Source):
         self.read()
         return f"ready in {self.folder}"
 
-    def _split(self, names: list[str], first: int) -> Split:
+    def _split(self, names: tuple[str, ...], first: int) -> Split:
         pixels, labels = zip(*(self._batch(self.folder / name) for name in names), strict=True)
         images = torch.from_numpy(np.concatenate(pixels)).view(-1, *self.shape)
         return numbered(images, torch.from_numpy(np.concatenate(labels)), first)

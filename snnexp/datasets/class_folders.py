@@ -2,16 +2,16 @@
 
 import logging
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, fault
 from snnexp.datasets.listing import Unused, folders, pictures
+from snnexp.datasets.publication import PUBLICATIONS
 from snnexp.datasets.reading import Decoder
 from snnexp.datasets.stream import Stream
 from snnexp.datasets.text import class_name
@@ -23,41 +23,43 @@ _PARTS = ("train", "val")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Publication:
-    """What was published under a name.
-
-    Args:
-        classes: number of folders in `train` and in `val`.
-        images: number of images in `train` and in `val`.
-        archives: what is unpacked to get the folders.
-        remedy: how to get them.
-        fetch: does what can be done without the user. Raises `DataError`.
-    """
-
-    classes: int
-    images: tuple[int, int]
-    archives: str
-    remedy: str
-    fetch: Callable[[], None]
-
-
 class ClassFolders(Source):
-    """JPEG files in `root/{train,val}/<wnid>/`, listed when the data is loaded and decoded when they are needed.
+    """Photographs in the layout of ImageNet, `{train,val}/<wnid>/*.JPEG`; `val` is for testing.
 
-    Classes are numbered by sorted folder name, images by class and sorted file name; `val` is for testing. What else is there is not
-    used, and counted.
+    They are listed when the data is loaded and decoded in every epoch by worker processes, while the device
+    computes. Training sees a random part of each, resized; evaluation the middle square of the image whose
+    shorter side is `size` * 256 / 224. Files are read as a person sees them, turned as the camera says
+    (`snnexp.datasets.pictures.opened`). Classes are numbered by sorted folder name, images by class and sorted
+    file name. What else is there is not used, and counted.
+
+    `ImageNet` are the photographs of the ILSVRC 2012 challenge, 1281167 for training and 50000 for testing, of
+    1000 classes. `Imagenette` are ten easily told classes of it, 9469 and 3925: what takes days there takes
+    minutes here.
+
+    Source: Russakovsky et al. 2015 (`ImageNet`); Howard 2019, second edition of the split (`Imagenette`).
 
     Args:
-        root: folder that holds `train` and `val`.
-        publication: what should be there.
-        size: side of the images in pixels.
-        workers: number of processes that read.
+        data_dir: may start with `~`.
+        folder: where `train` and `val` are, seen from `data_dir`. Imagenette unpacks to `imagenette2-160` (shorter
+            side 160 pixels), `imagenette2-320`, or `imagenette2` (as in ImageNet).
+        name: what is expected there, by torchvision's name for it.
+        size: side of the images in pixels, >= 1.
+        workers: number of processes that read, >= 0; it changes nothing but the speed.
     """
 
-    def __init__(self, root: Path, publication: Publication, size: Count, workers: Natural):
-        self.root = root
-        self.publication = publication
+    augmented = "pictures"
+
+    def __init__(
+        self,
+        data_dir: str,
+        folder: str,
+        name: Literal["ImageNet", "Imagenette"],
+        size: Count,
+        workers: Natural,
+    ):
+        base = Path(data_dir).expanduser()
+        self.root = base / Path(folder).expanduser()
+        self.publication = publication = PUBLICATIONS[name](base, Path(folder))
         self.size, self.workers = size, workers
         self.classes = publication.classes
         self.shape = (3, size, size)

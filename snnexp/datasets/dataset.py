@@ -1,14 +1,12 @@
 """What a dataset option gives: a source with everything a run decides about it. Building one touches no data."""
 
 import logging
-import math
-from typing import Any
+from collections.abc import Callable
 
-from snnexp.datasets.augmentation import Augmentation
-from snnexp.datasets.base import DataError, Images, Samples, Source
+from snnexp.datasets.base import DataError, Samples, Source, Splits
 from snnexp.datasets.names import listed
-from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.datasets.text import shown
+from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.errors import problem
 from snnexp.limits import Natural, Seed
 from snnexp.noise import sample_keys
@@ -19,15 +17,17 @@ _log = logging.getLogger(__name__)
 
 
 class Dataset:
-    """A source, the samples held out of training, normalisation and augmentation.
+    """A source with what a run decides about it.
+
+    Data sets of images have a normalisation by mean and std and an augmentation; frames of an event camera,
+    or whatever else an encoder takes, may go without either.
 
     Args:
-        source: where the images come from.
+        source: where the samples come from.
         validation: number of training samples held out at random, >= 0; 0 for none.
         split_seed: of that draw, so that the held-out samples do not change with the seed of the run.
-        mean, std: per channel, of pixels in [0, 1]; the network sees (pixel - mean) / std.
-        augmentation: settings of `kind`.
-        kind: the augmentation that goes with the samples of the source.
+        normalisation: what the network sees of the samples; None for the stored numbers themselves.
+        augmentation: what training changes about them; None for nothing.
 
     Raises:
         ValueError: settings that do not fit together.
@@ -35,34 +35,32 @@ class Dataset:
 
     def __init__(
         self,
-        source: Source,
+        source: Callable[[], Source],
         validation: Natural,
         split_seed: Seed,
-        mean: list[float],
-        std: list[float],
-        augmentation: dict[str, Any],
-        kind: type[Augmentation] | type[ResizedCrop] = Augmentation,
+        normalisation: Callable[[], Normalisation] | None,
+        augmentation: Callable[[], Augmenter] | None,
     ):
-        self.source = source
-        self.shape = source.shape
+        self.source = source()
+        self.shape = self.source.shape
         self.validation = validation
         self.split_seed = split_seed
-        self.mean, self.std = _per_channel("mean", mean, self.shape[0]), _per_channel("std", std, self.shape[0])
-        self.augmentation = kind.of(augmentation)
-        if isinstance(self.augmentation, Augmentation):
-            self.augmentation.check(self.shape)
-        if min(std) <= 0:
-            raise ValueError(f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the pixels as they are")
-        if source.train_samples is not None:
-            _check_held_out(validation, source.train_samples)
+        self.normalisation = None if normalisation is None else normalisation()
+        self.augmentation = None if augmentation is None else augmentation()
+        if self.normalisation is not None:
+            self.normalisation.check(self.shape)
+        if self.augmentation is not None:
+            _check_augmentation(self.augmentation, self.source)
+        if self.source.train_samples is not None:
+            _check_held_out(validation, self.source.train_samples)
 
     @property
     def classes(self) -> int:
         """Number of classes; an image folder is listed to count them."""
         return self.source.classes
 
-    def load(self) -> Images:
-        """Reads the images, or lists those that are too many for memory.
+    def load(self) -> Splits:
+        """Reads the samples, or lists those that are too many for memory.
 
         Raises:
             DataError: they are missing or damaged, or not what a classifier could be trained and tested on.
@@ -78,19 +76,7 @@ class Dataset:
         train, validation = held_out(train, self.validation, self.split_seed)
         _refuse_single(train, self.validation, shown(self.source.place))
         _say_absent(train, names, shown(self.source.place))
-        return Images(train, validation, test, len(names), self.shape, names)
-
-    def status(self) -> str:
-        """`ready`, or `missing: ` and what is not there."""
-        return self.source.status()
-
-    def verify(self) -> str:
-        """Compares what is there with what was published and says what was compared. Raises `DataError`."""
-        return self.source.verify()
-
-    def prepare(self) -> str:
-        """Downloads or builds what is needed once and says what was done. Raises `DataError`."""
-        return self.source.prepare()
+        return Splits(train, validation, test, len(names), self.shape, names)
 
 
 def held_out(train: Samples, count: int, seed: int) -> tuple[Samples, Samples | None]:
@@ -138,7 +124,11 @@ def _check_held_out(validation: int, available: int) -> None:
         raise ValueError(f"validation={validation} leaves nothing of {available} training samples; give a number from 0 to {available - 1}")
 
 
-def _per_channel(name: str, values: list[float], channels: int) -> list[float]:
-    if len(values) != channels or not all(map(math.isfinite, values)):
-        raise ValueError(f"{name}={values}: the images have {channels} channel(s); give one number for each")
-    return [float(value) for value in values]
+def _check_augmentation(augmentation: Augmenter, source: Source) -> None:
+    if augmentation.takes != source.augmented:
+        name, other = type(augmentation).__name__, type(source).__name__
+        raise ValueError(
+            f"dataset.augmentation: {name} changes {augmentation.takes}, and {other} has samples that are changed as "
+            f"{source.augmented}; name an augmentation for these, or none with dataset.augmentation=null"
+        )
+    augmentation.check(source.shape)

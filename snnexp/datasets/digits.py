@@ -1,14 +1,13 @@
 """The digits that come with scikit-learn."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from snnexp.datasets.base import TEST_OFFSET, Source, Split
-from snnexp.datasets.dataset import Dataset
-from snnexp.limits import Interval, Natural, Seed
+from snnexp.limits import Interval, Seed
 from snnexp.noise import sample_keys
 
 Share = Annotated[float, Interval(0, 1, low_open=True, high_open=True)]
@@ -16,41 +15,25 @@ Share = Annotated[float, Interval(0, 1, low_open=True, high_open=True)]
 _TEST = -2  # stands where an epoch would: this draw belongs to none
 
 
-def digits(
-    data_dir: str,
-    test_share: Share,
-    validation: Natural,
-    split_seed: Seed,
-    mean: list[float],
-    std: list[float],
-    augmentation: dict[str, Any],
-) -> Dataset:
+class EmbeddedDigits(Source):
     """1797 handwritten digits of 8 x 8 grey pixels, 10 classes; they come with scikit-learn, so nothing is downloaded.
 
-    They have no official test set: `test_share` of every class is drawn with `split_seed`. Results compare only where both agree.
+    They have no official test set: `test_share` of every class is drawn with `split_seed`. Results compare only
+    where both agree. Values 0 to 16 become 0 to 255.
 
     Source: Alpaydin and Kaynak 1998 (the test part of their set, as scikit-learn holds it).
 
     Args:
-        data_dir: not looked at; every data set has it.
+        data_dir: not looked at; a setting of every other source, so that it may be given here, too.
         test_share: share of every class that is for testing, in (0, 1).
-        validation: number of training samples held out, >= 0.
-        split_seed: of the choice of the test samples and of the samples held out.
-        mean: one number, of pixels in [0, 1].
-        std: one number, > 0.
-        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
+        split_seed: of the choice of the test samples.
     """
-    return Dataset(EmbeddedDigits(test_share, split_seed), validation, split_seed, mean, std, augmentation)
-
-
-class EmbeddedDigits(Source):
-    """scikit-learn's digits, split by class; values 0 to 16 become 0 to 255."""
 
     classes = 10
     shape = (1, 8, 8)
     place = "scikit-learn's digits"
 
-    def __init__(self, test_share: Share, split_seed: Seed):
+    def __init__(self, data_dir: str, test_share: Share, split_seed: Seed):
         self.test_share = test_share
         self.split_seed = split_seed
 

@@ -25,13 +25,24 @@ _log = logging.getLogger(__name__)
 
 
 class FolderImages(Source):
-    """PNG, JPEG, WebP and BMP files below `root`, as squares of `size` pixels. What else is there is not used, and counted.
+    """Colour images sorted into folders: `train/<class>/*` and `test/<class>/*` or `val/<class>/*`.
 
-    What a file shows: `snnexp.datasets.pictures.opened`.
+    The shorter side is brought to `size` and the middle square is cut out; the result is held in memory
+    (3 size^2 bytes per image) and kept in `<folder>/.cache`, where it is used until a file is added, removed
+    or changed. Classes are numbered by sorted name. Where there is a `test`, `val` is not used.
+
+    PNG, JPEG, WebP and BMP files are read as a person sees them: 16 bits as 8, transparency over white, turned
+    as the camera says (`snnexp.datasets.pictures.opened`). Files of other kinds, hidden ones and those in
+    folders below a class are not used, and counted.
+
+    Args:
+        data_dir: may start with `~`.
+        folder: where `train` is, seen from `data_dir`; `.` for `data_dir` itself.
+        size: side of the images in pixels, >= 1.
     """
 
-    def __init__(self, root: Path, size: Count):
-        self.root = root
+    def __init__(self, data_dir: str, folder: str, size: Count):
+        self.root = Path(data_dir).expanduser() / Path(folder).expanduser()
         self.size = size
         self.shape = (3, size, size)
 

@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +17,14 @@ from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, n
 from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
 from snnexp.files.foreign import Absent, Unreadable, read_regular
 
-DIGITS = tuple("0123456789")
+CLASSES = {
+    "MNIST": tuple("0123456789"),
+    "FashionMNIST": (
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+}
+"""The ten classes of each set, by torchvision's name for it."""
 _UNSIGNED_BYTE = 8
 _log = logging.getLogger(__name__)
 
@@ -24,10 +32,14 @@ _log = logging.getLogger(__name__)
 class IdxFiles(Source):
     """Four idx files in `DATA_DIR/<name>/raw`, unpacked or as .gz: 28 x 28 grey images of 10 classes.
 
+    60000 are for training and 10000 for testing.
+
+    Source: the handwritten digits of LeCun, Cortes and Burges 1998 (`MNIST`); the articles of clothing of
+    Xiao et al. 2017 (`FashionMNIST`).
+
     Args:
-        data_dir: folder that holds `<name>`; may start with `~`.
+        data_dir: folder that holds `<name>/raw`; may start with `~`.
         name: torchvision's class for the set, which is also its folder.
-        class_names: of the ten classes.
     """
 
     classes = 10
@@ -35,8 +47,8 @@ class IdxFiles(Source):
     shape = (1, 28, 28)
     train_samples = 60_000
 
-    def __init__(self, data_dir: str, name: str, class_names: tuple[str, ...]):
-        self.class_names = class_names
+    def __init__(self, data_dir: str, name: Literal["MNIST", "FashionMNIST"]):
+        self.class_names = CLASSES[name]
         self.name = name
         self.root = Path(data_dir).expanduser()
         self.folder = self.root / name / "raw"

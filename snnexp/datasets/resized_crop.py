@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
 
+from snnexp.datasets.transforms import Augmenter
 from snnexp.noise import uniform
 
 Box = tuple[int, int, int, int]
@@ -14,11 +14,10 @@ Box = tuple[int, int, int, int]
 
 _FLIP, _CROP = -2, -4  # counters of the draws; those below 0 belong to no timestep
 _TRIES = 10
-_KEYS = "scale (null or two numbers, 0 < low <= high <= 1), ratio (two numbers, 0 < low <= high) and flip (true or false)"
 
 
 @dataclass(frozen=True)
-class ResizedCrop:
+class ResizedCrop(Augmenter):
     """A random part of an image, resized, and a horizontal flip: a pure function of the sample's key.
 
         w, h = sqrt(a r), sqrt(a / r)    a uniform in scale times the area, log r uniform in log ratio, drawn again until the part fits
@@ -32,26 +31,23 @@ class ResizedCrop:
         flip: whether half of the samples are mirrored.
     """
 
-    scale: tuple[float, float] | None
-    ratio: tuple[float, float]
+    scale: list[float] | None
+    ratio: list[float]
     flip: bool
 
-    @staticmethod
-    def of(settings: dict[str, Any]) -> "ResizedCrop":
-        """The nested mapping as an object; a plain mapping has no signature that the configuration check could read.
+    takes = "pictures"
 
-        Raises:
-            ValueError: a key or a value is wrong.
-        """
-        limits = {"scale": 1.0, "ratio": math.inf}
-        wrong = sorted(set(settings) ^ {*limits, "flip"}) or [
-            *(key for key, limit in limits.items() if not _is_range(settings[key], limit) and (key, settings[key]) != ("scale", None)),
-            *(["flip"] if type(settings["flip"]) is not bool else []),
-        ]
-        if wrong:
-            raise ValueError(f"augmentation.{wrong[0]}: the keys are {_KEYS}")
-        scale = None if settings["scale"] is None else tuple(map(float, settings["scale"]))
-        return ResizedCrop(scale, tuple(map(float, settings["ratio"])), settings["flip"])
+    def __post_init__(self) -> None:
+        if self.scale is not None:
+            _refuse_no_range("scale", self.scale, 1.0, "[0.08,1.0]")
+        _refuse_no_range("ratio", self.ratio, math.inf, "[0.75,1.33]")
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Photographs of any size become squares of any other."""
+
+    def of_epoch(self, seed: int, epoch: int) -> "ResizedCrop":
+        """The same in all epochs."""
+        return self
 
     def __call__(self, image: Image.Image, size: int, key: int) -> Image.Image:
         """The square of `size` pixels that the sample shows in the epoch of `key`."""
@@ -96,10 +92,13 @@ def _drawn(key: int, counter: int, rows: int, columns: int) -> list[list[float]]
     return uniform(torch.tensor([key]), counter, (rows, columns))[0].tolist()
 
 
-def _between(ends: tuple[float, float] | list[float], share: float) -> float:
+def _between(ends: list[float], share: float) -> float:
     return ends[0] + share * (ends[1] - ends[0])
 
 
-def _is_range(value: Any, limit: float) -> bool:
-    pair = isinstance(value, list) and len(value) == 2 and all(type(each) in (int, float) for each in value)
-    return pair and 0 < value[0] <= value[1] <= limit and math.isfinite(value[1])
+def _refuse_no_range(name: str, ends: list[float], limit: float, usual: str) -> None:
+    if len(ends) != 2 or not 0 < ends[0] <= ends[1] <= limit or not math.isfinite(ends[1]):
+        most = f" <= {limit:g}" if limit < math.inf else ""
+        raise ValueError(
+            f"dataset.augmentation.{name}: expected two numbers, 0 < low <= high{most}, got {ends}; set dataset.augmentation.{name}={usual}"
+        )

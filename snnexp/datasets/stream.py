@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from snnexp.datasets import reading
 from snnexp.datasets.base import Samples
-from snnexp.datasets.reading import Decoder, read
 from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.limits import Count, Natural
 
 
 @dataclass(frozen=True)
 class Stream(Samples):
-    """Samples whose pixels are read from their files in every pass.
+    """Pictures that are read from their files in every pass.
 
     Args:
         root: folder the names are seen from.
@@ -43,11 +43,11 @@ class Stream(Samples):
         """The same samples, with labels and index on `device`, where their pixels will come to."""
         return replace(self, labels=self.labels.to(device), index=self.index.to(device))
 
-    def pixels(
+    def read(
         self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: ResizedCrop | None
     ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
         """Decoded and augmented by worker processes. Raises `DataError`, `OutOfMemory` and `ReaderFailed`."""
         all_keys = keys.cpu().numpy()
         places = [chunk.cpu().numpy() for chunk in chunks]
-        decoder = Decoder(self.root, self.names, self.size, augmentation)
-        return read(decoder, [(each, all_keys[each]) for each in places], self.workers, self.labels.device)
+        decoder = reading.Decoder(self.root, self.names, self.size, augmentation)
+        return reading.read(decoder, [(each, all_keys[each]) for each in places], self.workers, self.labels.device)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, abc.ABC):
-    """Turns images into the input of the network over time.
+    """Turns samples into the input of the network over time: images, unless an encoder says otherwise.
 
     The check asks a class for the abilities below, never for its name. Methods are abilities too:
 
@@ -36,14 +36,17 @@ class Encoder(nn.Module, abc.ABC):
     own_scale: ClassVar[bool] = False
     """Whether its spikes stand for the image at a scale that is not that of the analog form."""
 
-    @abc.abstractmethod
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
-        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of image, sample key and step."""
+    axes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")
+    """Of the samples that are encoded, in words."""
 
     @abc.abstractmethod
-    def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "1 B D Y X"]:
+    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
+        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of sample, its key and step."""
+
+    @abc.abstractmethod
+    def analog(self, images: Float[Tensor, "B *sample"]) -> Float[Tensor, "1 B D Y X"]:
         """What the analog form of the network sees, at its only timestep."""
 
     @abc.abstractmethod
-    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Channels, height and width of the output for images of such a shape."""
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Channels, height and width of the output for samples of such a shape."""

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snnexp.composition.since import completed
+from snnexp.composition.since import as_now, completed
 from snnexp.errors import ConfigError
 from snnexp.files.documents import parsed_yaml, read_json, read_yaml
 from snnexp.files.foreign import Unreadable
@@ -30,7 +30,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         ConfigError: an interpolation leads nowhere.
     """
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        return as_now(OmegaConf.to_container(config, resolve=True, throw_on_missing=False))
     except OmegaConfBaseException as error:
         raise ConfigError(f"1 problem in this configuration\n  {error}") from error
 
@@ -114,8 +114,15 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _counting(config: dict[str, Any]) -> dict[str, Any]:
     counting = {key: value for key, value in config.items() if key not in _FREE}
     if isinstance(config.get("dataset"), dict):
-        counting["dataset"] = {key: value for key, value in config["dataset"].items() if key != "data_dir"}
+        counting["dataset"] = _wherever_it_is(config["dataset"])
     return counting
+
+
+def _wherever_it_is(node: Any) -> Any:
+    """A data set without the folders that it is in."""
+    if not isinstance(node, dict):
+        return node
+    return {key: _wherever_it_is(value) for key, value in node.items() if key != "data_dir"}
 
 
 def _stored(run_dir: Path) -> dict[str, Any] | None:

@@ -86,11 +86,11 @@ class Evaluator:
         correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
-            with streaming(network), autocast(batch.images.device, self.precision):
+            with streaming(network), autocast(batch.input.device, self.precision):
                 reading = self._read(network, batch, correct)
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
-                with streaming(network), autocast(batch.images.device, self.precision):
+                with streaming(network), autocast(batch.input.device, self.precision):
                     unsound.locate(lambda batch=batch: self._read(network, batch, torch.zeros_like(correct)))
                 break
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
@@ -110,7 +110,7 @@ class Evaluator:
         steps = self._started(network, batch)
         kept = []
         for part in self._chunks(steps):
-            reading = network(batch.images, part, batch.keys)
+            reading = network(batch.input, part, batch.keys)
             correct[part.start - steps.start : part.stop - steps.start] += right(reading.scores, batch.labels).sum(1)
             if self.loss.every_timestep:
                 kept.append(reading)
@@ -121,7 +121,7 @@ class Evaluator:
 
         def present(steps: range) -> None:
             for part in self._chunks(steps):
-                network(batch.images, part, batch.keys)
+                network(batch.input, part, batch.keys)
 
         hidden = self._hidden(network)
         if hidden:

@@ -41,7 +41,7 @@ class TimedEvaluator:
     def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
-            reading = network(batch.images, range(1), batch.keys)
+            reading = network(batch.input, range(1), batch.keys)
             scores = reading.scores
             unsound.see(scores, images)
             if unsound.found:

@@ -103,8 +103,8 @@ class _Exact:
         hooks = [
             timed.register_forward_hook(lambda _, given, out: seen.append((given[0], given[1], out))) for timed in {e[2] for e in layers}
         ]
-        self.network(batch.images, range(1), batch.keys)
-        products = encoding(self.network.encoder, batch.images)
+        self.network(batch.input, range(1), batch.keys)
+        products = encoding(self.network.encoder, batch.input)
         self.tally.mac, self.tally.mac_ann = self.tally.mac + products, self.tally.mac_ann + products
         for hook in hooks:
             hook.remove()
@@ -170,7 +170,7 @@ def _pass(network: Network, batches: Batches, span: float, steps: int, curve: bo
     decisions: list[Tensor] = []
     with clocked(network.body, step, steps):
         for batch in _batches(batches):
-            output = output_of(network.body, network.encoder(batch.images, range(1), batch.keys), step)
+            output = output_of(network.body, network.encoder(batch.input, range(1), batch.keys), step)
             made = output.decisions()
             for place in range(steps) if curve else [steps - 1]:
                 correct[place] += int((output.labels_at(place + 1, made) == batch.labels).sum())

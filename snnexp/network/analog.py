@@ -24,7 +24,7 @@ def analog_network(blueprint: Blueprint, activation: Callable[[], nn.Module] = R
 
 
 class Analog(nn.Module):
-    """What the analog form sees in place of an encoder: the image itself, as one timestep."""
+    """What the analog form sees in place of an encoder: the sample itself, as one timestep."""
 
     spiking = False
 
@@ -32,5 +32,5 @@ class Analog(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B *n"]:
-        return self.encoder.analog(images)
+    def forward(self, input: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B *n"]:
+        return self.encoder.analog(input)

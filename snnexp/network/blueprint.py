@@ -21,7 +21,7 @@ class Blueprint:
     synapse: Callable[[], Cell]
     neuron: Callable[[], Cell]
     readout: Callable[[], Cell]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
 
     def body(self, unit: Unit, readout: Cell) -> nn.Module:

@@ -28,7 +28,7 @@ class Network(nn.Module):
         self.readout = Over(readout)
         self.to(memory_format=torch.channels_last)  # pooling and half-precision convolutions are several times faster in this layout
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Reading:
+    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Reading:
         current = self.body(self.encoder(images, steps, keys))
         current = current.to(torch.promote_types(current.dtype, torch.float32))
         drive = self.output(current)

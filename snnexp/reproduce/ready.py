@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from snnexp.composition.compose import composed
+from snnexp.composition.compose import composed, option
 from snnexp.composition.explain import MISTAKES
 from snnexp.configuration.build import component
 from snnexp.configuration.check import faults
@@ -20,7 +20,7 @@ def missing(job: Job) -> str | None:
         return str(error)
     if wrong := faults(config):
         return "; ".join(wrong)
-    found = component(config["dataset"]).status()
+    found = component(config["dataset"]).source.status()
     return None if found.startswith("ready") else f"no data: {name}: {found}"
 
 
@@ -28,7 +28,7 @@ def configuration(job: Job) -> tuple[dict[str, Any], str]:
     """The resolved configuration of a job, as if it trained everything itself, and the name of its data set. Raises `ConfigError`."""
     words = [f"+experiment={job.experiment}", *job.settings]
     try:
-        config = resolved(composed(words))
+        config, name = resolved(composed(words)), option(words, "dataset")
     except MISTAKES as error:
         raise ConfigError(told(error, words)) from error
-    return config, config["dataset"]["_target_"].rpartition(".")[2]
+    return config, name

@@ -77,4 +77,4 @@ class SpikeCounts(Stage):
         counted.train()
         for way in (lambda images, keys: counted.analog(images), counted):
             for _, batch in zip(range(self.warm_up), session.train.epoch(0, shuffle=True), strict=False):
-                way(batch.images, batch.keys)
+                way(batch.input, batch.keys)

@@ -15,5 +15,5 @@ class Times(nn.Module):
             raise ValueError(f"encoder: {type(encoder).__name__} gives no spike times; set encoder=spike_time")
         self.encoder = encoder
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "1 B D Y X"]:
+    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "1 B D Y X"]:
         return self.encoder.times(images, keys if self.training else None)[None]

@@ -38,6 +38,6 @@ def _idle(network: Network, steps: range, session: Session) -> list[str]:
     batch = session.train.sample(IMAGES)
     with in_evaluation(network), recording(network) as tally, streaming(network), autocast(session.device, session.precision):
         for part in chunks(len(steps), len(batch.labels)):
-            network(batch.images, part, batch.keys)
+            network(batch.input, part, batch.keys)
     tally.images, tally.timesteps = len(batch.labels), len(steps)
     return idle(tally)

@@ -37,7 +37,7 @@ class Distilled(Loss):
     def see(self, batch: Batch) -> None:
         """Asks the teacher about the images of the batch that is to come."""
         with in_evaluation(self.teacher[0]):
-            self.answers = self.teacher[0](batch.images, range(1), batch.keys).scores[-1].float()
+            self.answers = self.teacher[0](batch.input, range(1), batch.keys).scores[-1].float()
 
     def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         theirs, ours = (functional.log_softmax(each / self.temperature, 1) for each in (self.answers, reading.answer))

@@ -64,7 +64,7 @@ class Forward(nn.Module):
         self.steps = steps
         self.segments = segments
 
-    def forward(self, images: Float[Tensor, "B C H W"], keys: Int[Tensor, "B"]) -> Reading:
+    def forward(self, images: Float[Tensor, "B *sample"], keys: Int[Tensor, "B"]) -> Reading:
         if self.segments == 1:
             return self.network(images, self.steps, keys)
         return segmented(self.network, images, self.steps, keys, self.segments)

@@ -250,7 +250,7 @@ class _Training:
         with autocast(self.session.device, self.session.precision):
             if hasattr(self.schedule.loss, "see"):
                 self.schedule.loss.see(batch)
-            reading = self.forward(batch.images, batch.keys)
+            reading = self.forward(batch.input, batch.keys)
         loss = self.schedule.loss(reading, batch.labels)
         self.parts.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.

@@ -54,10 +54,10 @@ def _grown(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype)
 
 def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> int:
     """The most that the tensors made in a forward and a backward pass take at one time."""
-    device = batch.images.device
+    device = batch.input.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), _Allocations() as allocations:
         with autocast(device, precision):
-            reading = forward(batch.images, batch.keys)
+            reading = forward(batch.input, batch.keys)
         if reading.scores.requires_grad:
             reading.scores.sum().backward()
     forward.zero_grad()

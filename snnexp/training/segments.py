@@ -17,7 +17,7 @@ from snnexp.losses.reading import Reading, joined
 from snnexp.network.network import Network
 
 
-def segmented(network: Network, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"], segments: int) -> Reading:
+def segmented(network: Network, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"], segments: int) -> Reading:
     """`network(images, steps, keys)` with the memory of one segment of timesteps and one state per boundary.
 
     Gradients are those of the whole sequence. What a layer takes over all timestep at once it takes over a segment instead: batch

@@ -76,7 +76,7 @@ class Watch:
     def _what(self, loss: float, batch: Batch) -> tuple[str, list[str]]:
         """In the order in which one makes the next: images, weights, loss, gradients; and the layers where it is."""
         weights, gradients = [*faulty(self.parameters.items())], [*faulty(self._gradients().items())]
-        if not all(gathered(bool(batch.images.isfinite().all()))):
+        if not all(gathered(bool(batch.input.isfinite().all()))):
             return "the images of the batch are not finite (see dataset.mean and dataset.std)", weights or gradients
         if weights:
             return "weights are not finite", weights

@@ -1,6 +1,7 @@
 """Every dataset option: reading, splitting, batching and augmenting, on small files in the official layouts."""
 
 import gzip
+import hashlib
 import os
 import pickle
 import struct
@@ -12,19 +13,21 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import v2
 
+from snnexp.configuration.build import component
+from snnexp.configuration.check import component_faults
 from snnexp.datasets import cache, published, squares
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import TEST_OFFSET, DataError, Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.datasets.digits import drawn_per_class
-from snnexp.datasets.mnist16 import mnist16
+from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
 from snnexp.noise import sample_keys
 from tests.options import build_option, options, settings
 from tests.photographs import write_class_folders
 
-PLAIN = {"crop_padding": 0, "crop_border": "zero", "flip": False, "auto_augment": None, "cutout": 0}
+RESIZED_CROP = "snnexp.datasets.resized_crop.ResizedCrop"
 NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 TRAIN, TEST = 30, 20
 ARCHIVES = {"mnist": "MNIST", "mnist16": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
@@ -83,12 +86,12 @@ def small(tmp_path_factory):
 
 
 def option(name, root, **changes):
-    in_process = {"workers": 0} if "workers" in settings("dataset", name) else {}
+    in_process = {"workers": 0} if name in ("imagenet", "imagenette") else {}
     return build_option("dataset", name, {"data_dir": str(root), **in_process, **changes})
 
 
 def pixels(split):
-    return next(split.pixels([torch.arange(len(split))], torch.zeros(len(split), dtype=torch.int64), None))
+    return next(split.read([torch.arange(len(split))], torch.zeros(len(split), dtype=torch.int64), None))
 
 
 def synthetic(count, channels=3, side=12, first=0):
@@ -98,8 +101,8 @@ def synthetic(count, channels=3, side=12, first=0):
 
 
 def batches(split, batch_size, augmentation=NONE, seed=3):
-    channels = split.images.shape[1]
-    return Batches(split, batch_size, [0.0] * channels, [1.0] * channels, augmentation, "cpu", seed)
+    channels = split.input.shape[1]
+    return Batches(split, batch_size, Pixels([0.0] * channels, [1.0] * channels), augmentation, "cpu", seed)
 
 
 def whole(epoch):
@@ -115,7 +118,7 @@ def whole(epoch):
 @pytest.mark.parametrize("name", options("dataset"))
 def test_building_touches_no_data(name):
     dataset = option(name, "/nonexistent/\0")  # a path that no call of the system would accept
-    assert len(dataset.mean) == len(dataset.std) == dataset.shape[0]
+    assert len(dataset.normalisation.mean) == len(dataset.normalisation.std) == dataset.shape[0]
     if name != "image_folder":
         assert dataset.classes in (10, 100, 1000)
 
@@ -124,7 +127,7 @@ def test_building_touches_no_data(name):
 def test_splits_have_the_announced_form(name, small):
     dataset = option(name, small)
     data = dataset.load()
-    assert dataset.status() == "ready" and data.validation is None
+    assert dataset.source.status() == "ready" and data.validation is None
     assert (data.classes, data.shape) == (dataset.classes, dataset.shape)
     for split in (data.train, data.test):
         assert pixels(split).dtype == torch.uint8 and pixels(split).shape == (len(split), *dataset.shape)
@@ -154,7 +157,7 @@ def test_validation_is_disjoint_and_seeded(name, small):
 @pytest.mark.parametrize("name", [name for name in options("dataset") if name != "digits"])
 def test_missing_data_is_named_with_its_remedy(name, tmp_path):
     dataset = option(name, tmp_path)
-    assert dataset.status().startswith(f"missing: {tmp_path}")
+    assert dataset.source.status().startswith(f"missing: {tmp_path}")
     with pytest.raises(DataError, match="missing") as error:
         dataset.load()
     assert str(tmp_path) in str(error.value)
@@ -165,7 +168,7 @@ def test_missing_data_is_named_with_its_remedy(name, tmp_path):
 def test_home_is_expanded(small, monkeypatch):
     monkeypatch.setenv("HOME", str(small.parent))
     for name in ("mnist", "cifar10", "image_folder"):
-        assert option(name, f"~/{small.name}").status() == "ready"
+        assert option(name, f"~/{small.name}").source.status() == "ready"
 
 
 @pytest.mark.parametrize(
@@ -175,16 +178,38 @@ def test_home_is_expanded(small, monkeypatch):
         ({"std": [1.0, 0.0, 1.0]}, "std.*> 0"),
         ({"std": [1.0, float("nan"), 1.0]}, "std"),
         ({"validation": 50_000}, "validation=50000.*49999"),
-        ({"augmentation": {"crop_padding": 4, "crop_border": "zero", "flip": True, "auto_augment": None}}, "augmentation.cutout"),
-        ({"augmentation": {**PLAIN, "jitter": 1}}, "augmentation.jitter"),
-        ({"augmentation": {**PLAIN, "crop_padding": -1}}, "augmentation.crop_padding"),
-        ({"augmentation": {**PLAIN, "flip": 1}}, "augmentation.flip"),
-        ({"augmentation": {**PLAIN, "auto_augment": "mnist"}}, "augmentation.auto_augment.*null, cifar10, imagenet, svhn"),
+        ({"augmentation": {"crop_padding": 32, "crop_border": "reflect"}}, "crop_padding=31"),
+        (
+            {"augmentation": {"_target_": RESIZED_CROP, "scale": None, "ratio": [1.0, 1.0], "flip": True}},
+            "ResizedCrop changes pictures, and CifarFiles has samples that are changed as batches.*augmentation=null",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_data(changes, words):
+    node = settings("dataset", "cifar10", **changes)
+    node["augmentation"] = {**changes.get("augmentation", {})} if "_target_" in changes.get("augmentation", {}) else node["augmentation"]
     with pytest.raises(ValueError, match=words):
-        option("cifar10", "/nonexistent", **changes)
+        component(node)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"jitter": 1}, "dataset.augmentation.jitter: Augmentation takes no such argument"),
+        ({"crop_padding": -1}, "dataset.augmentation.crop_padding: expected a whole number >= 0, got -1"),
+        ({"flip": 1}, "dataset.augmentation.flip: expected true or false or 'alternating', got 1"),
+        ({"auto_augment": "mnist"}, "dataset.augmentation.auto_augment: expected 'cifar10' or 'imagenet' or 'svhn' or null, got 'mnist'"),
+    ],
+)
+def test_settings_of_the_augmentation_are_checked_as_those_of_any_component(change, words):
+    (fault,) = component_faults(settings("dataset", "cifar10", augmentation=change), "dataset")
+    assert fault.startswith(words)
+
+
+def test_a_setting_of_the_augmentation_that_is_missing_is_said():
+    node = settings("dataset", "cifar10")
+    del node["augmentation"]["cutout"]
+    assert component_faults(node, "dataset") == ["dataset.augmentation.cutout: Augmentation needs it and the option does not set it"]
 
 
 def test_validation_of_all_samples_is_refused_when_read(small):
@@ -198,10 +223,10 @@ def test_validation_of_all_samples_is_refused_when_read(small):
 def test_idx_is_read_packed_or_unpacked(small, tmp_path):
     write_idx(tmp_path / "MNIST" / "raw", packed=True)
     packed, unpacked = option("mnist", tmp_path), option("mnist", small)
-    assert packed.status() == "ready"
-    assert torch.equal(packed.load().train.images, unpacked.load().train.images)
+    assert packed.source.status() == "ready"
+    assert torch.equal(packed.load().train.input, unpacked.load().train.input)
     first = (small / "MNIST" / "raw" / "t10k-images-idx3-ubyte").read_bytes()[16 : 16 + 28]
-    assert unpacked.load().test.images[0, 0, 0].tolist() == list(first)
+    assert unpacked.load().test.input[0, 0, 0].tolist() == list(first)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +260,7 @@ def test_damaged_gz_is_named(tmp_path):
 def test_cifar_batches_follow_each_other_channels_first(small):
     data = option("cifar10", small).load()
     batch = pickle.loads((small / "cifar-10-batches-py" / "data_batch_2").read_bytes())
-    assert data.train.images[6:12].flatten(1).tolist() == batch["data"].tolist()
+    assert data.train.input[6:12].flatten(1).tolist() == batch["data"].tolist()
     assert data.train.labels[6:12].tolist() == batch["labels"]
 
 
@@ -271,20 +296,18 @@ def test_mnist16_averages_the_middle(tmp_path):
     images[:, 2:26, 2:14] = 200  # the left half of what is kept
     images[:, :2] = 255  # outside
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(idx(images))
-    pixels = option("mnist16", tmp_path).load().train.images[0, 0]
+    pixels = option("mnist16", tmp_path).load().train.input[0, 0]
     assert pixels.shape == (16, 16) and (pixels[:, :7] == 200).all() and (pixels[:, 9:] == 0).all()
-    settings = {"validation": 0, "split_seed": 0, "mean": [0.0], "std": [1.0]}
-    settings["augmentation"] = PLAIN
-    whole_size = mnist16(str(tmp_path), crop=28, size=28, **settings).load().train.images[:, 0]
+    whole_size = option("mnist16", tmp_path, crop=28, size=28).load().train.input[:, 0]
     assert np.array_equal(whole_size.numpy(), images)
     with pytest.raises(ValueError, match="crop=29"):
-        mnist16(str(tmp_path), crop=29, size=16, **settings)
+        option("mnist16", tmp_path, crop=29)
 
 
 def test_digits_are_split_by_class_with_the_seed():
     data = option("digits", "/nonexistent").load()
     assert len(data.train) + len(data.test) == 1797
-    assert data.train.images.max() == data.test.images.max() == 255
+    assert data.train.input.max() == data.test.input.max() == 255
     for label in range(10):
         tests, trains = (data.test.labels == label).sum(), (data.train.labels == label).sum()
         assert abs(tests / (tests + trains) - 0.2) < 0.004
@@ -306,10 +329,10 @@ def test_a_share_leaves_something_on_both_sides():
 def test_verify_knows_the_published_hashes(small):
     for name in ("cifar10", "cifar100"):
         with pytest.raises(DataError, match="MD5"):
-            option(name, small).verify()
+            option(name, small).source.verify()
         with pytest.raises(DataError, match="missing"):
-            option(name, small / "train").verify()
-    assert "0 .gz" in option("mnist", small).verify()  # nothing was published about unpacked files
+            option(name, small / "train").source.verify()
+    assert "0 .gz" in option("mnist", small).source.verify()  # nothing was published about unpacked files
 
 
 def test_published_hashes_are_those_that_torchvision_compares():
@@ -324,13 +347,13 @@ def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
     folder = tmp_path / "MNIST" / "raw"
     write_idx(folder, packed=True)
     with pytest.raises(DataError, match="MD5"):
-        option("mnist", tmp_path).verify()
+        option("mnist", tmp_path).source.verify()
     md5s = {path.name: torchvision.datasets.utils.calculate_md5(path) for path in sorted(folder.iterdir())}
     monkeypatch.setitem(published.MD5, "MNIST", md5s)
-    assert "MD5 of 4" in option("mnist", tmp_path).verify()
+    assert "MD5 of 4" in option("mnist", tmp_path).source.verify()
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(TEST, np.uint8)))
     with pytest.raises(DataError, match="it is not what t10k-labels-idx1-ubyte.gz contains"):
-        option("mnist", tmp_path).verify()
+        option("mnist", tmp_path).source.verify()
 
 
 @pytest.mark.parametrize("name", sorted(ARCHIVES))
@@ -342,9 +365,9 @@ def test_prepare_downloads_only_what_is_missing(name, small, tmp_path, monkeypat
         raise OSError("no network")
 
     monkeypatch.setattr(getattr(torchvision.datasets, ARCHIVES[name]), "__init__", refused)
-    assert option(name, small).prepare().startswith("ready") and roots == []
+    assert option(name, small).source.prepare().startswith("ready") and roots == []
     with pytest.raises(DataError, match=ARCHIVES[name]):
-        option(name, tmp_path).prepare()
+        option(name, tmp_path).source.prepare()
     assert roots == [(tmp_path, True)]
 
 
@@ -356,10 +379,10 @@ def test_folder_classes_are_sorted_and_images_squared(tmp_path):
     dataset = option("image_folder", tmp_path, size=16)
     data = dataset.load()
     assert dataset.classes == 2 and data.test.labels.tolist() == [0] * 10 + [1] * 10
-    assert data.train.images[0, :, 5, 5].tolist() == [100, 0, 0]  # a PNG cat
-    assert data.train.images[15, :, 5, 5].tolist() == [200, 0, 0]
-    assert option("image_folder", tmp_path.parent, folder=tmp_path.name, size=16).status() == "ready"
-    assert "30 training and 20 test" in dataset.verify()
+    assert data.train.input[0, :, 5, 5].tolist() == [100, 0, 0]  # a PNG cat
+    assert data.train.input[15, :, 5, 5].tolist() == [200, 0, 0]
+    assert option("image_folder", tmp_path.parent, folder=tmp_path.name, size=16).source.status() == "ready"
+    assert "30 training and 20 test" in dataset.source.verify()
 
 
 def test_folder_keeps_the_middle(tmp_path):
@@ -368,8 +391,8 @@ def test_folder_keeps_the_middle(tmp_path):
         image = np.zeros((4, 8, 3), np.uint8)
         image[:, 2:6] = 255
         Image.fromarray(image).save(tmp_path / part / "wide.png")
-    assert (option("image_folder", tmp_path, size=4).load().train.images == 255).all()
-    assert option("image_folder", tmp_path, size=7).load().train.images.shape == (2, 3, 7, 7)
+    assert (option("image_folder", tmp_path, size=4).load().train.input == 255).all()
+    assert option("image_folder", tmp_path, size=7).load().train.input.shape == (2, 3, 7, 7)
 
 
 def decoded(monkeypatch):
@@ -385,7 +408,7 @@ def test_folder_cache_is_built_again_after_any_change(tmp_path, monkeypatch):
     first = option("image_folder", tmp_path, size=8).load()
     assert len(names) == TRAIN + TEST
     again = option("image_folder", tmp_path, size=8).load()
-    assert len(names) == TRAIN + TEST and torch.equal(again.train.images, first.train.images)
+    assert len(names) == TRAIN + TEST and torch.equal(again.train.input, first.train.input)
     Image.new("RGB", (9, 9), (7, 7, 7)).save(tmp_path / "train" / "cat" / "zz.png")
     assert len(option("image_folder", tmp_path, size=8).load().train) == TRAIN + 1
     os.utime(tmp_path / "test" / "owl" / "00.png", (1, 1))
@@ -405,7 +428,7 @@ def test_half_written_cache_is_ignored(tmp_path, monkeypatch):
     for damaged in (content[: len(content) // 2], b"", content[:2000] + b"\xff" * 50 + content[2050:]):
         names.clear()
         kept.write_bytes(damaged)
-        assert torch.equal(option("image_folder", tmp_path, size=8).load().train.images, first.train.images)
+        assert torch.equal(option("image_folder", tmp_path, size=8).load().train.input, first.train.input)
         assert len(names) == TRAIN + TEST and len(kept.read_bytes()) == len(content)
 
 
@@ -490,16 +513,16 @@ def test_evaluation_is_natural_complete_and_the_same_in_every_epoch():
     assert [len(batch.labels) for batch in passes[0]] == [8, 8, 1]
     for epoch in passes:
         images, labels, keys = (torch.cat(parts) for parts in zip(*epoch, strict=True))
-        assert torch.equal(images, split.images / 255) and torch.equal(labels, split.labels)
+        assert torch.equal(images, split.input / 255) and torch.equal(labels, split.labels)
         assert torch.equal(keys, sample_keys(3, 0, split.index))
 
 
 def test_a_sample_is_random_plain_and_always_the_same():
     split = synthetic(40)
     first, again = (batches(split, 8, FULL).sample(10) for _ in range(2))
-    assert torch.equal(first.images, again.images) and len(set(first.keys.tolist())) == 10
-    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.images / 255)}
-    chosen = [plain[tuple(image.flatten().tolist())] for image in first.images]
+    assert torch.equal(first.input, again.input) and len(set(first.keys.tolist())) == 10
+    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.input / 255)}
+    chosen = [plain[tuple(image.flatten().tolist())] for image in first.input]
     assert chosen != list(range(10)) and torch.equal(first.labels, split.labels[chosen])
     assert len(batches(split, 8).sample(1000).labels) == 40
 
@@ -515,9 +538,42 @@ def test_a_training_epoch_ends_without_a_single_sample(samples, batch_size, size
 
 def test_normalisation_by_hand():
     split = Split(torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1), torch.tensor([0]), torch.tensor([0]))
-    (batch,) = Batches(split, 4, [0.5, 0.1, 0.0], [0.25, 0.5, 1.0], NONE, "cpu", 0).epoch(0, shuffle=False)
-    torch.testing.assert_close(batch.images.flatten(), torch.tensor([-2.0, 0.2, 1.0]))
-    assert batch.images.dtype == torch.float32 and split.images.tolist() == [[[[0]], [[51]], [[255]]]]
+    (batch,) = Batches(split, 4, Pixels([0.5, 0.1, 0.0], [0.25, 0.5, 1.0]), NONE, "cpu", 0).epoch(0, shuffle=False)
+    torch.testing.assert_close(batch.input.flatten(), torch.tensor([-2.0, 0.2, 1.0]))
+    assert batch.input.dtype == torch.float32 and split.input.tolist() == [[[[0]], [[51]], [[255]]]]
+
+
+RECORDED = {
+    "mnist": ("f669a872378ea685", "db0b885058c0db65", "388ea6d809237406", "16975c99909e9110"),
+    "cifar10": ("5d6709edbc00f37d", "53597f2a4abd7576", "cdff3779e21c4c22", "9b6df9e506e4656f"),
+    "digits": ("b8553e15298852dc", "3c78b86cb5757ffd", "2b942de64cccb3af", "c4516ff9bfef18fc"),
+}
+"""SHA-256 of the batches of two epochs, of an evaluation and of a sample, as version 0.4 gave them."""
+
+
+def digest(passing):
+    """Of all numbers in the batches, and of their shapes and types."""
+    tensors = [tensor for batch in passing for tensor in batch]
+    digits = hashlib.sha256(b"".join(tensor.contiguous().numpy().tobytes() for tensor in tensors))
+    digits.update(repr([(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]).encode())
+    return digits.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_same_seed_gives_the_pixels_that_it_has_always_given(name, small):
+    dataset = option(name, small, augmentation={"crop_padding": 2, "crop_border": "reflect", "flip": "alternating", "cutout": 3})
+    data = dataset.load()
+    train, test = (Batches(split, 7, dataset.normalisation, dataset.augmentation, "cpu", 3) for split in (data.train, data.test))
+    passes = train.epoch(1, shuffle=True), train.epoch(2, shuffle=True), test.epoch(0, shuffle=False), [train.sample(11)]
+    assert tuple(map(digest, passes)) == RECORDED[name]
+
+
+def test_without_a_normalisation_the_stored_numbers_are_seen():
+    split = synthetic(9)
+    (batch,) = Batches(split, 9, None, None, "cpu", 0).epoch(0, shuffle=False)
+    assert batch.input.dtype == torch.float32 and torch.equal(batch.input, split.input.float())
+    (trained,) = Batches(split, 9, None, None, "cpu", 0).epoch(1, shuffle=True)
+    assert sorted(trained.labels.tolist()) == sorted(split.labels.tolist()) and split.input.dtype == torch.uint8
 
 
 # Augmentation
@@ -529,8 +585,8 @@ def keys_of(count):
 
 def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
-    padded = torch.nn.functional.pad(split.images, (2, 2, 2, 2))
+    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(split.input, keys_of(400))
+    padded = torch.nn.functional.pad(split.input, (2, 2, 2, 2))
     seen = set()
     for i in range(400):
         offsets = [(t, u) for t in range(5) for u in range(5) if torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6])]
@@ -540,7 +596,7 @@ def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
 
 
 def test_flip_mirrors_half_of_the_samples():
-    x = synthetic(1000, side=5).images
+    x = synthetic(1000, side=5).input
     y = Augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(1000))
     flipped = torch.tensor([torch.equal(a, b.flip(-1)) for a, b in zip(y, x, strict=True)])
     kept = torch.tensor([torch.equal(a, b) for a, b in zip(y, x, strict=True)])
@@ -549,8 +605,8 @@ def test_flip_mirrors_half_of_the_samples():
 
 def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.images, keys_of(400))
-    padded = torch.nn.functional.pad(split.images.float(), (5, 5, 5, 5), mode="reflect").to(torch.uint8)
+    y = Augmentation(crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.input, keys_of(400))
+    padded = torch.nn.functional.pad(split.input.float(), (5, 5, 5, 5), mode="reflect").to(torch.uint8)
     for i in range(400):
         assert any(torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6]) for t in range(11) for u in range(11))
     with pytest.raises(ValueError, match="6 x 6 pixels cannot be reflected that far; set dataset.augmentation.crop_padding=5"):
@@ -560,10 +616,10 @@ def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
 def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
     split = synthetic(1000, side=5)
     loader = batches(split, 100, Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0))
-    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.images / 255)}
+    plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.input / 255)}
 
     def mirrored(number):
-        images = torch.cat([batch.images for batch in loader.epoch(number, shuffle=True)])
+        images = torch.cat([batch.input for batch in loader.epoch(number, shuffle=True)])
         found = ((plain.get(tuple(each.flatten().tolist())), plain.get(tuple(each.flip(-1).flatten().tolist()))) for each in images)
         return {other if own is None else own: own is None for own, other in found}
 
@@ -574,7 +630,7 @@ def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
 
 def test_an_alternating_flip_starts_otherwise_in_another_run():
     augment = Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0)
-    x, index = synthetic(1000, side=5).images, torch.arange(1000)
+    x, index = synthetic(1000, side=5).input, torch.arange(1000)
     one, other = (augment.of_epoch(seed, 1)(x, sample_keys(seed, 1, index)) for seed in (1, 2))
     assert 0.4 < (one == other).flatten(1).all(1).double().mean() < 0.6
 
@@ -582,7 +638,7 @@ def test_an_alternating_flip_starts_otherwise_in_another_run():
 @pytest.mark.parametrize("side", [1, 4, 5])
 def test_cutout_blackens_one_square(side):
     y = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=side)(
-        synthetic(500, side=9).images, keys_of(500)
+        synthetic(500, side=9).input, keys_of(500)
     )
     black = y == 0
     assert (black == black[:, :1]).all()  # the same in all channels
@@ -593,7 +649,7 @@ def test_cutout_blackens_one_square(side):
 
 
 def test_crop_and_flip_and_cutout_are_drawn_apart():
-    x = synthetic(64, side=8).images
+    x = synthetic(64, side=8).input
     crop = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(x, keys_of(64))
     both = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(64))
     assert all(torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True))
@@ -618,7 +674,7 @@ def test_draws_do_not_depend_on_each_other():
 
 
 def test_augmentation_takes_floating_point_images_and_leaves_its_input():
-    x = synthetic(32).images
+    x = synthetic(32).input
     before = x.clone()
     y = FULL(x, keys_of(32))
     assert torch.equal(FULL(x.float() / 255, keys_of(32)), y.float() / 255)
@@ -627,7 +683,7 @@ def test_augmentation_takes_floating_point_images_and_leaves_its_input():
 
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
 def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
-    x, keys, before = synthetic(300, side=12).images, keys_of(300), torch.get_rng_state()
+    x, keys, before = synthetic(300, side=12).input, keys_of(300), torch.get_rng_state()
     augment = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=policy, cutout=0)
     y = augment(x, keys)
     assert torch.equal(torch.get_rng_state(), before)
@@ -639,7 +695,7 @@ def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
 
 
 def test_auto_augment_draws_what_torchvision_draws():
-    x, keys = synthetic(1, side=12).images.expand(400, -1, -1, -1), keys_of(400)
+    x, keys = synthetic(1, side=12).input.expand(400, -1, -1, -1), keys_of(400)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         theirs = {v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes() for _ in range(3000)}
@@ -648,7 +704,7 @@ def test_auto_augment_draws_what_torchvision_draws():
 
 
 def test_auto_augment_stands_between_crop_and_cutout():
-    x, keys = synthetic(64, side=8).images, keys_of(64)
+    x, keys = synthetic(64, side=8).input, keys_of(64)
     moved = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys)
     changed = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment="cifar10", cutout=0)(moved, keys)
     cut = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(changed, keys)
@@ -673,14 +729,14 @@ def test_real_sets(name, train, test, mean):
     if "SNNEXP_DATA" not in os.environ:
         pytest.skip("SNNEXP_DATA does not name the folder of the real data sets")
     dataset = option(name, os.environ["SNNEXP_DATA"])
-    if dataset.status() != "ready":
-        pytest.skip(f"{name}: {dataset.status()}")
-    dataset.verify()
+    if dataset.source.status() != "ready":
+        pytest.skip(f"{name}: {dataset.source.status()}")
+    dataset.source.verify()
     data = dataset.load()
     assert (len(data.train), len(data.test)) == (train, test)
     assert data.train.labels.bincount().min() > 0.8 * train / data.classes
     if mean:
-        measured = data.train.images.float().mean((0, 2, 3)) / 255
+        measured = data.train.input.float().mean((0, 2, 3)) / 255
         torch.testing.assert_close(measured, torch.tensor(mean), atol=2e-4, rtol=0)
 
 

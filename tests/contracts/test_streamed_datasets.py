@@ -17,17 +17,19 @@ from PIL import Image
 from snnexp.cli.codes import NO_ROOM
 from snnexp.cli.exits import exit_code
 from snnexp.configuration import build, check
+from snnexp.configuration.build import component
+from snnexp.configuration.check import component_faults
 from snnexp.datasets.base import TEST_OFFSET, DataError
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.reading import ReaderLost
 from snnexp.datasets.resized_crop import ResizedCrop, middle
 from snnexp.noise import sample_keys
-from tests.options import build_option
+from tests.options import build_option, settings
 from tests.photographs import photograph, write_class_folders
 
 TRAIN, TEST, SIZE = 30, 20, 16
 FOLDERS = {"imagenet": "imagenet", "imagenette": "imagenette2-160"}
-FULL = ResizedCrop(scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=True)
+FULL = ResizedCrop(scale=[0.08, 1.0], ratio=[3 / 4, 4 / 3], flip=True)
 
 # Python 3.12 says so of every fork of a process with threads; torch's loader forks where the platform does.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
@@ -45,7 +47,7 @@ def option(root, name="imagenette", **changes):
 
 
 def batches(split, dataset, batch_size=8, seed=3):
-    return Batches(split, batch_size, dataset.mean, dataset.std, dataset.augmentation, "cpu", seed)
+    return Batches(split, batch_size, dataset.normalisation, dataset.augmentation, "cpu", seed)
 
 
 def training(root, workers=0, batch_size=8, **changes):
@@ -80,8 +82,8 @@ def test_classes_and_files_are_numbered_by_sorted_name(small):
 
 def test_folder_may_be_elsewhere(small, tmp_path):
     folder = small / FOLDERS["imagenette"]
-    assert option(tmp_path, folder=str(folder)).status() == "ready"
-    assert option(folder.parent.parent, folder=f"{folder.parent.name}/{folder.name}").status() == "ready"
+    assert option(tmp_path, folder=str(folder)).source.status() == "ready"
+    assert option(folder.parent.parent, folder=f"{folder.parent.name}/{folder.name}").source.status() == "ready"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_folder_may_be_elsewhere(small, tmp_path):
 )
 def test_missing_data_names_its_archives(name, words, tmp_path):
     dataset = option(tmp_path, name)
-    assert dataset.status().startswith(f"missing: {tmp_path / FOLDERS[name] / 'train'} (0 of ")
+    assert dataset.source.status().startswith(f"missing: {tmp_path / FOLDERS[name] / 'train'} (0 of ")
     with pytest.raises(DataError) as error:
         dataset.load()
     assert all(word in str(error.value) for word in [str(tmp_path / FOLDERS[name] / "train"), *words])
@@ -106,7 +108,7 @@ def test_half_unpacked_data_is_refused(small, tmp_path):
     with pytest.raises(DataError, match=r"val: its class folders are not those of train"):
         option(tmp_path).load()
     (root / "val" / "n00000042").rename(root / "n00000042")
-    assert option(tmp_path).status() == f"missing: {root / 'val'} (9 of 10 class folders)"
+    assert option(tmp_path).source.status() == f"missing: {root / 'val'} (9 of 10 class folders)"
     with pytest.raises(DataError, match=r"val: it holds 9 class folders, not 10"):
         option(tmp_path).load()
     with pytest.raises(DataError, match=r"train: there is no image"):
@@ -122,16 +124,16 @@ def test_another_number_of_images_is_said(small, caplog):
 
 def test_verify_compares_counts_and_decodes(small, tmp_path):
     with pytest.raises(DataError, match="it holds 30 images, 9469 were published"):
-        option(small).verify()
+        option(small).source.verify()
     write_class_folders(tmp_path / FOLDERS["imagenette"], 10, TRAIN, TEST)
     dataset = option(tmp_path)
     publication = dataset.source.publication
     object.__setattr__(publication, "images", (TRAIN, TEST))
-    assert "30 training and 20 test images" in dataset.verify()
+    assert "30 training and 20 test images" in dataset.source.verify()
     path = sorted((tmp_path / FOLDERS["imagenette"] / "val").rglob("*.JPEG"))[7]
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(DataError, match=f"{path.name}: unreadable"):
-        dataset.verify()
+        dataset.source.verify()
 
 
 def test_prepare_downloads_only_what_is_missing(small, tmp_path, monkeypatch):
@@ -142,13 +144,13 @@ def test_prepare_downloads_only_what_is_missing(small, tmp_path, monkeypatch):
         write_class_folders(Path(root) / "imagenette2-160", 10, 10, 10)
 
     monkeypatch.setattr("torchvision.datasets.Imagenette", imagenette)
-    assert option(small).prepare().startswith("ready") and calls == []
-    assert option(tmp_path).prepare().startswith("ready") and calls == [(tmp_path, {"size": "160px", "download": True})]
+    assert option(small).source.prepare().startswith("ready") and calls == []
+    assert option(tmp_path).source.prepare().startswith("ready") and calls == [(tmp_path, {"size": "160px", "download": True})]
 
 
 def test_prepare_unpacks_imagenet_or_says_what_it_needs(tmp_path):
     with pytest.raises(DataError, match=r"could not unpack ImageNet \(.*Remedy: register at image-net.org"):
-        option(tmp_path, "imagenet").prepare()
+        option(tmp_path, "imagenet").source.prepare()
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,12 @@ def test_prepare_unpacks_imagenet_or_says_what_it_needs(tmp_path):
     ],
 )
 def test_augmentation_that_makes_no_sense_is_refused_before_data(key, value):
-    with pytest.raises(ValueError, match=f"augmentation.{key}: the keys are scale.*ratio.*flip"):
-        option("/nonexistent", augmentation={"scale": [0.08, 1.0], "ratio": [0.75, 1.25], "flip": True, key: value})
+    node = settings("dataset", "imagenette", augmentation={key: value})
+    if faults := component_faults(node, "dataset"):
+        assert [fault.partition(":")[0] for fault in faults] == [f"dataset.augmentation.{key}"]
+    else:
+        with pytest.raises(ValueError, match=f"augmentation.{key}: expected two numbers.*set dataset.augmentation.{key}="):
+            component(node)
 
 
 # Pixels
@@ -186,8 +192,8 @@ def test_evaluation_sees_the_middle_of_every_file(small):
     (batch,) = batches(dataset.load().test, dataset, batch_size=100).epoch(5, shuffle=False)
     paths = sorted((small / FOLDERS["imagenette"] / "val").rglob("*.JPEG"))
     pixels = torch.stack([torch.from_numpy(np.array(middle(Image.open(path), SIZE))).permute(2, 0, 1) for path in paths])
-    mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (dataset.mean, dataset.std))
-    torch.testing.assert_close(batch.images, (pixels / 255 - mean) / std)
+    mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (dataset.normalisation.mean, dataset.normalisation.std))
+    torch.testing.assert_close(batch.input, (pixels / 255 - mean) / std)
 
 
 def test_grey_and_cmyk_photographs_are_read(tmp_path):
@@ -195,7 +201,7 @@ def test_grey_and_cmyk_photographs_are_read(tmp_path):
     paths = sorted((tmp_path / FOLDERS["imagenette"] / "train").rglob("*.JPEG"))
     Image.new("L", (20, 30), 90).save(paths[0])
     Image.new("CMYK", (20, 30), (255, 0, 0, 0)).save(paths[1])
-    pixels = next(option(tmp_path).load().train.pixels([torch.arange(2)], torch.zeros(30, dtype=torch.int64), None))
+    pixels = next(option(tmp_path).load().train.read([torch.arange(2)], torch.zeros(30, dtype=torch.int64), None))
     assert pixels[0].unique().tolist() == [90]
     assert (pixels[1, 0] < 50).all() and (pixels[1, 2] > 200).all()  # cyan
 
@@ -203,14 +209,14 @@ def test_grey_and_cmyk_photographs_are_read(tmp_path):
 def test_the_crop_by_hand():
     image = photograph(np.random.default_rng(0), 60, 40)
     left, top, right, bottom = box = FULL.box(60, 40, key=7)
-    part = ResizedCrop((0.08, 1.0), (3 / 4, 4 / 3), flip=False)(image, 16, key=7)
+    part = ResizedCrop([0.08, 1.0], [3 / 4, 4 / 3], flip=False)(image, 16, key=7)
     expected = F.resized_crop(image, top, left, bottom - top, right - left, [16, 16], F.InterpolationMode.BILINEAR)
     assert np.array_equal(part, expected) and box == FULL.box(60, 40, key=7) != FULL.box(60, 40, key=8)
 
 
 def test_crops_have_the_announced_share_ratio_and_place():
     keys = sample_keys(0, 1, torch.arange(1500)).tolist()
-    boxes = torch.tensor([ResizedCrop((0.2, 0.6), (0.8, 1.25), flip=False).box(3000, 3000, key) for key in keys]).double()
+    boxes = torch.tensor([ResizedCrop([0.2, 0.6], [0.8, 1.25], flip=False).box(3000, 3000, key) for key in keys]).double()
     left, top, right, bottom = boxes.unbind(1)
     width, height = right - left, bottom - top
     share, ratio = width * height / 3000**2, width / height
@@ -226,13 +232,13 @@ def test_crops_have_the_announced_share_ratio_and_place():
     ("width", "height", "box"), [(1000, 10, (493, 0, 506, 10)), (10, 1000, (0, 493, 10, 506)), (12, 12, (0, 0, 12, 12))]
 )
 def test_images_too_long_for_any_crop_show_their_middle(width, height, box):
-    assert ResizedCrop((1.0, 1.0), (3 / 4, 4 / 3) if width != height else (1.0, 1.0), flip=False).box(width, height, key=0) == box
+    assert ResizedCrop([1.0, 1.0], [3 / 4, 4 / 3] if width != height else [1.0, 1.0], flip=False).box(width, height, key=0) == box
 
 
 def test_flip_mirrors_half_of_the_samples_and_the_middle_can_be_kept():
     image = photograph(np.random.default_rng(0), 40, 40)
     plain, mirrored = (np.asarray(each) for each in (middle(image, 16), middle(image, 16).transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
-    seen = [np.asarray(ResizedCrop(None, (1.0, 1.0), flip=True)(image, 16, key)) for key in sample_keys(0, 1, torch.arange(400)).tolist()]
+    seen = [np.asarray(ResizedCrop(None, [1.0, 1.0], flip=True)(image, 16, key)) for key in sample_keys(0, 1, torch.arange(400)).tolist()]
     share = np.mean([np.array_equal(each, mirrored) for each in seen])
     assert all(np.array_equal(each, mirrored) or np.array_equal(each, plain) for each in seen) and abs(share - 0.5) < 0.1
 
@@ -253,13 +259,13 @@ def test_workers_change_nothing(small):
 
 def test_epochs_differ_and_repeat(small):
     first, again, other = (list(training(small).epoch(number, shuffle=True)) for number in (1, 1, 2))
-    assert equal(first, again) and not torch.equal(first[0].images, other[0].images)
+    assert equal(first, again) and not torch.equal(first[0].input, other[0].input)
     assert [len(batch.labels) for batch in first] == [8, 8, 8, 6] and len(training(small)) == 4
 
 
 def test_batch_size_and_held_out_samples_change_no_sample(small):
     def by_key(passing):
-        return {int(key): image for batch in passing for key, image in zip(batch.keys, batch.images, strict=True)}
+        return {int(key): image for batch in passing for key, image in zip(batch.keys, batch.input, strict=True)}
 
     reference = by_key(training(small, batch_size=30).epoch(1, True))
     fewer = by_key(training(small, batch_size=7, validation=9).epoch(1, True))

@@ -221,9 +221,8 @@ class Given(Source):
 )
 @pytest.mark.fault("20: data missing, corrupt, empty split", "a split without images, with one, or with labels that are no classes")
 def test_what_cannot_be_trained_and_tested_on_is_said(train, test, held_out, part, happened):
-    augmentation = {"crop_padding": 0, "crop_border": "zero", "flip": False, "auto_augment": None, "cutout": 0}
     with pytest.raises(DataError, match=f"^here: .*{part}"):
-        Dataset(Given(train, test), held_out, 0, [0.0], [1.0], augmentation).load()
+        Dataset(lambda: Given(train, test), held_out, 0, None, None).load()
     happened("DataError, exit 3")
 
 
@@ -237,6 +236,5 @@ def test_few_images_train(tmp_path, happened):
 
 @pytest.mark.fault(ONE, "a class whose images were all held out for validation")
 def test_a_class_that_is_not_trained_on_is_said(caplog):
-    augmentation = {"crop_padding": 0, "crop_border": "zero", "flip": False, "auto_augment": None, "cutout": 0}
-    Dataset(Given([0, 0, 0], [0, 1]), 0, 0, [0.0], [1.0], augmentation).load()
+    Dataset(lambda: Given([0, 0, 0], [0, 1]), 0, 0, None, None).load()
     assert "here: no training image of 1 class (b)" in caplog.text

@@ -1,6 +1,7 @@
 """A configuration of somebody else builds components of the slot's kind and nothing else, and imports nothing to find out."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from snnexp.cli.evaluate import evaluate
 from snnexp.configuration.check import faults
-from snnexp.configuration.slots import SLOTS, refused
+from snnexp.configuration.slots import SLOTS, Refused, component_of, refused
 from tests.composition import changed, configuration, every_option, node
 from tests.jobs import job
 
@@ -60,11 +61,19 @@ def said(path: str, target: object) -> list[str]:
 @pytest.mark.fault(KIND, "a component of every group in the place of every other group's")
 def test_a_slot_takes_components_of_its_kind_alone(happened):
     targets = {(group, node(group, option)["_target_"]) for group, option in every_option() if group in SLOTS}
-    assert {group for group, _ in targets} == SLOTS.keys() - {"form"}
-    assert all((refused(target, slot) is None) == (slot == group) for slot in SLOTS for group, target in targets)
+    assert {group for group, _ in targets} == SLOTS.keys() - {"form", *DATA}
+    targets |= {(part, part_of_data["_target_"]) for part, part_of_data in node("dataset", "mnist").items() if part in DATA}
+    own = {slot: SLOTS[slot].package for slot in SLOTS}
+    assert all((refused(target, slot) is None) == (own[slot] == own[group]) for slot in SLOTS for group, target in targets)
+    for slot in ("dataset", *DATA):
+        for group, target in targets:
+            with nullcontext() if group == slot else pytest.raises(Refused):
+                component_of(target, slot)
     happened(f"{len(SLOTS)} slots, each takes its own options alone")
 
 
+DATA = ("source", "normalisation", "augmentation")
+"""The parts of a data set, which live with it in one package and are told apart by what they are."""
 HELPERS = [
     ("encoder", "snnexp.track.files.MetricsFile"),
     ("tracker", "snnexp.track.files.MetricsFile"),
@@ -113,12 +122,15 @@ def test_a_component_has_no_other_orders(key, happened):
     happened("exit 2: Direct takes no such argument")
 
 
-@pytest.mark.parametrize("path", ["dataset.augmentation", "dataset.mean", "reference"])
+@pytest.mark.parametrize("path", ["dataset.augmentation", "dataset.normalisation.mean", "reference"])
 @pytest.mark.fault(KIND, "a _target_ where no component is built")
 def test_nothing_is_built_elsewhere(path, package, tmp_path, happened):
     config, evil = configuration(), {"_target_": f"{package}.Other", "path": str(tmp_path / "called")}
-    owner, _, key = path.rpartition(".")
-    (config[owner] if owner else config)[key] = [evil] if key == "mean" else evil
+    *owners, key = path.split(".")
+    holder = config
+    for owner in owners:
+        holder = holder[owner]
+    holder[key] = [evil] if key == "mean" else evil
     assert any(line.startswith(path) for line in faults(config))
     assert package not in sys.modules and not (tmp_path / "imported").exists()
     happened("exit 2, nothing imported")

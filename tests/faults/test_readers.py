@@ -84,7 +84,7 @@ from snnexp.datasets.batches import Batches
 
 warnings.simplefilter("ignore")
 dataset = build_option("dataset", "imagenette", {"data_dir": sys.argv[1], "size": 128, "workers": 2})
-passing = Batches(dataset.load().train, 20, dataset.mean, dataset.std, dataset.augmentation, "cpu", 1).epoch(1, shuffle=True)
+passing = Batches(dataset.load().train, 20, dataset.normalisation, dataset.augmentation, "cpu", 1).epoch(1, shuffle=True)
 try:
     for number, batch in enumerate(passing):
         if number == 0 and len(sys.argv) > 2:

@@ -118,7 +118,7 @@ def test_a_signal_while_data_is_read_is_obeyed(tmp_path: Path, monkeypatch: Any,
                 Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / part / name / f"{number}.png")
     with pytest.raises(Stopped), stopping_on_signals():
         os.kill(os.getpid(), signal.SIGTERM)
-        FolderImages(tmp_path, 8).read()
+        FolderImages(str(tmp_path), ".", 8).read()
     assert not (tmp_path / ".cache").exists()
     happened("stopped, no half cache left")
 

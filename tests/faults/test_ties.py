@@ -9,6 +9,7 @@ from torch import nn
 
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.measure.answers import answers, decided, right
 from snnexp.measure.evaluator import Evaluator
 from snnexp.network.network import Network
@@ -40,7 +41,7 @@ def test_an_evaluation_takes_no_side(chunk, happened):
     told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Rate(average=False), form="spiking")
     told.scores = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0]]])
     split = Split(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0]), torch.arange(2))
-    batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
+    batches = Batches(split, 4, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     evaluator = Evaluator(2, chunk, build_option("loss", "cross_entropy"), torch.float32)
     found = evaluator(told, batches)
     assert found.accuracy_by_timestep == [0.0, 50.0] and (found.undecided, found.answers) == (50.0, [1, 0, 0])

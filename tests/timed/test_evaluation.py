@@ -13,6 +13,7 @@ from torch import nn
 from snnexp.datasets import batches as sharing
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.losses.base import Loss
 from snnexp.measure import answers, tally, unsound
 from snnexp.measure import timed_evaluator as timed_evaluate
@@ -64,7 +65,7 @@ def evaluated(network: Network, images: int, batch_size: int = 8) -> Evaluation:
     """With everything that is counted."""
     pixels = (255 * networks.images(images).round()).to(torch.uint8)
     split = Split(pixels, torch.arange(images) % 10, torch.arange(images))
-    batches = Batches(split, batch_size, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
+    batches = Batches(split, batch_size, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     return TimedEvaluator(16, build_option("loss", "spike_time"))(network, batches, count=True)
 
 
@@ -110,7 +111,7 @@ def test_two_classes_at_one_time_are_no_decision():
 
     told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Earliest(12.0), form="timed")
     split = Split(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 0, 0]), torch.arange(4))
-    batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
+    batches = Batches(split, 4, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     found = TimedEvaluator(8, ShareOfFinite())(told, batches)
     assert (found.accuracy, found.undecided, found.images, found.tally) == (25.0, 50.0, 4, None)
     assert found.accuracy_by_timestep == [25.0] and found.loss == 1.0
@@ -119,6 +120,6 @@ def test_two_classes_at_one_time_are_no_decision():
 def test_evaluation_leaves_the_network_in_training():
     network = timed().train()
     split = Split(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.arange(4), torch.arange(4))
-    batches = Batches(split, 4, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device="cpu", seed=1)
+    batches = Batches(split, 4, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     TimedEvaluator(8, build_option("loss", "spike_time"))(network, batches)
     assert all(module.training for module in network.modules())

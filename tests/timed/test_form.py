@@ -11,6 +11,7 @@ from torch import nn
 
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.errors import NumericalError
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.concatenation import Concatenation
@@ -129,7 +130,7 @@ def test_layers_of_branches_are_counted_in_the_order_they_fire_in():
     branches = [f"body.block.branches.{place}" for place in ("0", "1.0", "1.1", "2.1")]
     assert names == ["body.first", *branches, "body.output"]
     split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
-    batches = Batches(split, 6, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    batches = Batches(split, 6, Pixels([0.0], [1.0]), None, device=torch.device("cpu"), seed=1)
     tally, shown = through_time(network, batches, 16)
     neurons = {name: layer["neurons"] for name, layer in tally.spikes_by_layer().items()}
     assert neurons == dict(zip(names, [3 * 64, 4 * 64, 2 * 64, 3 * 64, 2 * 64, 10], strict=True)) and len(shown["resolution"]) == 2
@@ -274,7 +275,7 @@ def test_counts_and_curves_of_a_network():
     network = timed()
     images = (255 * networks.images(30)[:, :]).to(torch.uint8)
     split = Split(images, torch.arange(30) % 10, torch.arange(30))
-    batches = Batches(split, 16, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    batches = Batches(split, 16, Pixels([0.0], [1.0]), None, device=torch.device("cpu"), seed=1)
     tally, shown = through_time(network, batches, 32)
     assert [row["timesteps"] for row in shown["resolution"]] == [8, 16, 32] and len(shown["accuracy_by_timestep"]) == 32
     assert shown["accuracy_by_timestep"][-1] == shown["resolution"][-1]["accuracy"]
@@ -364,7 +365,7 @@ def test_every_synapse_has_a_weight_per_terminal(architecture):
 def test_spikes_reach_every_terminal_in_the_counts():
     network = timed(changes={"delays": [0.0, 0.5, 1.0]})
     split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
-    batches = Batches(split, 6, mean=[0.0], std=[1.0], augmentation=lambda pixels, keys: pixels, device=torch.device("cpu"), seed=1)
+    batches = Batches(split, 6, Pixels([0.0], [1.0]), None, device=torch.device("cpu"), seed=1)
     tally, _ = through_time(network, batches, 8)
     times = network.encoder(next(batches.epoch(0, False)).images, range(1), networks.keys(6))
     arrived = 3 * 12 * times.isfinite().sum() + 3 * 10 * network.body[0](times).isfinite().sum()

@@ -10,6 +10,7 @@ from snnexp.cell import Over
 from snnexp.cli.evaluate import evaluate
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
 from snnexp.losses.cross_entropy import CrossEntropy
 from snnexp.measure.timed_evaluator import TimedEvaluator
@@ -153,7 +154,7 @@ def blueprint_and_analog(norm: str = "batch") -> tuple[Blueprint, Network, torch
 def test_every_layer_holds_the_activations():
     blueprint, analog, images = blueprint_and_analog()
     pixels = (images * 255).to(torch.uint8)
-    batches = Batches(Split(pixels, torch.zeros(40, dtype=torch.long), torch.arange(40)), 40, [0.0], [1.0], lambda x, keys: x, "cpu", 1)
+    batches = Batches(Split(pixels, torch.zeros(40, dtype=torch.long), torch.arange(40)), 40, Pixels([0.0], [1.0]), None, "cpu", 1)
     stage = Mapping(samples=40, margin=1.0, bits=[], jitters=[], variations=[])
     way, evaluator = Execution("default", 1, False), TimedEvaluator(16, CrossEntropy(0.0))
     session = Session(blueprint, batches, None, batches, evaluator, None, torch.device("cpu"), torch.float32, way, "last", 1)
@@ -162,8 +163,8 @@ def test_every_layer_holds_the_activations():
     found, ranges = [], []
     hooks = [timed_.register_forward_hook(lambda _, __, out: found.append(out)) for _, _, timed_, _ in timed_layers(timed)]
     hooks += [unit.register_forward_hook(lambda _, __, out: ranges.append(out)) for unit in analog_units(analog).values()]
-    timed(batch.images, range(1), batch.keys)
-    scores = analog(batch.images, range(1), batch.keys).scores
+    timed(batch.input, range(1), batch.keys)
+    scores = analog(batch.input, range(1), batch.keys).scores
     for hook in hooks:
         hook.remove()
     *hidden, output = (values(each, 1.0) for each in found)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from snnexp.configuration.build import blueprint, component, stages
+from snnexp.configuration.rules.data import encoder_takes_the_samples
 from snnexp.configuration.rules.reading import Config, is_mapped, stages_with
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
@@ -15,6 +16,8 @@ from snnexp.stages.base import Stage
 
 def everything_builds(config: Config) -> Iterator[str]:
     """Constructors have the last word; the network is built without memory."""
+    if [*encoder_takes_the_samples(config)]:
+        return
     try:
         dataset = component(config["dataset"])
         last = list(stages(config).values())[-1]

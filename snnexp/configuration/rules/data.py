@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from snnexp.configuration.build import component
-from snnexp.configuration.rules.reading import UNBUILDABLE, Config, kind, says, stages_with
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config, data, kind, says, stages_with, values
+from snnexp.datasets.pixels import Pixels
 
 
 def encoder_takes_pixels(config: Config) -> Iterator[str]:
@@ -13,14 +14,33 @@ def encoder_takes_pixels(config: Config) -> Iterator[str]:
         encoder = component(config["encoder"])
     except UNBUILDABLE:
         return
-    dataset = config["dataset"]
-    if not {"mean", "std"} <= dataset.keys():  # which the data set then keeps to itself
+    if encoder.pixels != "unit" or data(config) is None or values(config) == (0.0, 1.0):
         return
-    unit_range = set(dataset["mean"]) == {0.0} and set(dataset["std"]) == {1.0}
-    if encoder.pixels == "unit" and not unit_range:
+    yield f"encoder: {kind(config['encoder'])} takes pixels in [0, 1], but {_out_of_range(config)}"
+
+
+def _out_of_range(config: Config) -> str:
+    """Why the network does not see numbers in [0, 1], and what to do about it."""
+    signed = "a signed encoder (encoder=poisson encoder.signed=true)"
+    pixels = data(config).normalisation
+    if isinstance(pixels, Pixels):
+        moved = f"dataset.mean={pixels.mean} dataset.std={pixels.std} moves them out"
+        return f"{moved}; set dataset.mean=[0.0] dataset.std=[1.0], or {signed}"
+    return f"dataset.normalisation does not say that this data set keeps to it; use {signed}"
+
+
+def encoder_takes_the_samples(config: Config) -> Iterator[str]:
+    """An encoder of images takes no frames over time, and the other way round."""
+    try:
+        axes, dataset = component(config["encoder"]).axes, data(config)
+    except UNBUILDABLE:
+        return
+    if dataset is not None and len(axes) != len(dataset.shape):
+        shape = " x ".join(map(str, dataset.shape))
         yield (
-            f"encoder: {kind(config['encoder'])} takes pixels in [0, 1], but dataset.mean={dataset['mean']} dataset.std={dataset['std']} "
-            "moves them out; set dataset.mean=[0.0] dataset.std=[1.0], or a signed encoder (encoder=poisson encoder.signed=true)"
+            f"encoder: {kind(config['encoder'])} takes samples of {len(axes)} axes "
+            f"({', '.join(axes)}), those of this data set are {shape}; choose an encoder that "
+            "takes these, or another data set"
         )
 
 
@@ -72,10 +92,16 @@ def switches_cover_pixels(config: Config) -> Iterator[str]:
 
 
 def largest_pixel(config: Config) -> float:
-    """The largest size of what the network sees of a pixel in [0, 1]; deviations of 0 do not build."""
-    means, deviations = (config["dataset"].get(key, []) for key in ("mean", "std"))
-    channels = [(mean, std) for mean, std in zip(means, deviations, strict=False) if std]
-    return max((abs(pixel - mean) / std for mean, std in channels for pixel in (0.0, 1.0)), default=0.0)
+    """The largest size of what the network sees; 0 where the data set sets no bounds to it."""
+    ends = values(config)
+    return 0.0 if ends is None else max(map(abs, ends))
 
 
-RULES = (encoder_takes_pixels, encoder_lasts, images_arrive_in_time, poisson_covers_pixels, switches_cover_pixels)
+RULES = (
+    encoder_takes_the_samples,
+    encoder_takes_pixels,
+    encoder_lasts,
+    images_arrive_in_time,
+    poisson_covers_pixels,
+    switches_cover_pixels,
+)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from snnexp.configuration.rules.reading import Config
+from snnexp.configuration.rules.reading import Config, data
 
 
 def device_exists(config: Config) -> Iterator[str]:
@@ -20,7 +20,8 @@ def device_exists(config: Config) -> Iterator[str]:
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
     """Choosing by validation needs a validation split."""
-    if config["selection"] == "best_validation" and not config["dataset"].get("validation"):
+    dataset = data(config) if config["selection"] == "best_validation" else None
+    if dataset is not None and not dataset.validation:
         yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import torch
 
 from snnexp.configuration.build import blueprint, component
-from snnexp.configuration.rules.reading import UNBUILDABLE, Config
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config, data
 from snnexp.configuration.slots import ability
+from snnexp.datasets.pixels import Pixels
 from snnexp.network.analog import analog_network
 from snnexp.runs.torchvision_weights import EXPECTED, Expected, layers, misfits, skeleton, versions
 
@@ -37,11 +38,21 @@ def _misfit(config: Config, model: str) -> str | None:
     return next(misfits(layers(model, skeleton(model)), analog), None)
 
 
+def _normalised(config: Config, expected: Expected) -> bool:
+    """Whether the network sees images as it did in its training; of data that do not build, `everything_builds` says so."""
+    if (found := data(config)) is None:
+        return True
+    pixels = found.normalisation
+    return isinstance(pixels, Pixels) and (tuple(pixels.mean), tuple(pixels.std)) == (expected.mean, expected.std)
+
+
 def _settings(config: Config, stage: Config, model: str, expected: Expected) -> Iterator[str]:
-    dataset = config["dataset"]
-    if (tuple(dataset.get("mean", ())), tuple(dataset.get("std", ()))) != (expected.mean, expected.std):
+    if not _normalised(config, expected):
         mean, std = ("[" + ",".join(map(str, values)) + "]" for values in (expected.mean, expected.std))
-        yield f"dataset: {model} was trained on images normalised otherwise; set dataset.mean={mean} dataset.std={std}"
+        yield (
+            f"dataset: {model} was trained on images normalised otherwise; set dataset.mean={mean} dataset.std={std}, "
+            f"in a data set whose normalisation is {Pixels.__module__}.{Pixels.__name__}"
+        )
     if expected.epsilon is not None and config["norm"].get("epsilon") != expected.epsilon:
         yield f"norm.epsilon: {model} was trained with {expected.epsilon:g}; set norm.epsilon={expected.epsilon:g}"
     function = ability(stage["activation"]["_target_"], "activation", "function")

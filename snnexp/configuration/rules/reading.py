@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import nn
 
+from snnexp.configuration.build import component
 from snnexp.configuration.slots import ability, class_of
+from snnexp.datasets.dataset import Dataset
 
 Config = Mapping[str, Any]
 Node = Mapping[str, Any]
@@ -62,6 +64,20 @@ def before(config: Config, name: str) -> list[str]:
     """Names of the stages before one, in order."""
     names = list(config["strategy"]["stages"])
     return names[: names.index(name)]
+
+
+def data(config: Config) -> Dataset | None:
+    """The data set, which reads nothing yet; None where it does not build, which is for `everything_builds` to say."""
+    try:
+        return component(config["dataset"])
+    except UNBUILDABLE:
+        return None
+
+
+def values(config: Config) -> tuple[float, float] | None:
+    """The smallest and the largest number that the network sees; None where the data set sets no bounds to them."""
+    found = data(config)
+    return None if found is None or found.normalisation is None else found.normalisation.values
 
 
 def trained(config: Config) -> list[str]:

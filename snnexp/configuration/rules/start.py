@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from snnexp.composition.since import as_now
 from snnexp.configuration.rules.reading import Config
 from snnexp.datasets.base import DataError
 from snnexp.runs.start import settings
@@ -16,7 +18,7 @@ def starts_see_the_same_images(config: Config) -> Iterator[str]:
         if name != next(iter(stages)):
             yield f"{path}: would throw away what the stages before it have trained; start from a run in the first"
         try:
-            dataset = settings(Path(stages[name]["start"]))["dataset"]
+            dataset = as_now(dict(settings(Path(stages[name]["start"]))))["dataset"]
         except DataError as error:
             yield f"{path}: {error}"
             continue
@@ -24,9 +26,20 @@ def starts_see_the_same_images(config: Config) -> Iterator[str]:
 
 
 def _normalised_otherwise(path: str, theirs: Config, ours: Config) -> Iterator[str]:
-    if any(theirs.get(key) != ours.get(key) for key in ("mean", "std")):
-        settings = " ".join(f"dataset.{key}={theirs.get(key)}".replace(" ", "") for key in ("mean", "std"))
-        yield f"{path}: that network was trained with images normalised otherwise; set {settings}"
+    before, now = _normalisation(theirs), _normalisation(ours)
+    if before == now:
+        return
+    keys = [key for key in ("mean", "std") if key in before]
+    settings = " ".join(f"dataset.{key}={before[key]}".replace(" ", "") for key in keys)
+    remedy = settings or "dataset.normalisation to what the config.yaml of that run has"
+    yield f"{path}: that network was trained with images normalised otherwise; set {remedy}"
+
+
+def _normalisation(dataset: Config) -> dict[str, Any]:
+    """The settings of a normalisation; a data set that is made by one function has them itself."""
+    node = dataset.get("normalisation", dataset)
+    keys = ("mean", "std") if node is dataset else node or ()
+    return {key: node[key] for key in keys if key in node}
 
 
 RULES = (starts_see_the_same_images,)

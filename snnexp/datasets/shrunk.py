@@ -1,6 +1,6 @@
-"""MNIST at 16 x 16."""
+"""Images of another source at another size."""
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -8,45 +8,25 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from snnexp.datasets.base import Source, Split
-from snnexp.datasets.dataset import Dataset
-from snnexp.datasets.idx import DIGITS, IdxFiles
-from snnexp.limits import Count, Natural, Seed
-
-
-def mnist16(
-    data_dir: str,
-    crop: Count,
-    size: Count,
-    validation: Natural,
-    split_seed: Seed,
-    mean: list[float],
-    std: list[float],
-    augmentation: dict[str, Any],
-) -> Dataset:
-    """MNIST whose middle `crop` x `crop` pixels are shrunk to `size` x `size`, as small analog chips need it.
-
-    Every new pixel is a weighted mean of all old ones it covers (bilinear with antialiasing), so that thin strokes grow pale and are
-    not lost.
-
-    Source: Goeltz et al. 2021 (survey [60]): crop 24, size 16.
-
-    Args:
-        data_dir: folder that holds `MNIST/raw`; may start with `~`.
-        crop: side of the part that is kept, 1 to 28 pixels; 28 for all of it.
-        size: side of the images, >= 1.
-        validation: number of training samples held out, >= 0.
-        split_seed: of the choice of the samples held out.
-        mean: one number, of pixels in [0, 1].
-        std: one number, > 0.
-        augmentation: crop_padding, crop_border, flip, auto_augment, cutout.
-    """
-    return Dataset(Shrunk(IdxFiles(data_dir, "MNIST", DIGITS), crop, size), validation, split_seed, mean, std, augmentation)
+from snnexp.limits import Count
 
 
 class Shrunk(Source):
-    """The middle of the images of another source, at another size."""
+    """Images whose middle `crop` x `crop` pixels are shrunk to `size` x `size`, as small analog chips need it.
 
-    def __init__(self, source: Source, crop: Count, size: Count):
+    Every new pixel is a weighted mean of all old ones it covers (bilinear with antialiasing), so that thin
+    strokes grow pale and are not lost. The images of the other source must fit into memory.
+
+    Source: Goeltz et al. 2021 (survey [60]): MNIST with crop 24 and size 16.
+
+    Args:
+        source: where the images come from.
+        crop: side of the part that is kept, 1 to that of the images; that of the images for all of it.
+        size: side of the new images, >= 1.
+    """
+
+    def __init__(self, source: Callable[[], Source], crop: Count, size: Count):
+        source = source()
         if crop > min(source.shape[1:]):
             raise ValueError(f"crop={crop}: the images have {min(source.shape[1:])} pixels on a side; give 1 to that many")
         self.source = source
@@ -67,7 +47,7 @@ class Shrunk(Source):
 
     def read(self) -> tuple[Split, Split]:
         """The splits of the other source, shrunk. Raises `DataError`."""
-        train, test = (Split(self._shrunk(split.images), split.labels, split.index) for split in self.source.read())
+        train, test = (Split(self._shrunk(split.input), split.labels, split.index) for split in self.source.read())
         return train, test
 
     def status(self) -> str:
