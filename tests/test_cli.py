@@ -131,7 +131,7 @@ def test_the_composed_configuration_is_printed(light):
         ("key in a sweep", "snnexp: there is no key 'neuron.leek'; did you mean 'neuron.leak'?"),
         ("option twice", "snnexp: neuron: an option is chosen already, and a plus adds another; choose neuron=if"),
         ("key already there", "snnexp: neuron.leak: it is there already, and a plus adds what is not; set it with neuron.leak=0.3"),
-        ("group without plus", "snnexp: a search is added with a plus: +search=NAME (snnexp list search shows their names)"),
+        ("group without plus", "snnexp: options of search are added with a plus: +search=NAME (snnexp list search shows them)"),
         ("no key", "snnexp: =3: a key is missing"),
         ("key far", "snnexp: there is no key 'encoder.rat' (snnexp train --help lists all groups and keys)"),
         ("key without its group", "snnexp: there is no key 'detach_reset'; did you mean 'neuron.detach_reset'?"),
