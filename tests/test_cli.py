@@ -33,6 +33,7 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "unknown command": ("trian",),
     "list": ("list",),
     "list neuron": ("list", "neuron"),
+    "list recipe": ("list", "recipe"),
     "list nothing": ("list", "neurons"),
     "list at 80 columns": ("list",),
     "table": ("table", "3", "--format", "csv"),
@@ -99,6 +100,10 @@ def test_lists(light):
     assert light["list"].code == light["list neuron"].code == 0
     assert "quickstart" in light["list"].out and "93.16" not in light["list neuron"].out
     assert re.search(r"lif\W+Leaky integrate-and-fire neuron\.", light["list neuron"].out)
+    assert "For strategy=bptt." in " ".join(light["list neuron"].out.split())
+    assert light["list neuron"].out.startswith("neuron=...")
+    assert light["list recipe"].out.startswith("+recipe=...")
+    assert re.search(r"rmp\W+RMP-SNN \(Han 2020 \[38\]\)", light["list recipe"].out)
     told = light["list nothing"]
     assert told.code == 2 and "did you mean 'neuron'?" in told.err and "dataset, encoder, experiment, " in told.err
 
