@@ -22,9 +22,16 @@ def groups() -> list[str]:
     return sorted(path.name for path in CONF.iterdir() if any(path.glob("*.yaml")))
 
 
+def added() -> list[str]:
+    """The groups whose files set keys of all the configuration, such as experiments and recipes."""
+    texts = {group: [path.read_text() for path in (CONF / group).glob("*.yaml")] for group in groups()}
+    return [group for group in groups() if texts[group][0].startswith("# @package _global_")]
+
+
 def every_option() -> list[tuple[str, str]]:
-    """(group, option) for every YAML file but the experiments."""
-    return [(group, option) for group in groups() if group not in ("experiment", "search") for option in options(group)]
+    """(group, option) for every YAML file of a group that is not added to the configuration."""
+    components = [group for group in groups() if group not in added()]
+    return [(group, option) for group in components for option in options(group)]
 
 
 @cache

@@ -33,6 +33,7 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "unknown command": ("trian",),
     "list": ("list",),
     "list neuron": ("list", "neuron"),
+    "list recipe": ("list", "recipe"),
     "list nothing": ("list", "neurons"),
     "list at 80 columns": ("list",),
     "table": ("table", "3", "--format", "csv"),
@@ -99,6 +100,10 @@ def test_lists(light):
     assert light["list"].code == light["list neuron"].code == 0
     assert "quickstart" in light["list"].out and "93.16" not in light["list neuron"].out
     assert re.search(r"lif\W+Leaky integrate-and-fire neuron\.", light["list neuron"].out)
+    assert "For strategy=bptt." in " ".join(light["list neuron"].out.split())
+    assert light["list neuron"].out.startswith("neuron=...")
+    assert light["list recipe"].out.startswith("+recipe=...")
+    assert re.search(r"rmp\W+RMP-SNN \(Han 2020 \[38\]\)", light["list recipe"].out)
     told = light["list nothing"]
     assert told.code == 2 and "did you mean 'neuron'?" in told.err and "dataset, encoder, experiment, " in told.err
 
@@ -131,7 +136,7 @@ def test_the_composed_configuration_is_printed(light):
         ("key in a sweep", "snnexp: there is no key 'neuron.leek'; did you mean 'neuron.leak'?"),
         ("option twice", "snnexp: neuron: an option is chosen already, and a plus adds another; choose neuron=if"),
         ("key already there", "snnexp: neuron.leak: it is there already, and a plus adds what is not; set it with neuron.leak=0.3"),
-        ("group without plus", "snnexp: a search is added with a plus: +search=NAME (snnexp list search shows their names)"),
+        ("group without plus", "snnexp: options of search are added with a plus: +search=NAME (snnexp list search shows them)"),
         ("no key", "snnexp: =3: a key is missing"),
         ("key far", "snnexp: there is no key 'encoder.rat' (snnexp train --help lists all groups and keys)"),
         ("key without its group", "snnexp: there is no key 'detach_reset'; did you mean 'neuron.detach_reset'?"),

@@ -8,17 +8,19 @@ import pytest
 
 from snnexp.configuration import check as checking
 from snnexp.configuration.build import PROVIDED, locate
-from snnexp.configuration.check import check
+from snnexp.configuration.check import check, faults
 from snnexp.configuration.slots import ALLOWED, SLOTS, refused
 from snnexp.datasets.dataset import Dataset
 from snnexp.errors import ConfigError
-from tests.composition import changed, configuration, every_option, groups, node
+from tests.composition import added, changed, configuration, every_option, groups, node
 from tests.options import CONF, options
 
 EXPERIMENTS = options("experiment")
+SHARED = ("recipe", "training", "pixels")
+"""Groups of settings that experiments share, each added with a plus."""
 TOO_DEEP_FOR_DIGITS = [
     *("vgg6_plif", "vgg7", "vgg7_plif", "vgg9_dct", "vgg9_rathi", "vgg11", "vgg11_dct", "vgg13", "vgg16", "vgg16_imagenet", "vgg16_qcfs"),
-    *("vgg16_wide", "googlenet", "googlenet_zhou", "fast_max"),
+    *("vgg16_wide", "vgg16_zhou", "googlenet", "googlenet_zhou", "fast_max"),
 ]
 """Architectures whose pools need larger images."""
 COMPANIONS = {
@@ -69,7 +71,15 @@ def test_all_groups_of_the_contract_are_there():
 def test_every_file_is_seen():
     files = [path for path in CONF.rglob("*.yaml") if path != CONF / "config.yaml"]
     searches = list((CONF / "search").glob("*.yaml"))  # they name a sweeper that may not be installed
-    assert len(files) == len(every_option()) + len(EXPERIMENTS) + len(searches) >= 75
+    shared = [(group, option) for group in SHARED for option in options(group)]
+    seen = [*every_option(), *EXPERIMENTS, *searches, *shared]
+    assert len(files) == len(seen) >= 75
+    assert set(added()) == {"experiment", "search", *SHARED}
+
+
+@pytest.mark.parametrize("path", [path for group in added() for path in sorted((CONF / group).glob("*.yaml"))], ids=lambda path: path.stem)
+def test_what_is_added_sets_keys_of_all_the_configuration(path):
+    assert path.read_text().startswith("# @package _global_\n# ")
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -137,39 +147,50 @@ def test_targets_are_on_the_allow_list():
     assert len(targets(configuration())) == 18  # fourteen groups, the stage, and its optimizer, scheduler and loss
 
 
+# Neurons and strategies
+
+
+@pytest.mark.parametrize("option", options("neuron"))
+def test_a_neuron_says_which_strategies_it_is_for(option):
+    _, second, *_ = (CONF / "neuron" / f"{option}.yaml").read_text().splitlines()
+    stated = re.fullmatch(r"#   For strategy=(\w+(?:, \w+)*)\.", second)
+    assert stated is not None
+    strategies = [strategy for strategy in options("strategy") if strategy != "ann"]  # which has no neurons
+    assert stated[1].split(", ") == [strategy for strategy in strategies if takes(strategy, option)]
+
+
+def takes(strategy: str, neuron: str) -> bool:
+    """Whether the check has nothing against a neuron itself, whatever else it asks for."""
+    config = changed(configuration(), "architecture=mlp", f"strategy={strategy}", f"neuron={neuron}")
+    lines = "\n".join(faults(config)).splitlines()
+    return not any(line.startswith("neuron:") or "the timed form needs" in line for line in lines)
+
+
+# Recipes, schedules and pixels
+
+ON = {
+    "single_spike_vgg16": ["dataset=cifar10", "+pixels=unit"],
+    "switch": ["timesteps=32"],
+    "imagenet": ["dataset=imagenet", "architecture=resnet34"],
+    "symmetric": ["dataset=cifar10"],
+    "unit": ["dataset=cifar10"],
+    "diet": ["architecture.bias=false"],
+    "hybrid": ["architecture.bias=false"],
+}
+"""What shared settings are added to."""
+
+
+@pytest.mark.parametrize("group, option", [(group, option) for group in SHARED for option in options(group)])
+def test_shared_settings_can_be_added_by_themselves(group, option):
+    check(configuration(f"+{group}={option}", *ON.get(option, [])))
+
+
 # Experiments
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_passes_the_check_without_data(name):
     check(configuration(f"+experiment={name}"))
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_head_of_an_experiment_names_its_command(name):
-    lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
-    assert lines[0] == "# @package _global_"
-    head = "\n".join(line for line in lines if line.startswith("#"))
-    assert re.search(rf"snnexp train \+experiment={name}(?!\w)", head)
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_rows_of_an_experiment_have_the_form_of_the_survey(name):
-    reference = configuration(f"+experiment={name}")["reference"]
-    if reference is None:
-        return
-    head = (CONF / "experiment" / f"{name}.yaml").read_text().partition("defaults:")[0]
-    assert reference["rows"]
-    for row in reference["rows"]:
-        assert re.fullmatch(r"(t[123]|text)-[a-z0-9_]+(-[a-z0-9_.]+)+", row)
-        assert row in head
-    if reference["accuracy"] is not None:
-        assert 0 < reference["accuracy"] <= 100 and f"{reference['accuracy']:g}" in head
-
-
-def test_some_experiments_stand_for_rows():
-    rows = [(configuration(f"+experiment={name}")["reference"] or {"rows": []})["rows"] for name in EXPERIMENTS]
-    assert sum(map(bool, rows)) >= 5
 
 
 def test_the_quickstart_is_the_default():

@@ -3,6 +3,7 @@
 import sys
 from difflib import get_close_matches
 from importlib.resources import files
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import yaml
@@ -54,7 +55,8 @@ def _experiments(paths: list["Traversable"]) -> Table:
 
 
 def _options(group: str, paths: list["Traversable"]) -> Table:
-    table = _page(f"{group}=...", "option", "what it is")
+    plus = "+" if any(_is_added(path) for path in paths) else ""
+    table = _page(f"{plus}{group}=...", "option", "what it is")
     for path in paths:
         table.add_row(path.name.removesuffix(".yaml"), Text(headline(path)))
     return table
@@ -67,7 +69,14 @@ def _page(title: str, name: str, words: str) -> Table:
     return table
 
 
+def _is_added(path: "Traversable") -> bool:
+    """Whether a file sets keys of all the configuration, so that it is added to it and replaces no other option."""
+    return path.read_text().startswith("# @package _global_")
+
+
 def headline(path: "Traversable") -> str:
-    """The first comment of a YAML file that is not a directive to Hydra."""
-    comments = (line.removeprefix("#").strip() for line in path.read_text().splitlines() if line.startswith("#"))
-    return next((comment for comment in comments if not comment.startswith("@package")), "")
+    """The title of a YAML file: its first comment that is no directive to Hydra, and what is indented behind it."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
+    title = lines[:1] if lines and lines[0].startswith("#") else []
+    title += takewhile(lambda line: line.startswith("#   "), lines[1:])
+    return " ".join(line.removeprefix("#").strip() for line in title)

@@ -64,7 +64,7 @@ def _no_key(key: str, arguments: list[str]) -> str:
     if key == "experiment":
         return "an experiment is added with a plus: +experiment=NAME (snnexp list shows their names)"
     if (files("snnexp.conf") / key).is_dir():
-        return f"a {key} is added with a plus: +{key}=NAME (snnexp list {key} shows their names)"
+        return f"options of {key} are added with a plus: +{key}=NAME (snnexp list {key} shows them)"
     near = nearest(key, _chosen(key, arguments))
     return f"there is no key {key!r}" + (f"; did you mean {near!r}?" if near else " (snnexp train --help lists all groups and keys)")
 

@@ -1,5 +1,6 @@
-"""Names that the configuration asks code for: `${snnexp.experiment:}`, `${snnexp.stamp:...}` and `${snnexp.real:...}`."""
+"""Names that the configuration asks code for: `${snnexp.experiment:}`, `stamp`, `real` and `product`."""
 
+import math
 import os
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ def register() -> None:
     # Cached with the configuration, so that all jobs of a sweep get the same folder.
     OmegaConf.register_new_resolver("snnexp.stamp", stamp, use_cache=True, replace=True)
     OmegaConf.register_new_resolver("snnexp.real", _real, replace=True)
+    OmegaConf.register_new_resolver("snnexp.product", product, replace=True)
 
 
 def _experiment(*, _root_: DictConfig) -> str:
@@ -22,6 +24,16 @@ def _experiment(*, _root_: DictConfig) -> str:
 def _real(value: Any) -> Any:
     """A whole number as a real one, such as a threshold that is as large as T; what is no number is left to the check."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def product(*factors: Any) -> Any:
+    """The product of numbers, such as T = (layers + 1) x window; what is no number is left to the check."""
+    strange = [factor for factor in factors if not _is_number(factor)]
+    return strange[0] if strange else math.prod(factors)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def stamp(label: int | str) -> str:

@@ -1,0 +1,169 @@
+"""Writes into the heads of experiments what the recorded runs have measured.
+
+    python scripts/heads.py
+
+The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them; of
+another it says what each of its recorded runs has ended with. A test compares heads and records.
+"""
+
+import json
+from dataclasses import fields
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from statistics import fmean
+from textwrap import wrap
+from typing import Any
+
+from snnexp.cli.table import references
+from snnexp.survey.measured import Measured, measured, reduced
+from snnexp.survey.recorded import histories, read_results, standing
+from snnexp.survey.rows import TABLES, Row, rows
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+EXPERIMENTS = ROOT / "conf" / "experiment"
+NOT_RUN = "not run."
+WIDTH = 98
+Result = dict[str, Any]
+
+
+def main() -> None:
+    """Rewrites the line of every experiment that has one, or has recorded runs."""
+    for path in sorted(EXPERIMENTS.glob("*.yaml")):
+        path.write_text(with_measured(path.read_text(), words(path.stem)))
+
+
+def with_measured(text: str, measurement: str | None) -> str:
+    """A file with what was measured in its head, behind the command."""
+    lines = without_measured(text.splitlines())
+    place = end_of_label(lines, "Run")
+    added = [] if measurement is None else label(f"Measured: {measurement}")
+    return "\n".join([*lines[:place], *added, *lines[place:]]) + "\n"
+
+
+def without_measured(lines: list[str]) -> list[str]:
+    """The lines of a file without those of the label."""
+    starts = [index for index, line in enumerate(lines) if line.startswith("# Measured:")]
+    return lines if not starts else [*lines[: starts[0]], *lines[end_of_label(lines, "Measured") :]]
+
+
+def end_of_label(lines: list[str], name: str) -> int:
+    """The index of the line behind a label and what belongs to it, which is indented."""
+    start = next(index for index, line in enumerate(lines) if line.startswith(f"# {name}:"))
+    return start + 1 + len([*takewhile(lambda line: line.startswith("#   "), lines[start + 1 :])])
+
+
+def label(text: str) -> list[str]:
+    """The lines of a label."""
+    indents = {"initial_indent": "# ", "subsequent_indent": "#   "}
+    return wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False, **indents)
+
+
+def words(name: str) -> str | None:
+    """What was measured; None where an experiment has neither rows nor recorded runs."""
+    served = references().get(name, {}).get("rows", [])
+    clauses = of_rows(name, served) if served else of_files(name)
+    if not clauses:
+        return NOT_RUN if served else None
+    return f"{'; '.join(clauses)}."
+
+
+def of_rows(name: str, served: list[str]) -> list[str]:
+    """A clause for every configuration that answers for a row, with its accuracy for each."""
+    own = [result for result in recorded() if result["experiment"] == name]
+    answers: dict[str, tuple[list[str], str, list[Result]]] = {}
+    for row in (survey()[identifier] for identifier in served):
+        if (found := measured(row, own)) is None:
+            continue
+        runs = behind(row, own, found)
+        key = runs[0]["config_hash"] + found.budget
+        answers.setdefault(key, ([], found.budget, runs))[0].append(accuracy(row, found))
+    return [clause(", ".join(texts), runs, budget) for texts, budget, runs in answers.values()]
+
+
+def behind(row: Row, own: list[Result], found: Measured) -> list[Result]:
+    """The runs of the configuration of which the table says `found`."""
+    hashes = dict.fromkeys(result["config_hash"] for result in own)
+    groups = [[result for result in own if result["config_hash"] == each] for each in hashes]
+    return next(group for group in groups if measured(row, group) == found)
+
+
+def accuracy(row: Row, found: Measured) -> str:
+    """The mean accuracy, the deviation of several runs, and T where there are spikes."""
+    spread = "" if found.std is None else f" ± {found.std:.2f}"
+    return f"{found.mean:.2f}{spread} %" + (f" at T = {found.timesteps}" if row.coding else "")
+
+
+def of_files(name: str) -> list[str]:
+    """A clause for every recorded run of an experiment without rows, by the name of its file."""
+    paths = sorted((RESULTS / name).glob("*.json"))
+    past = histories(RESULTS)
+    runs = {path: json.loads(path.read_text()) for path in paths}
+    return [
+        clause(
+            ending(run) if len(runs) == 1 else f"{path.stem} {ending(run)}",
+            [{**run, "history": past.get(path.resolve())}],
+            reduced(nothing(), run, run),
+        )
+        for path, run in runs.items()
+        if run["experiment"] == name
+    ]
+
+
+def ending(run: Result) -> str:
+    """The accuracy at the end of a run, and its T where there are spikes."""
+    timesteps = "" if run["form"] == "analog" else f" at T = {run['timesteps']}"
+    return f"{run['accuracy']:.2f} %{timesteps}"
+
+
+def clause(figures: str, runs: list[Result], budget: str) -> str:
+    """Accuracies, seeds, mean hours, machine, and what they should not be read without."""
+    seeds = sorted(run["seed"] for run in runs)
+    numbers = ", ".join(map(str, seeds))
+    hours = fmean(seconds(run) for run in runs) / 3600
+    machines = " and ".join(dict.fromkeys(machine(run) for run in runs))
+    duration = f"{hours:.2f} h{' behind a trained network' if any(map(starts, runs)) else ''}"
+    parts = [figures, f"seed{'s' if len(seeds) > 1 else ''} {numbers}", f"{duration} on {machines}"]
+    budgets = [f" ({budget})"] if budget else []
+    old = any(run.get("history") or str(run["git_commit"]).endswith("+changes") for run in runs)
+    return ", ".join(parts) + "".join(budgets) + (", by earlier code" if old else "")
+
+
+def starts(run: Result) -> bool:
+    """Whether the analog network was trained by another run, whose hours are not among these."""
+    return any(stage["form"] == "analog" and not stage["epochs"] for stage in run["stages"].values())
+
+
+def seconds(run: Result) -> float:
+    """What training and evaluation of all stages took."""
+    names = ("train_seconds", "evaluate_seconds")
+    return sum(stage.get(name) or 0.0 for stage in run["stages"].values() for name in names)
+
+
+def machine(run: Result) -> str:
+    """The device, for a processor with the number of its threads."""
+    if not run["device"].startswith("cpu"):
+        return run["device"]
+    return f"{run['threads']} thread{'s' if run['threads'] > 1 else ''} of {run['device']}"
+
+
+@cache
+def recorded() -> list[Result]:
+    """The recorded runs, with the rows for which their experiments stand today."""
+    return standing(read_results([RESULTS]), references())
+
+
+@cache
+def survey() -> dict[str, Row]:
+    """The published rows by name."""
+    return {row.id: row for table in TABLES for row in rows(table)}
+
+
+def nothing() -> Row:
+    """A row that states nothing."""
+    return Row(**{field.name: "" for field in fields(Row)})
+
+
+if __name__ == "__main__":
+    main()
