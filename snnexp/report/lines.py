@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from snnexp.results.stage import StageResult
+
 COLUMNS = {
     "train/loss": "loss {:.4f}",
     "train/accuracy": "train {:.2f} %",
@@ -25,14 +27,11 @@ def epoch_of(epoch: int, epochs: int) -> str:
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
 
 
-def stage_line(block: dict[str, Any]) -> str:
+def stage_line(result: StageResult) -> str:
     """Such as `finetune  finished  test 96.50 % at T = 4  0.123 spikes per neuron`."""
-    parts = [
-        block["stage"],
-        "finished",
-        f"test {number(block.get('accuracy'), '.2f')} % at T = {block.get('timesteps')}{FLAGGED if block.get('flags') else ''}",
-    ]
-    spikes = block.get("spikes_per_neuron")
+    accuracy = f"test {result.accuracy:.2f} % at T = {result.timesteps}"
+    parts = [str(result.stage), "finished", accuracy + (FLAGGED if result.flags else "")]
+    spikes = result.spikes_per_neuron
     return "  ".join(parts if spikes is None else [*parts, f"{spikes:.3g} spikes per neuron"])
 
 
