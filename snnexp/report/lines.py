@@ -42,7 +42,7 @@ def timesteps_line(accuracies: list[float | None]) -> str:
     return "  ".join(["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)])
 
 
-def in_units(value: float, unit: str) -> str:
+def in_units(value: int | float, unit: str) -> str:
     """Three digits and a prefix, such as `12.3 uJ`; plain ASCII, since a log may be read anywhere."""
     scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
     return f"{value / scale:.3g} {PREFIXES[scale]}{unit}"

@@ -13,6 +13,8 @@ import pytest
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
 from snnexp.cli.table import references
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.runs.result import config_hash
 from snnexp.survey.gap import gap
 from snnexp.survey.measured import measured, status
@@ -111,9 +113,11 @@ def test_a_result_names_the_command_that_gives_it(tmp_path):
 # Like with like
 
 
-def block(**more) -> dict:
+def stage(**more) -> StageResult:
     reference = {"rows": [], "accuracy": 80.0, "timesteps": 3}
-    return {"form": "spiking", "accuracy": 90.0, "accuracy_by_timestep": [50.0, None, 79.0, 90.0], "reference": reference, **more}
+    curve = [50.0, None, 79.0, 90.0]
+    known = {"form": "spiking", "accuracy": 90.0, "accuracy_by_timestep": curve, "reference": reference}
+    return StageResult.from_json({**known, **more})
 
 
 @pytest.mark.fault("A: comparisons of unlike things", "accuracy at another T than the published one, of another form, or no answer yet")
@@ -135,7 +139,7 @@ def block(**more) -> dict:
     ],
 )
 def test_a_gap_is_between_accuracies_at_one_timestep(changes, expected, happened):
-    assert gap(block(**changes)) == expected
+    assert gap(stage(**changes)) == expected
     happened(f"gap {expected}")
 
 
@@ -157,16 +161,16 @@ def test_a_code_without_the_published_timesteps_says_which_of_its_own_stands_for
     today = references()["cifar10_tsc_resnet20"]
     assert (today["timesteps"], today["read_at"]) == (2048, 2040)
     row, curve = ROWS["t3-cifar10-39-2048"], [90.0] * 2039 + [91.0]
-    stage = {"stage": "convert", "accuracy": 91.0, "accuracy_by_timestep": curve, "epochs": 0, "form": "spiking"}
+    convert = {"stage": "convert", "accuracy": 91.0, "accuracy_by_timestep": curve, "epochs": 0, "form": "spiking"}
     old = {"rows": [row.id], "accuracy": 91.42, "timesteps": 2040}  # as it was recorded once
-    run = {**stage, "experiment": "cifar10_tsc_resnet20", "reference": old, "stages": {"convert": stage}}
-    (found,) = standing([run], references())
+    run = {**convert, "experiment": "cifar10_tsc_resnet20", "reference": old, "stages": {"convert": convert}}
+    (found,) = standing([RunResult.from_json(run)], references())
     assert (measured(row, [found]).timesteps, measured(row, [found]).budget, status(row, measured(row, [found]))) == (
         2040,
         "",
         "reproduced",
     )
-    assert gap({**stage, "reference": found["reference"]}) == pytest.approx(91.0 - 91.42)
+    assert gap(found.last) == pytest.approx(91.0 - 91.42)
 
 
 @pytest.mark.parametrize("timesteps", [8, 16])
