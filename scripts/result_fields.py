@@ -1,6 +1,6 @@
 """Writes docs/result.md: every field of a result, from what stands beside it in `snnexp/results/`.
 
-    python scripts/result_fields.py
+python scripts/result_fields.py
 """
 
 import ast
@@ -45,12 +45,15 @@ then.
 TITLES = {
     RunResult: "The run",
     StageResult: "A stage",
-    parts.Reference: "`reference`",
-    parts.Operations: "`operations`",
-    parts.LayerSpikes: "A layer in `spikes_by_layer`",
-    parts.LayerFidelity: "A layer in `conversion`",
-    parts.Resolution: "An item of `resolution`",
+    parts.Reference: "Reference",
+    parts.Operations: "Operations",
+    parts.LayerSpikes: "Spikes of a layer",
+    parts.LayerFidelity: "Fidelity of a layer",
+    parts.Resolution: "Resolution",
 }
+
+NAMES = {kind: title.replace("`", "").lower() for kind, title in TITLES.items()}
+"""What a title is called in a link to it."""
 
 
 def main() -> None:
@@ -95,7 +98,14 @@ def _there(kind: type, field: dataclasses.Field) -> str:
 
 def _type(kind: type, name: str) -> str:
     told = {**hints(kind), EXTRA: dict[str, Any], "stages": dict[str, StageResult]}
-    return _words(told[name])
+    default = kind.__dataclass_fields__[name].default
+    return _words(_without_null(told[name]) if default is None else told[name])
+
+
+def _without_null(hint: Any) -> Any:
+    """Of a field that is left out where there is nothing."""
+    rest = [option for option in get_args(hint) if option is not type(None)]
+    return Union[tuple(rest)]  # noqa: UP007 - of a list
 
 
 def _words(hint: Any) -> str:
@@ -103,10 +113,10 @@ def _words(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(map(_words, arguments))
     if origin is list:
-        return f"list of: {_words(arguments[0])}"
+        return f"a list of ({_words(arguments[0])})"
     if origin is dict and arguments[1] is not Any:
-        return f"mapping to: {_words(arguments[1])}"
-    return TITLES[hint].replace("`", "").lower() if hint in TITLES else words(hint)
+        return f"a mapping to ({_words(arguments[1])})"
+    return f"[{NAMES[hint]}](#{NAMES[hint].replace(' ', '-')})" if hint in NAMES else words(hint)
 
 
 if __name__ == "__main__":
