@@ -143,9 +143,8 @@ def test_the_page_says_what_the_fields_say():
 
 
 def test_results_are_read_and_shown_without_torch():
-    rooms = [
-        path.relative_to(ROOT).with_suffix("") for room in ("results", "survey", "report") for path in (ROOT / "snnexp" / room).glob("*.py")
-    ]
-    modules = [".".join(path.parts) for path in rooms]
+    rooms = [ROOT / "snnexp" / name for name in ("results", "survey", "report")]
+    files = [path.relative_to(ROOT) for room in rooms for path in room.glob("*.py")]
+    modules = [".".join(path.with_suffix("").parts) for path in files]
     code = f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; sys.exit('torch' in sys.modules)"
     assert len(modules) > 20 and subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -48,6 +48,7 @@ GOOD: dict[str, Any] = {
     **{"reduced": ["dataset.validation", "epochs"], "given_budget": {"dataset.validation": 5, "epochs": 1}},
     **{"full_budget": {"dataset.validation": 0, "epochs": 3}, "selection": "last", "test_images": 5},
     **{"flags": ["silent: a"], "history": "older", "optimizer": "adam", "command": "snnexp train"},
+    **{"conversion": {"a": {"mse": 0.1}}, "resolution": [{"accuracy": 90.0}], "decision_time": {"median": 1.0}},
     "reference": {"rows": [ROW.id], "accuracy": 93.0, "timesteps": 4, "stages": {ROW.id: "train"}},
     "stages": {"pretrain": STAGE | {"form": "analog", "stage": "pretrain"}, "train": STAGE},
 }

@@ -103,11 +103,12 @@ def test_what_a_run_has_started_from_is_kept(tmp_path, happened):
 
 
 def test_a_result_names_the_command_that_gives_it(tmp_path):
-    done = answer(start("train", *TINY, "neuron.threshold=2.0", "hydra.run.dir=run", folder=tmp_path))
+    folders = ("hydra.run.dir=run", "data_dir=there", "output_dir=elsewhere")
+    done = answer(start("train", *TINY, "neuron.threshold=2.0", *folders, folder=tmp_path))
     assert done.code == 0, done.err
     found = json.loads((tmp_path / "run" / "result.json").read_text())
     assert found["command"].startswith("snnexp train epochs=1 ") and "neuron.threshold=2.0" in found["command"]
-    assert "'architecture.layers=[4C3, AP4]'" in found["command"] and "hydra" not in found["command"]
+    assert "'architecture.layers=[4C3, AP4]'" in found["command"] and not re.search("hydra|there|elsewhere", found["command"])
 
 
 # Like with like
