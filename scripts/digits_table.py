@@ -6,10 +6,11 @@ The table stands between two markers in README.md. Every figure comes from a res
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
+
+from snnexp.results.read import read_result
 
 ROOT = Path(__file__).parents[1]
 ENCODERS = {"direct": "quickstart", "poisson": "digits_poisson", "latency": "digits_latency", "dct": "digits_dct"}
@@ -42,9 +43,9 @@ def table(runs: Path) -> str:
     """The results as a Markdown table: accuracy, timesteps, spikes per neuron."""
     lines = ["| strategy | encoder | neuron | accuracy % | T | spikes per neuron |", "|---|---|---|---|---|---|"]
     for path in sorted(runs.glob("*/result.json")):
-        result = json.loads(path.read_text())
-        cells = (result["strategy"], result["encoder"], result["neuron"], f"{result['accuracy']:.2f}", str(result["timesteps"]))
-        cells += (f"{result['spikes_per_neuron']:.2f}",)
+        last = read_result(path).last
+        cells = (last.strategy, last.encoder, last.neuron, f"{last.accuracy:.2f}", str(last.timesteps))
+        cells += (f"{last.spikes_per_neuron:.2f}",)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

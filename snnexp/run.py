@@ -19,12 +19,15 @@ from snnexp.distributed import from_first, joined, local_device, processes
 from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
 from snnexp.measure.by_form import ByForm
-from snnexp.measure.evaluator import Evaluation, Evaluator
+from snnexp.measure.evaluator import Evaluator
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
+from snnexp.results.run import RunResult
+from snnexp.results.share import as_fields
+from snnexp.results.stage import StageResult
 from snnexp.runs.checkpoint import Checkpoints
 from snnexp.runs.past import Past
-from snnexp.runs.result import block, peak_memory, surroundings
+from snnexp.runs.result import stage_result, surroundings
 from snnexp.runs.weights import save
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
@@ -33,6 +36,7 @@ from snnexp.training.memory import explaining_elsewhere
 from snnexp.training.session import Session
 
 Config = dict[str, Any]
+Stages = dict[str, StageResult]
 logger = logging.getLogger(__name__)
 
 CALIBRATION_IMAGES = 1000
@@ -47,7 +51,7 @@ def run(
     checkpoints: Checkpoints | None = None,
     intended: Config | None = None,
     command: str | None = None,
-) -> dict[str, Any]:
+) -> RunResult:
     """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
 
     Args:
@@ -65,18 +69,20 @@ def run(
     device = _device(config["device"])
     checkpoints = Checkpoints() if checkpoints is None else checkpoints
     # Before the training: the run that a network starts from may be gone afterwards.
-    known = {"command": command, **shortfall(config, intended)}
+    known = {"command": command, **as_fields(shortfall(config, intended))}
     started_from = starts(config)
     with joined(device):
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         checkpoints.tell_apart(session.class_names)
         with explaining_elsewhere(config):
-            blocks, network = _stages(config, choices, session)
-        result = _result(blocks, config, session, known | surroundings(config, device, started_from))
+            stages, network = _stages(config, choices, session)
+        known |= surroundings(config, device, started_from)
+        result = _result(stages, config, session, known)
         if run_dir is not None:
-            result["weights_sha256"] = save(network, run_dir / "weights.safetensors", session.class_names)
-            write_json(run_dir / "result.json", result)
+            written = save(network, run_dir / "weights.safetensors", session.class_names)
+            result = replace(result, weights_sha256=written)
+            write_json(run_dir / "result.json", result.to_json())
         checkpoints.close()
         return result
 
@@ -88,8 +94,8 @@ def nothing_to_do(config: Config) -> None:
         from_first(Past(over=True), device)
 
 
-def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[dict[str, dict], Network]:
-    blocks, network, checkpoints = {}, None, session.checkpoints
+def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[Stages, Network]:
+    results, network, checkpoints = {}, None, session.checkpoints
     for name, stage in build.stages(config).items():
         torch.manual_seed(config["seed"])
         ended = checkpoints.enter(name)
@@ -99,16 +105,17 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
         require_finite(network, f"stage {name}, at its end")
         if ended is None:
             shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
-            blocks[name] = _evaluated(name, network, config, choices, session, shown, blocks)
-            session.trackers.stage(blocks[name])
-            checkpoints.finish(name, network, blocks[name], session.trackers.records)
+            shown |= _ann_accuracy(results)
+            results[name] = _evaluated(name, network, config, choices, session, shown)
+            session.trackers.stage(results[name])
+            checkpoints.finish(name, network, results[name].to_json(), session.trackers.records)
         else:
             with checkpoints.taking_over(name):
                 network.load_state_dict(ended["network"])
-            blocks[name] = ended["block"]
-        behind = session.epochs_before + blocks[name]["epochs"]
+            results[name] = StageResult.from_json(ended["block"])
+        behind = session.epochs_before + results[name].epochs
         session = replace(session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network))
-    return blocks, network
+    return results, network
 
 
 def _teachers(config: Config, earlier: Mapping[str, Network], name: str, network: Network) -> dict[str, Network]:
@@ -118,29 +125,39 @@ def _teachers(config: Config, earlier: Mapping[str, Network], name: str, network
 
 
 def _evaluated(
-    name: str, network: Network, config: Config, choices: dict[str, str], session: Session, shown: dict, blocks: Mapping[str, dict]
-) -> dict[str, Any]:
+    name: str,
+    network: Network,
+    config: Config,
+    choices: dict[str, str],
+    session: Session,
+    shown: dict[str, Any],
+) -> StageResult:
     evaluation = session.evaluator(network, session.test, count=True)
-    shown |= _ann_accuracy(blocks, evaluation, network)
+    if network.form == "analog":
+        shown["ann_accuracy"] = evaluation.accuracy
     if session.validation is not None:
         shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
-    found = block(name, network, evaluation, config, choices, shown)
-    if found["flags"]:
-        logger.warning("%s", f"{name}: {'; '.join(found['flags'])}")
-    return found
+    result = stage_result(name, network, evaluation, config, choices, shown)
+    if result.flags:
+        logger.warning("%s", f"{name}: {'; '.join(result.flags)}")
+    return result
 
 
-def _ann_accuracy(blocks: Mapping[str, dict], evaluation: Evaluation, network: Network) -> dict[str, float]:
-    known = [each["ann_accuracy"] for each in blocks.values() if "ann_accuracy" in each]
-    known += [evaluation.accuracy] if network.form == "analog" else []
+def _ann_accuracy(results: Stages) -> dict[str, float]:
+    """That of the last analog network, as far as the stages have come."""
+    known = [result.ann_accuracy for result in results.values() if result.ann_accuracy is not None]
     return {"ann_accuracy": known[-1]} if known else {}
 
 
-def _result(blocks: dict[str, dict], config: Config, session: Session, known: dict[str, Any]) -> dict[str, Any]:
-    last = list(blocks.values())[-1]
-    global_batch = {"batch_size": config["batch_size"], "processes": processes()}
-    known |= {"classes": list(session.class_names), "peak_memory_bytes": peak_memory(session.device)}
-    return {**last, **known, **global_batch, "stages": blocks}
+def _result(stages: Stages, config: Config, session: Session, known: dict[str, Any]) -> RunResult:
+    return RunResult(
+        last=list(stages.values())[-1],
+        **known,
+        classes=list(session.class_names),
+        batch_size=config["batch_size"],
+        processes=processes(),
+        stages=stages,
+    )
 
 
 def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:

@@ -20,11 +20,12 @@ STRATEGIES = {
 
 
 def attempted(folder: Path, *overrides: str) -> tuple[dict[str, Any] | None, BaseException | None, int]:
-    """What `snnexp train` would leave in `folder` and return."""
+    """What `snnexp train` would leave in `folder` and return, the result as it stands in its file."""
     own = any(each.startswith("architecture=") for each in overrides)
     settings = [*TINY, *([] if own else NETWORK), *overrides]
     choices = dict(setting.split("=", 1) for setting in settings if "." not in setting.split("=", 1)[0])
-    return attempt(composed([*settings, f"output_dir={folder}"]), choices, folder)
+    result, error, code = attempt(composed([*settings, f"output_dir={folder}"]), choices, folder)
+    return None if result is None else result.to_json(), error, code
 
 
 def job(folder: Path, *overrides: str) -> dict[str, Any]:

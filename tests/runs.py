@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.trackers import Trackers
 
@@ -32,7 +34,13 @@ BLOCK = {
     "gap": 3.34,
     "evaluate_seconds": 1.0,
 }
-RESULT = {**BLOCK, "stages": {"pretrain": {"accuracy": 90.0}, "finetune": BLOCK}}
+PRETRAINED = {"accuracy": 90.0, "accuracy_by_timestep": [90.0]}
+RESULT = {**BLOCK, "stages": {"pretrain": PRETRAINED, "finetune": BLOCK}}
+
+
+def stage(**changes) -> StageResult:
+    """The result of the last stage, but for some fields."""
+    return StageResult.from_json({**BLOCK, **changes})
 
 
 def trackers(folder: Path, tracker: Tracker, **more) -> Trackers:
@@ -44,7 +52,7 @@ def whole_run(folder: Path, tracker: Tracker) -> None:
         for number in (1, 2):
             all_of_them.advance(1, 2)
             all_of_them.epoch({**EPOCH, "epoch": number}, 2, seconds=12.3)
-        all_of_them.stage({**BLOCK, "stage": "pretrain", "epochs": 2})
+        all_of_them.stage(stage(stage="pretrain", epochs=2))
         all_of_them.epoch({**EPOCH, "stage": "finetune"}, 3, seconds=1.0)
-        all_of_them.stage(BLOCK)
-        all_of_them.result(RESULT)
+        all_of_them.stage(stage())
+        all_of_them.result(RunResult.from_json(RESULT))

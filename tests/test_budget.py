@@ -3,12 +3,13 @@
 import pytest
 
 from snnexp.configuration.budget import shortfall
+from snnexp.results.share import as_fields
 from tests.composition import changed, configuration
 
 
 def reduced(start: tuple[str, ...], *changes: str) -> dict[str, tuple]:
     intended = configuration(*start)
-    told = shortfall(changed(intended, *changes), intended)
+    told = as_fields(shortfall(changed(intended, *changes), intended))
     assert told["reduced"] == list(told["full_budget"]) == list(told["given_budget"])
     return {name: (told["given_budget"][name], told["full_budget"][name]) for name in told["reduced"]}
 
@@ -41,4 +42,5 @@ def test_what_is_less_is_named(start, changes, found):
 
 
 def test_a_run_without_an_experiment_has_nothing_to_fall_short_of():
-    assert shortfall(configuration(), None) == {"reduced": [], "given_budget": {}, "full_budget": {}}
+    assert shortfall(configuration(), None) == []
+    assert as_fields([]) == {"reduced": [], "given_budget": {}, "full_budget": {}}

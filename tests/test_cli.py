@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from snnexp.cli.evaluate import changed, stored
+from snnexp.reopen.changes import changed
 from snnexp.runs import status
 from tests.shell import ROOT, TINY, Answer, Shell, answer, environment, start
 
@@ -375,7 +375,7 @@ def test_an_evaluation_that_cannot_be_says_why(finished, snnexp, changes, code, 
 
 
 def test_another_data_root_reaches_the_data_set(finished):
-    config, _ = changed(stored(finished / "config.yaml"), ["data_dir=elsewhere"])
+    config, _ = changed(OmegaConf.load(finished / "config.yaml"), ["data_dir=elsewhere"])
     assert config["data_dir"] == config["dataset"]["data_dir"] == "elsewhere"
     assert OmegaConf.load(finished / "config.yaml").data_dir != "elsewhere"
 

@@ -24,6 +24,16 @@ def test_the_readme_counts_what_is_recorded():
     assert said.strip() == counts["table"]() and len(said.strip().splitlines()) == 7
 
 
+def test_the_table_of_recorded_runs_says_what_they_say():
+    script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
+    _, _, rest = (ROOT / "results" / "README.md").read_text().partition(script["BEGIN"])
+    said, _, _ = rest.partition(script["END"])
+    found = script["recorded"]()
+    assert said.strip() == script["table"]() and len(found) >= 57
+    assert all(result.command.startswith("snnexp train ") for result in found.values())
+    assert script["remarks"]().keys() <= found.keys()
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda path: "/".join(path.parts[-2:]))
 def test_a_recorded_network_says_what_it_said(network, tmp_path):

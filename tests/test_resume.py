@@ -372,7 +372,7 @@ ATTEMPT = """
 import os, sys
 from pathlib import Path
 from snnexp.track.wandb import WandbTracker
-from tests.runs import BLOCK, EPOCH, trackers
+from tests.runs import EPOCH, stage, trackers
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
 kept = "" if killed else (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
@@ -381,7 +381,7 @@ with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), record
         run.epoch({**EPOCH, "epoch": number}, 2)
     if killed:
         os._exit(1)
-    run.stage({**BLOCK, "stage": "pretrain", "epochs": 2})
+    run.stage(stage(stage="pretrain", epochs=2))
 """
 
 

@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 from snnexp.cli.objective import check_sweeper, objective
 from snnexp.cli.sweep import Sweep
 from snnexp.errors import ConfigError
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 from tests.options import options
 from tests.shell import Answer, Shell, environment
 
@@ -93,7 +95,7 @@ def test_optuna_maximises(snnexp, tmp_path):
     jobs = [path.parent for path in sorted(tmp_path.glob("sweep/*/result.json"))]
     assert told.code == 0 and len(jobs) == 3, told
     best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())
-    values = [objective(json.loads((job / "result.json").read_text())) for job in jobs]
+    values = [objective(read_result(job / "result.json")) for job in jobs]
     assert best["best_value"] == max(values) > min(values)
     assert set(best["best_params"]) == {"surrogate", "surrogate.width", "neuron.leak", "optimizer.lr"}
 
@@ -141,8 +143,9 @@ def test_a_search_without_its_plugin_says_what_there_is(snnexp):
 
 
 def test_the_objective_is_the_validation_accuracy_where_there_is_one():
-    assert objective({"accuracy": 50.0}) == 50.0
-    assert objective({"accuracy": 50.0, "validation_accuracy": 60.0}) == 60.0
+    found = {"accuracy": 50.0, "accuracy_by_timestep": [50.0], "stages": {}}
+    assert objective(RunResult.from_json(found)) == 50.0
+    assert objective(RunResult.from_json({**found, "validation_accuracy": 60.0})) == 60.0
 
 
 def test_a_search_for_the_worst_is_refused():

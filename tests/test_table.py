@@ -10,7 +10,9 @@ import pytest
 
 from snnexp.cli.main import MISSING
 from snnexp.cli.table import experiments, served, table
-from snnexp.survey.measured import measured, status
+from snnexp.results.run import RunResult
+from snnexp.survey import measured as standing
+from snnexp.survey.measured import Measured, status
 from snnexp.survey.rows import TABLES, Row, rows
 
 COUNTS = {"1": 14, "2": 7, "3": 35, "text": 23}
@@ -36,6 +38,10 @@ def _converted(rows: list[str], curve: list[float], **more) -> dict:
     tuned = {**convert, "stage": "finetune", "accuracy": 94.0, "accuracy_by_timestep": [93.0] * (len(curve) - 1) + [94.0], "epochs": 2}
     stages = {"pretrain": ann, "convert": convert, "finetune": tuned}
     return {**tuned, "reference": {"rows": rows}, "stages": stages, **more}
+
+
+def measured(row: Row, results: list[dict]) -> Measured | None:
+    return standing.measured(row, [RunResult.from_json(result) for result in results])
 
 
 def _row(name: str) -> Row:
@@ -140,7 +146,7 @@ def test_what_is_reduced_after_the_stage_of_a_row_does_not_count_against_it():
 
 def test_runs_of_one_configuration_are_taken_together_and_full_ones_before_others():
     name = "text-mnist-31"
-    other = [_result(name, accuracy, [accuracy], config_hash="a", seed=accuracy) for accuracy in (90.0, 92.0)]
+    other = [_result(name, accuracy, [accuracy], config_hash="a", seed=int(accuracy)) for accuracy in (90.0, 92.0)]
     lone = _result(name, 99.0, [99.0], config_hash="b")
     assert measured(_row(name), [*other, lone]).accuracies == (90.0, 92.0)
     reduced = [{**each, "full_budget": {"epochs": 9}} for each in other]

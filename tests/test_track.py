@@ -16,6 +16,7 @@ import torch
 from snnexp.files.atomic import dumps
 from snnexp.report.lines import epoch_line, in_units, timesteps_line
 from snnexp.report.summary import summary
+from snnexp.results.stage import StageResult
 from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
 from snnexp.track.console import Console
@@ -24,7 +25,7 @@ from snnexp.track.none import NoTracker
 from snnexp.track.wandb import flat
 from snnexp.track.wandb_mirror import Mirror, answered
 from tests.options import build_option, options
-from tests.runs import BLOCK, EPOCH, RESULT, trackers, whole_run
+from tests.runs import EPOCH, stage, trackers, whole_run
 from tests.wandb_records import eventually, exit_codes, kept
 
 
@@ -70,7 +71,7 @@ def test_equal_runs_give_equal_metrics_whatever_their_times(tmp_path):
         (tmp_path / name).mkdir()
         with trackers(tmp_path / name, NoTracker()) as run:
             run.epoch(EPOCH, 2, seconds)
-            run.stage({**BLOCK, "evaluate_seconds": seconds, "train_seconds": seconds})
+            run.stage(stage(evaluate_seconds=seconds, train_seconds=seconds))
     assert (tmp_path / "a" / "metrics.jsonl").read_bytes() == (tmp_path / "b" / "metrics.jsonl").read_bytes()
     assert "spikes/hidden.1" in (tmp_path / "a" / "metrics.jsonl").read_text()
 
@@ -379,7 +380,7 @@ def test_a_bar_is_drawn_on_an_interactive_terminal_only(tmp_path, monkeypatch, p
 def test_no_color_is_respected(tmp_path, monkeypatch, plain_environment):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(sys, "stdout", Terminal())
-    summary(RESULT, tmp_path)
+    summary(stage(), tmp_path)
     assert "\x1b[3" not in sys.stdout.getvalue()
 
 
@@ -401,17 +402,17 @@ def test_what_the_package_logs_goes_to_terminal_and_log(tmp_path, capsys):
 
 
 def test_the_summary_names_what_a_reader_looks_for(tmp_path, capsys):
-    summary(RESULT, tmp_path / ("long" * 30))
+    summary(stage(), tmp_path / ("long" * 30))
     page = capsys.readouterr().out
     for text in ("96.50 % at T = 4", "93.16 % at T = 6", "+3.34", "0.123", "1.2 M MAC, 3.4 k AC", "12.3 uJ, 0.5 of the ANN's 24.6 uJ"):
         assert text in page
     assert "t=1 50.00  t=2 80.00  t=4 96.50" in page and f"run folder  {tmp_path / ('long' * 30)}" in page
 
 
-def test_the_summary_of_a_run_without_reference_spikes_or_finite_accuracy(tmp_path, capsys):
-    summary({"accuracy": None, "timesteps": 1, "reference": None, "operations": None}, tmp_path)
+def test_the_summary_of_a_run_without_reference_and_spikes(tmp_path, capsys):
+    summary(StageResult.from_json({"accuracy": 9.0, "accuracy_by_timestep": [9.0], "timesteps": 1}), tmp_path)
     page = capsys.readouterr().out
-    assert "nan % at T = 1" in page and "published" not in page
+    assert "9.00 % at T = 1" in page and "published" not in page
 
 
 def test_accuracy_is_shown_at_powers_of_two_and_at_the_end():

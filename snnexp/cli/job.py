@@ -23,6 +23,7 @@ from snnexp.files.disk import NoRoom
 from snnexp.files.drafts import remove_drafts
 from snnexp.files.visible import visible
 from snnexp.jobs.folder import finished_before, past_of, resolved
+from snnexp.results.run import RunResult
 from snnexp.run import nothing_to_do, run
 from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
 from snnexp.runs.past import Past
@@ -47,7 +48,7 @@ def attempt(
     overrides: list[str] | None = None,
     command: str | None = None,
     goes_on: str | None = None,
-) -> tuple[dict[str, Any] | None, BaseException | None, int]:
+) -> tuple[RunResult | None, BaseException | None, int]:
     """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned, not raised.
 
     Args:
@@ -83,14 +84,14 @@ def attempt(
         return None, ending, exit_code(ending)
 
 
-def _assisting(config: DictConfig, choices: dict[str, str]) -> dict[str, Any] | None:
+def _assisting(config: DictConfig, choices: dict[str, str]) -> RunResult | None:
     """The part of a process that leaves the records to another."""
     with stopping_on_signals(), suppress(AlreadyOver):
         return run(_checked(config), choices, None, Muted())
     return None
 
 
-def _known(result: dict[str, Any], config: DictConfig, run_dir: Path) -> dict[str, Any]:
+def _known(result: RunResult, config: DictConfig, run_dir: Path) -> RunResult:
     if processes() > 1:
         nothing_to_do(resolved(config))
     print(visible(f"snnexp: {run_dir} holds this run, finished: its result is taken"), file=sys.stderr)
@@ -133,7 +134,7 @@ def _checked(config: DictConfig) -> Config:
     return plain
 
 
-def _tracked(config: Config, choices: dict[str, str], run_dir: Path, past: Past, command: str | None) -> dict[str, Any]:
+def _tracked(config: Config, choices: dict[str, str], run_dir: Path, past: Past, command: str | None) -> RunResult:
     (run_dir / NOT_FINITE).unlink(missing_ok=True)
     for folder in (run_dir, run_dir / "checkpoints"):
         remove_drafts(folder)

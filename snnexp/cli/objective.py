@@ -6,11 +6,13 @@ from omegaconf import DictConfig
 
 from snnexp.composition.extent import GRID
 from snnexp.errors import ConfigError
+from snnexp.results.run import RunResult
 
 
-def objective(result: dict[str, Any]) -> float:
+def objective(result: RunResult) -> float:
     """Accuracy in percent of the weights kept, on the validation split; on the test set only where there is none."""
-    return result.get("validation_accuracy", result["accuracy"])
+    last = result.last
+    return last.accuracy if last.validation_accuracy is None else last.validation_accuracy
 
 
 def check_sweeper(config: DictConfig, sweeper: str, direction: Any = "maximize") -> None:

@@ -18,6 +18,8 @@ from snnexp.files.foreign import Unreadable
 from snnexp.files.hints import fits
 from snnexp.files.visible import one_line
 from snnexp.report.lines import FLAGGED
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 from snnexp.runs.status import unfinished
 
 OVERRIDES = "overrides.json"
@@ -96,13 +98,20 @@ def _overrides(job: Path) -> list[str]:
 
 
 def _outcome(job: Path) -> tuple[str, str, str]:
-    status, result = (found if isinstance(found := _read(job / name), dict) else {} for name in ("status.json", "result.json"))
-    finished = status.get("status") == "finished" and fits(result.get("accuracy"), float)
+    status = found if isinstance(found := _read(job / "status.json"), dict) else {}
+    result = _result(job) if status.get("status") == "finished" else None
     error = re.sub(r"\s*\n\s*", "; ", str(status.get("error") or ""))
     died = status.get("status") == "running" and unfinished(job)
-    flags = result["flags"] if fits(result.get("flags"), list[str]) else []
-    accuracy = f"{result['accuracy']:.2f}{FLAGGED if flags else ''}" if finished else ""
+    flags = [] if result is None else result.last.flags or []
+    accuracy = "" if result is None else f"{result.last.accuracy:.2f}{FLAGGED if flags else ''}"
     return "killed" if died else str(status.get("status", "?")), accuracy, error or "; ".join(flags)
+
+
+def _result(job: Path) -> RunResult | None:
+    try:
+        return read_result(job / "result.json")
+    except Unreadable:
+        return None
 
 
 def _read(path: Path) -> Any:

@@ -22,6 +22,7 @@ from snnexp.cli.goon import going_on
 from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
 from snnexp.composition.explain import MISTAKES
+from snnexp.composition.identity import PLACES
 from snnexp.composition.resolvers import register
 from snnexp.files.visible import visible
 from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
@@ -135,7 +136,7 @@ def _job(config: DictConfig) -> float | None:
         every_job_its_own_run()
         check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
     command = None if sweeping else going_on(_Job.arguments, run_dir)
-    result, error, _Job.code = attempt(config, choices, run_dir, overrides, shlex.join(["snnexp", "train", *given]), command)
+    result, error, _Job.code = attempt(config, choices, run_dir, overrides, _command(given), command)
     _Job.over = not sweeping
     if error is not None and sweeping:
         error.of_a_job = True
@@ -143,6 +144,12 @@ def _job(config: DictConfig) -> float | None:
     if sweeping and stopping.asked() is not None:
         raise stopping.Stopped(stopping.asked())  # too late for this job, in time for the next
     return None if result is None else objective(result)
+
+
+def _command(overrides: list[str]) -> str:
+    """The command line that gives a run on any machine: each has folders for data and outputs of its own."""
+    kept = [each for each in overrides if each.partition("=")[0].lstrip("+") not in PLACES]
+    return shlex.join(["snnexp", "train", *kept])
 
 
 class SweepEnded(BaseException):

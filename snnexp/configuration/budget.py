@@ -1,35 +1,25 @@
 """How a run falls short of what its experiment asks for."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from snnexp.results.share import Share
 from snnexp.runs.start import epochs
 
 Config = Mapping[str, Any]
 
 
-class Share(NamedTuple):
-    """What a run was given of something, and what its experiment asks for; None stands for all there is."""
-
-    name: str
-    given: int | None
-    full: int | None
-
-
-def shortfall(config: Config, intended: Config | None) -> dict[str, Any]:
-    """What the result file says of the budget: the names of all that was `reduced`, and of these the `given_budget` and the `full_budget`.
+def shortfall(config: Config, intended: Config | None) -> list[Share]:
+    """What the run was given less of than its experiment asks for.
 
     Args:
         config: the configuration that was run.
         intended: that of the experiment by itself; None for a run without one.
     """
-    shares = (_epochs, _timesteps, _images, _calibration)
-    reduced = [] if intended is None else [share for measure in shares for share in measure(config, intended)]
-    return {
-        "reduced": [share.name for share in reduced],
-        "given_budget": {share.name: share.given for share in reduced},
-        "full_budget": {share.name: share.full for share in reduced},
-    }
+    if intended is None:
+        return []
+    measures = (_epochs, _timesteps, _images, _calibration)
+    return [share for measure in measures for share in measure(config, intended)]
 
 
 def _stages(config: Config, intended: Config, measure: Callable[[Config], int]) -> Iterator[tuple[str, int, int]]:
@@ -42,32 +32,32 @@ def _epochs(config: Config, intended: Config) -> Iterator[Share]:
     stages = [stage for stage in _stages(config, intended, epochs) if stage[2]]
     for name, given, full in stages:
         if given < full:
-            yield Share("epochs" if len(stages) == 1 else f"{name}.epochs", given, full)
+            yield Share("epochs", None if len(stages) == 1 else name, given, full)
 
 
 def _timesteps(config: Config, intended: Config) -> Iterator[Share]:
     given, full = (each["evaluate"]["timesteps"] for each in (config, intended))
     if given < full:
-        yield Share("timesteps", given, full)
+        yield Share("timesteps", None, given, full)
     for name, trained, asked in _stages(config, intended, lambda stage: stage.get("timesteps", 0)):
         if trained < asked and "epochs" in intended["strategy"]["stages"][name] and (trained, asked) != (given, full):
-            yield Share(f"{name}.timesteps", trained, asked)
+            yield Share("timesteps", name, trained, asked)
 
 
 def _images(config: Config, intended: Config) -> Iterator[Share]:
     held_out, meant = (each["dataset"].get("validation", 0) for each in (config, intended))
     if held_out > meant:
-        yield Share("dataset.validation", held_out, meant)
+        yield Share("validation", None, held_out, meant)
     given, full = (each["evaluate"]["images"] for each in (config, intended))
     if given is not None and (full is None or given < full):
-        yield Share("evaluate.images", given, full)
+        yield Share("images", None, given, full)
 
 
 def _calibration(config: Config, intended: Config) -> Iterator[Share]:
     """What thresholds are found from."""
     given, full = (each.get("threshold", {}).get("timesteps", 0) for each in (config, intended))
     if 0 < given < full:  # 0: another rule
-        yield Share("threshold.timesteps", given, full)
+        yield Share("threshold", None, given, full)
     for name, taken, asked in _stages(config, intended, lambda stage: stage.get("samples", 0)):
         if 0 < taken < asked:
-            yield Share(f"{name}.samples", taken, asked)
+            yield Share("samples", name, taken, asked)

@@ -10,8 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnexp.composition.since import as_now, completed
 from snnexp.errors import ConfigError
-from snnexp.files.documents import parsed_yaml, read_json, read_yaml
+from snnexp.files.documents import parsed_yaml, read_yaml
 from snnexp.files.foreign import Unreadable
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 from snnexp.runs import status
 from snnexp.runs.checkpoint_file import Damaged, read
 from snnexp.runs.past import Past
@@ -79,7 +81,7 @@ def _listed(found: list[str]) -> str:
     return "".join(f"\n  {each}" for each in shown)
 
 
-def finished_before(config: DictConfig, run_dir: Path) -> dict[str, Any] | None:
+def finished_before(config: DictConfig, run_dir: Path) -> RunResult | None:
     """The result of a finished run of this configuration in `run_dir`, None if there is no such run.
 
     Raises:
@@ -95,7 +97,7 @@ def finished_before(config: DictConfig, run_dir: Path) -> dict[str, Any] | None:
             f"or delete this one{_listed(found)}"
         )
     with suppress(Unreadable):
-        return None if before is None else read_json(run_dir / "result.json")
+        return None if before is None else read_result(run_dir / "result.json")
     return None
 
 

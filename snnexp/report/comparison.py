@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,16 +11,12 @@ from typing import Any, NamedTuple
 from snnexp.files.documents import read_json, read_yaml
 from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import all_visible, one_line
-from snnexp.survey.recorded import Result
-from snnexp.survey.schema import fault
+from snnexp.results.read import NotAResult, read_result
+from snnexp.results.run import RunResult
+from snnexp.results.stage import CHOICES
 
 EXPECTED = "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a JSON file"
-OPTIONS = (
-    *("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "surrogate", "norm", "architecture", "readout"),
-    *("presimulation", "activation", "loss", "optimizer", "scheduler", "threshold", "calibration"),
-)
-"""Chosen options that a result names."""
-GIVEN = (*OPTIONS, "seed", "timesteps", "batch_size", "precision", "command")
+GIVEN = (*CHOICES, "seed", "timesteps", "batch_size", "precision", "command")
 """What a result says of its configuration where that is not beside it."""
 
 
@@ -29,7 +25,7 @@ class Run:
     """One run as it is compared: where it is, its result, and its settings by dotted names; `whole` if these are all there are."""
 
     path: Path
-    result: Result
+    result: RunResult
     settings: dict[str, Any]
     whole: bool
 
@@ -50,13 +46,17 @@ def read_run(path: Path) -> Run:
     file = path / "result.json" if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise Unreadable(path, _unfinished(path))
-    result = read_json(file)
-    if wrong := fault(result):
-        raise Unreadable(file, f"not the result of a run ({wrong}). {EXPECTED}")
+    result = _result(file)
     config = file.parent / "config.yaml"
     whole = file.name == "result.json" and os.path.lexists(config)  # a link that leads nowhere is no result by itself
-    result = all_visible(result)
     return Run(path, result, _settings(result, config if whole else None), whole)
+
+
+def _result(file: Path) -> RunResult:
+    try:
+        return read_result(file)
+    except NotAResult as error:
+        raise Unreadable(file, f"{error.why}. {EXPECTED}") from None
 
 
 def _unfinished(folder: Path) -> str:
@@ -68,17 +68,23 @@ def _unfinished(folder: Path) -> str:
     return f"this run is {facts.get('status', 'unfinished')} and has no result{f' ({error})' if error else ''}. {EXPECTED}"
 
 
-def _settings(result: Result, config: Path | None) -> dict[str, Any]:
+def _settings(result: RunResult, config: Path | None) -> dict[str, Any]:
     if config is None:
-        epochs = {f"strategy.stages.{name}.epochs": block["epochs"] for name, block in result["stages"].items() if block.get("epochs")}
-        return {name: result[name] for name in GIVEN if result.get(name) is not None} | epochs
+        stages = result.stages.items()
+        epochs = {f"strategy.stages.{name}.epochs": stage.epochs for name, stage in stages if stage.epochs}
+        return _known(result, GIVEN) | epochs
     found = all_visible(read_yaml(config))
     if not isinstance(found, Mapping):
         raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
-    chosen = {name: result[name] for name in OPTIONS if result.get(name) is not None}
+    chosen = _known(result, CHOICES)
     targets = {key.removesuffix("._target_"): str(target) for key, target in flat(found).items() if "_target_" in key}
     components = {key: _option(key, targets, chosen) for key in targets}
     return components | chosen | {key: value for key, value in flat(found).items() if "_target_" not in key}
+
+
+def _known(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: result.value(name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _option(key: str, targets: dict[str, str], chosen: dict[str, str]) -> str:
@@ -106,7 +112,7 @@ def differing(runs: list[Run]) -> list[Line]:
 
 def _unsaid(runs: list[Run]) -> list[Line]:
     """The hashes of whole configurations that differ, where results lie alone and may not say in what."""
-    hashes = tuple(run.result.get("config_hash") for run in runs)
+    hashes = tuple(run.result.config_hash for run in runs)
     known = {each for each in hashes if each is not None}
     return [Line("hash of the configuration", hashes, _plain, "config_hash")] if len(known) > 1 and not all(r.whole for r in runs) else []
 

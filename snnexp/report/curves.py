@@ -49,7 +49,7 @@ def _draw(figure: "Figure", runs: list[Run]) -> None:
     axes = figure.subplots()
     for number, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
         _run(axes, run, label, COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)])
-    _scale(axes, max(t for run in runs for t in (len(run.result["accuracy_by_timestep"]), *(t for t, _ in published(run) if t))))
+    _scale(axes, max(t for run in runs for t in (len(run.result.last.accuracy_by_timestep), *(t for t, _ in published(run) if t))))
     axes.set(xlabel="timesteps T", ylabel="test accuracy (%)")
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -58,14 +58,14 @@ def _draw(figure: "Figure", runs: list[Run]) -> None:
 
 
 def _run(axes: "Axes", run: Run, label: str, colour: str, dash: object) -> None:
-    curve = [math.nan if accuracy is None else accuracy for accuracy in run.result["accuracy_by_timestep"]]
-    if run.result.get("form") == "analog":
+    curve = [math.nan if accuracy is None else accuracy for accuracy in run.result.last.accuracy_by_timestep]
+    if run.result.last.form == "analog":
         axes.axhline(curve[-1], color=colour, linestyle="--", linewidth=1.2, label=f"{label} (ANN)")
     else:
         marker = "o" if len(curve) <= 16 else None
         axes.plot(range(1, len(curve) + 1), curve, color=colour, linestyle=dash, linewidth=1.8, marker=marker, markersize=3.5, label=label)
-        if run.result.get("ann_accuracy") is not None:
-            axes.axhline(run.result["ann_accuracy"], color=colour, linestyle="--", linewidth=1.0)
+        if run.result.last.ann_accuracy is not None:
+            axes.axhline(run.result.last.ann_accuracy, color=colour, linestyle="--", linewidth=1.0)
     for timesteps, accuracy in published(run):
         if timesteps is None:
             axes.axhline(accuracy, color=colour, linestyle=":", linewidth=1.2)
@@ -75,11 +75,13 @@ def _run(axes: "Axes", run: Run, label: str, colour: str, dash: object) -> None:
 
 def published(run: Run) -> list[tuple[int | None, float]]:
     """T, if it is stated, and accuracy of every published row that the run stands for."""
-    reference = run.result.get("reference") or {}
+    reference = run.result.last.reference
+    if reference is None:
+        return []
     known = {row.id: row for table in TABLES for row in rows(table)}
-    found = [known[name] for name in reference.get("rows", ()) if name in known and known[name].accuracy]
+    found = [known[name] for name in reference.rows if name in known and known[name].accuracy]
     points = [(int(row.timesteps) if row.timesteps.isdigit() else None, float(row.accuracy)) for row in found]
-    own = [(reference.get("timesteps"), reference["accuracy"])] if reference.get("accuracy") is not None else []
+    own = [(reference.timesteps, reference.accuracy)] if reference.accuracy is not None else []
     return list(dict.fromkeys(points or own))
 
 
@@ -111,4 +113,4 @@ def _legend(figure: "Figure", axes: "Axes", runs: list[Run]) -> None:
 
 
 def _has_ann(run: Run) -> bool:
-    return run.result.get("form") != "analog" and run.result.get("ann_accuracy") is not None
+    return run.result.last.form != "analog" and run.result.last.ann_accuracy is not None

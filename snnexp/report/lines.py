@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from snnexp.results.stage import StageResult
+
 COLUMNS = {
     "train/loss": "loss {:.4f}",
     "train/accuracy": "train {:.2f} %",
@@ -25,14 +27,11 @@ def epoch_of(epoch: int, epochs: int) -> str:
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
 
 
-def stage_line(block: dict[str, Any]) -> str:
+def stage_line(result: StageResult) -> str:
     """Such as `finetune  finished  test 96.50 % at T = 4  0.123 spikes per neuron`."""
-    parts = [
-        block["stage"],
-        "finished",
-        f"test {number(block.get('accuracy'), '.2f')} % at T = {block.get('timesteps')}{FLAGGED if block.get('flags') else ''}",
-    ]
-    spikes = block.get("spikes_per_neuron")
+    accuracy = f"test {result.accuracy:.2f} % at T = {result.timesteps}"
+    parts = [str(result.stage), "finished", accuracy + (FLAGGED if result.flags else "")]
+    spikes = result.spikes_per_neuron
     return "  ".join(parts if spikes is None else [*parts, f"{spikes:.3g} spikes per neuron"])
 
 
@@ -43,7 +42,7 @@ def timesteps_line(accuracies: list[float | None]) -> str:
     return "  ".join(["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)])
 
 
-def in_units(value: float, unit: str) -> str:
+def in_units(value: int | float, unit: str) -> str:
     """Three digits and a prefix, such as `12.3 uJ`; plain ASCII, since a log may be read anywhere."""
     scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
     return f"{value / scale:.3g} {PREFIXES[scale]}{unit}"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from snnexp.report.comparison import Line, Run, flat
+from snnexp.report.comparison import Line, Run
+from snnexp.report.lines import in_units
+from snnexp.results.run import RunResult
 from snnexp.survey.gap import gap
-
-PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "u", 1e-9: "n", 1e-12: "p"}
 
 
 def _percent(value: int | float) -> str:
@@ -22,11 +22,7 @@ def _digits(value: int | float) -> str:
 
 
 def _unit(unit: str) -> Callable[[int | float], str]:
-    def words(value: int | float) -> str:
-        scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
-        return f"{value / scale:.3g} {PREFIXES[scale]}{unit}".rstrip()
-
-    return words
+    return lambda value: in_units(value, unit).rstrip()
 
 
 def _seconds(value: int | float) -> str:
@@ -79,18 +75,17 @@ CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 def outcomes(runs: list[Run]) -> list[Line]:
     """The measures of the runs, the accuracy after each stage, and the circumstances in which they differ."""
-    results = [_whole(run.result) for run in runs]
-    measures = [Line(name, tuple(each.get(key) for each in results), words, key) for key, (name, words) in MEASURES.items()]
-    versions = sorted({key for each in results for key in each if key.startswith("versions.")})
-    named = CIRCUMSTANCES | {key: (key.removeprefix("versions."), str) for key in versions}
-    around = [Line(name, tuple(each.get(key) for each in results), words, key) for key, (name, words) in named.items()]
+    measures = [_line(key, runs, *words) for key, words in MEASURES.items()]
+    packages = sorted({package for run in runs for package in run.result.versions or ()})
+    versions = {f"versions.{package}": (package, str) for package in packages}
+    around = [_line(key, runs, *words) for key, words in (CIRCUMSTANCES | versions).items()]
     found = [*measures[:1], *_stages(runs), *measures[1:], *(line for line in around if len(set(line.values)) > 1)]
     return [line for line in found if any(value not in (None, []) for value in line.values)]
 
 
 def readings(runs: list[Run]) -> list[Line]:
     """The accuracy of the runs read at t = 1, 2, 4, 8, ... and at the last timestep of each; None where a run gives none."""
-    curves = [run.result["accuracy_by_timestep"] for run in runs]
+    curves = [run.result.last.accuracy_by_timestep for run in runs]
     lengths = [len(curve) for curve in curves]
     if max(lengths) == 1:
         return []
@@ -102,15 +97,26 @@ def _steps(lengths: list[int]) -> list[int]:
     return sorted({2**power for power in range(max(lengths).bit_length())} | set(lengths))
 
 
-def _whole(result: dict[str, Any]) -> dict[str, Any]:
-    """The result by dotted names; training time is that of all stages, since the top level repeats the last."""
-    seconds = [block.get("train_seconds") or 0.0 for block in result["stages"].values()]
-    told = flat({key: value for key, value in result.items() if key != "stages"})
-    # A gap is worked out anew: what earlier versions recorded compared accuracies at different T.
-    return told | {"train_seconds": sum(seconds) or None, "gap": gap(result)}
+def _line(key: str, runs: list[Run], name: str, words: Callable[[Any], str]) -> Line:
+    return Line(name, tuple(_value(key, run.result) for run in runs), words, key)
+
+
+def _value(key: str, result: RunResult) -> Any:
+    """A field of a result. Training time is that of all stages, where the field has that of the last.
+
+    A gap is worked out anew: what earlier versions recorded compared accuracies at different T.
+    """
+    if key == "train_seconds":
+        return sum(stage.train_seconds or 0.0 for stage in result.stages.values()) or None
+    return gap(result.last) if key == "gap" else result.value(key)
 
 
 def _stages(runs: list[Run]) -> list[Line]:
-    earlier = dict.fromkeys(name for run in runs for name in [*run.result["stages"]][:-1])
-    values = {name: tuple(run.result["stages"].get(name, {}).get("accuracy") for run in runs) for name in earlier}
-    return [Line(f"accuracy after {name}", accuracies, _percent, f"stages.{name}.accuracy") for name, accuracies in values.items()]
+    earlier = dict.fromkeys(name for run in runs for name in [*run.result.stages][:-1])
+    return [_line_of_stage(name, runs) for name in earlier]
+
+
+def _line_of_stage(name: str, runs: list[Run]) -> Line:
+    stages = [run.result.stages.get(name) for run in runs]
+    accuracies = tuple(None if stage is None else stage.accuracy for stage in stages)
+    return Line(f"accuracy after {name}", accuracies, _percent, f"stages.{name}.accuracy")

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from snnexp.report import formats as forms
+from snnexp.results.run import RunResult
 from snnexp.survey.measured import Measured, measured, status
-from snnexp.survey.recorded import Result
 from snnexp.survey.rows import Row
 from snnexp.survey.verdict import CONFIDENCE, FROM, WITHIN
 
@@ -60,7 +60,7 @@ FIGURES = {"timesteps", "accuracy", "measured", "std", "n", "measured_timesteps"
 STYLES = {"reproduced": "green", "above": "green", "below": "red", "partial": "yellow", "not run": "dim"}
 
 
-def lines(rows: list[Row], results: list[Result], experiments: dict[str, str]) -> forms.Lines:
+def lines(rows: list[Row], results: list[RunResult], experiments: dict[str, str]) -> forms.Lines:
     """One mapping per row: id, the published columns, the measured ones; empty strings where there is nothing."""
     return [
         {"id": row.id}

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from snnexp.files.atomic import write_json
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.command import started
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 
 FILE = "check.json"
 IMAGES, TIMESTEPS = 500, 32
@@ -19,22 +20,22 @@ def check(run: Path, kept: Path, copy: Path, threads: int) -> bool:
 
     Without weights there, or where it is there already for these weights, nothing is done. Whether it is there in the end.
     """
-    result = read_json(run / "result.json")
-    if not (kept / "weights.safetensors").exists() or _known(kept) == result["weights_sha256"]:
+    result = read_result(run / "result.json")
+    if not (kept / "weights.safetensors").exists() or _known(kept) == result.weights_sha256:
         return True
     with (run / "check.log").open("wb") as log:
         for asked in _changes(result):
             if started(["evaluate", str(run), *asked], copy, threads, log).wait() == 0:
-                accuracy = _newest(run)["accuracy"]
-                write_json(kept / FILE, {"changes": asked, "accuracy": accuracy, "weights_sha256": result["weights_sha256"]})
+                accuracy = _newest(run).last.accuracy
+                write_json(kept / FILE, {"changes": asked, "accuracy": accuracy, "weights_sha256": result.weights_sha256})
                 return True
     return False
 
 
-def _changes(result: dict[str, Any]) -> Iterator[list[str]]:
+def _changes(result: RunResult) -> Iterator[list[str]]:
     """What is different from the evaluation in `result`, the cheapest first; some networks cannot be read after fewer timesteps."""
-    fewer = [f"evaluate.images={IMAGES}"] if (result.get("test_images") or 0) > IMAGES else []
-    if (result.get("timesteps") or 0) > TIMESTEPS:
+    fewer = [f"evaluate.images={IMAGES}"] if (result.last.test_images or 0) > IMAGES else []
+    if (result.last.timesteps or 0) > TIMESTEPS:
         yield [*fewer, f"timesteps={TIMESTEPS}"]
     yield fewer
 
@@ -46,5 +47,5 @@ def _known(kept: Path) -> str | None:
         return None
 
 
-def _newest(run: Path) -> dict[str, Any]:
-    return read_json(max((run / "evaluations").glob("*.json"), key=lambda path: path.stat().st_mtime_ns))
+def _newest(run: Path) -> RunResult:
+    return RunResult.from_json(read_json(max((run / "evaluations").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)))

@@ -16,6 +16,8 @@ from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.command import started
 from snnexp.reproduce.jobs import Job
+from snnexp.results.read import read_result
+from snnexp.results.stage import StageResult
 
 FILE = "estimates.json"
 BATCHES, IMAGES = 4, 20
@@ -51,7 +53,7 @@ def _measured(job: Job, config: Mapping[str, Any], dataset: str, runs: Path, cop
     words = [f"+experiment={job.experiment}", *job.settings, *_few(config, IMAGES_OF[dataset][0])]
     with (runs / "measured.log").open("wb") as log, _had(threads) as share:
         code = started(["train", *words, "tracker=none", f"hydra.run.dir='{folder}'"], copy, threads, log).wait()
-    found = read_json(folder / "result.json")["stages"] if code == 0 else None
+    found = read_result(folder / "result.json").stages if code == 0 else None
     shutil.rmtree(folder, ignore_errors=True)
     if found is None:
         return None
@@ -83,14 +85,14 @@ def _few(config: Mapping[str, Any], images: int) -> list[str]:
     return [*shorter, f"dataset.validation={images - left}", f"evaluate.images={IMAGES}", "evaluate.every=1", "progress=plain"]
 
 
-def _scaled(found: Mapping[str, Any], epochs: int, config: Mapping[str, Any], dataset: str) -> float:
+def _scaled(found: StageResult, epochs: int, config: Mapping[str, Any], dataset: str) -> float:
     training, test = IMAGES_OF[dataset]
     training -= config["dataset"].get("validation") or 0
     held = config["dataset"].get("validation") or 0
     images = min(config["evaluate"]["images"] or test, test) + min(config["evaluate"]["images"] or held, held)
     measured = min(BATCHES * config["batch_size"], IMAGES_OF[dataset][0] - 1)
     evaluations = 1 + math.ceil(epochs / config["evaluate"]["every"])
-    return found["train_seconds"] * epochs * training / measured + found["evaluate_seconds"] * evaluations * images / IMAGES
+    return found.train_seconds * epochs * training / measured + found.evaluate_seconds * evaluations * images / IMAGES
 
 
 def _kept(runs: Path) -> dict[str, Any]:

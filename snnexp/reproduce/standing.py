@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.jobs import Job
+from snnexp.results.read import read_result
 from snnexp.runs import status
 
 
@@ -22,10 +22,10 @@ def standing(job: Job, runs: Path) -> str:
 
 def _answer(folder: Path) -> list[str]:
     try:
-        result = read_json(folder / "result.json")
+        last = read_result(folder / "result.json").last
     except Unreadable:
         return []
-    return [f"{result['accuracy']:.2f} % at T = {result['timesteps']}"]
+    return [f"{last.accuracy:.2f} % at T = {last.timesteps}"]
 
 
 def _last(folder: Path) -> list[str]:

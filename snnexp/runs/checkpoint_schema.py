@@ -10,7 +10,7 @@ from snnexp.files.documents import parsed, parsed_yaml
 from snnexp.files.foreign import Unreadable
 from snnexp.files.hints import fits, shown, words
 from snnexp.limits import Natural, NonNegative
-from snnexp.survey.schema import fault as fault_of_result
+from snnexp.results.fault import fault_of_stage
 
 FIRST: dict[str, Any] = {"records": Natural}
 SECOND: dict[str, Any] = {"metrics": str, "config": str}
@@ -73,7 +73,7 @@ def _within(state: Mapping[str, Any]) -> Iterator[str]:
 
 def _at_the_end(state: Mapping[str, Any]) -> Iterator[str]:
     block = state["block"]
-    wrong = fault_of_result({**block, "stages": {"": block}})
+    wrong = fault_of_stage(block)
     if wrong or not fits(block.get("epochs"), Natural):
         yield f"block: not the result of a stage ({wrong or 'epochs: expected a whole number'})"
     for each in state["trained"]:

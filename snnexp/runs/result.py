@@ -1,9 +1,11 @@
-"""The result of a run as one JSON object, stage by stage."""
+"""The results of stages and runs, put together from what was measured."""
 
 import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,10 @@ from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.flags import flags
 from snnexp.network.network import Network
 from snnexp.network.parts import code_window
+from snnexp.results.parts import LayerSpikes, Operations, Reference
+from snnexp.results.record import from_json
+from snnexp.results.stage import CHOICES, StageResult
 from snnexp.survey.gap import gap
-
-CHOSEN = (
-    *("experiment", "strategy", "dataset", "encoder", "neuron", "synapse", "surrogate", "norm", "architecture", "readout"),
-    *("presimulation", "activation", "loss", "optimizer", "scheduler", "threshold", "calibration"),
-)
-"""The config groups whose chosen option a result names."""
 
 COMMIT = "commit.txt"
 """In the package of a frozen copy: the commit that it is of."""
@@ -32,66 +31,93 @@ UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 
 
-def block(
-    stage: str, network: Network, evaluation: Evaluation, config: dict[str, Any], choices: dict[str, str], shown: dict[str, Any]
-) -> dict[str, Any]:
-    """What the result file says of one stage: the choices, the measurements on the test set, and what the stage has `shown`.
+def stage_result(
+    stage: str,
+    network: Network,
+    evaluation: Evaluation,
+    config: dict[str, Any],
+    choices: dict[str, str],
+    shown: Mapping[str, Any],
+) -> StageResult:
+    """The result of one stage: the choices, the measurements on the test set, and what the stage has `shown`.
 
-    Accuracies are in percent, energies in joule, times in seconds; spikes and operations are means per test image.
-    `timesteps` are all that the network runs, the first `hidden_timesteps` of which a presimulation spends before it answers:
-    `accuracy_by_timestep[t - 1]` is the accuracy after t of them, and null for t <= hidden_timesteps.
-    Of a code in windows `timesteps_per_layer` is the window, and spikes and operations are those of one window in every layer, since a
-    new image may enter with each; of a network mapped to spike times, where a neuron fires once at most, they are those of the image.
-    `undecided` is the share of images, in percent, for which no class is ahead of all others at T.
-    `flags` are what the accuracy should not be read without. `gap` compares accuracies at one T, of the stage that ends the strategy.
+    `gap` compares accuracies at one T, of the stage that ends the strategy.
+
+    Args:
+        stage: its name.
+        network: what it left.
+        evaluation: of the network on the test set, with counts.
+        config: the resolved configuration.
+        choices: the option chosen in each group.
+        shown: by the names of the fields; whatever else stands in it is kept as `extra`.
 
     Raises:
         NumericalError: a figure is not finite.
+        ValueError: what is shown does not fit the field of this name.
     """
-    tally = evaluation.tally
-    found = {
-        "experiment": choices.get("experiment"),
-        "stage": stage,
-        **{group: choices.get(group) for group in CHOSEN[1:]},
-        "seed": config["seed"],
-        "timesteps": len(evaluation.accuracy_by_timestep),
-        "hidden_timesteps": evaluation.hidden_timesteps,
-        "epochs": config["strategy"]["stages"][stage].get("epochs", 0),
-        "form": network.form,
-        "accuracy": evaluation.accuracy,
-        "accuracy_by_timestep": evaluation.accuracy_by_timestep,
-        "timesteps_per_layer": code_window(network),
-        "undecided": evaluation.undecided,
-        "test_loss": evaluation.loss,
-        "spikes_per_inference": tally.spikes_per_inference(),
-        "spikes_per_neuron": tally.spikes_per_neuron(),
-        "spikes_by_layer": tally.spikes_by_layer(),
-        "operations": tally.operations(),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "test_images": evaluation.images,
-        "evaluate_seconds": evaluation.seconds,
-        "reference": config["reference"],
-        "selection": config["selection"],
-        "accuracy_last": evaluation.accuracy,
-        "accuracy_best_test": None,  # a stage that trains has chosen among epochs, and says so in `shown`
-        "flags": flags(evaluation),
-        **evaluation.shown,
-        **shown,
-    }
-    require_figures(found, f"result of stage {stage}")
-    return found | {"gap": gap(found) if stage == [*config["strategy"]["stages"]][-1] else None}
+    measured = _measured(stage, network, evaluation, config, choices)
+    result = measured.with_shown(evaluation.shown).with_shown(shown)
+    require_figures(result.to_json(), f"result of stage {stage}")
+    ends = stage == [*config["strategy"]["stages"]][-1]
+    return replace(result, gap=gap(result) if ends else None)
+
+
+def _measured(
+    stage: str,
+    network: Network,
+    evaluation: Evaluation,
+    config: dict[str, Any],
+    choices: dict[str, str],
+) -> StageResult:
+    tally, reference = evaluation.tally, config["reference"]
+    layers = {name: LayerSpikes(**spikes) for name, spikes in tally.spikes_by_layer().items()}
+    return StageResult(
+        **{group: choices.get(group) for group in CHOICES},
+        stage=stage,
+        seed=config["seed"],
+        timesteps=len(evaluation.accuracy_by_timestep),
+        hidden_timesteps=evaluation.hidden_timesteps,
+        epochs=config["strategy"]["stages"][stage].get("epochs", 0),
+        form=network.form,
+        accuracy=evaluation.accuracy,
+        accuracy_by_timestep=evaluation.accuracy_by_timestep,
+        timesteps_per_layer=code_window(network),
+        undecided=evaluation.undecided,
+        test_loss=evaluation.loss,
+        spikes_per_inference=tally.spikes_per_inference(),
+        spikes_per_neuron=tally.spikes_per_neuron(),
+        spikes_by_layer=layers,
+        operations=Operations(**tally.operations()),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        test_images=evaluation.images,
+        evaluate_seconds=evaluation.seconds,
+        reference=None if reference is None else from_json(Reference, reference),
+        selection=config["selection"],
+        accuracy_last=evaluation.accuracy,
+        accuracy_best_test=None,  # a stage that trains has chosen among epochs, and shows it
+        flags=flags(evaluation),
+        gap=None,
+    )
 
 
 def surroundings(config: dict[str, Any], device: torch.device, started_from: dict[str, str]) -> dict[str, Any]:
-    """Where and with what the run was made; `started_from` as `starts` gives it, before any of it can be gone."""
+    """Where and with what a run was made, by the fields of its result.
+
+    Args:
+        config: the resolved configuration.
+        device: on which it was computed.
+        started_from: as `starts` gives it, before any of it can be gone.
+    """
+    on_cuda = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device) if on_cuda else f"{device.type} ({platform.machine()})",
         "threads": torch.get_num_threads(),
         "precision": config["precision"],
         "versions": versions(),
         "git_commit": git_commit(),
         "config_hash": config_hash(config, started_from),
         "started_from": started_from,
+        "peak_memory_bytes": peak_memory(device),
     }
 
 

@@ -10,11 +10,10 @@ import torch
 
 from snnexp.datasets.base import DataError
 from snnexp.datasets.names import listed, refuse_others
-from snnexp.files.documents import read_yaml
-from snnexp.files.foreign import Unreadable
 from snnexp.files.hints import fits
 from snnexp.limits import Natural
 from snnexp.network.network import Network
+from snnexp.runs.stored import CONFIG, EXPECTED, stored
 from snnexp.runs.weights import classes, read
 
 WEIGHTS = "weights.safetensors"
@@ -63,18 +62,14 @@ def _fits(ours: torch.Tensor | None, theirs: torch.Tensor) -> bool:
 
 def settings(run: Path) -> Mapping[str, Any]:
     """The configuration of a run. Raises `DataError` where there is none."""
-    path = run / "config.yaml"
-    try:
-        said = read_yaml(path)
-    except Unreadable as error:
-        raise DataError(f"{error}. Expected: the folder of a finished run") from error
-    if not _is_configuration(said):
-        raise DataError(f"{path}: is not the configuration of a run. Expected: the folder of a finished run")
-    return said
+    config = stored(run)
+    if not _is_configuration(config):
+        raise DataError(f"{run / CONFIG}: not the configuration of a run. {EXPECTED}")
+    return config
 
 
-def _is_configuration(said: Any) -> bool:
-    nodes = (said, said.get("dataset"), said.get("strategy")) if isinstance(said, Mapping) else (None,)
+def _is_configuration(config: Mapping[str, Any]) -> bool:
+    nodes = (config.get("dataset"), config.get("strategy"))
     stages = nodes[-1].get("stages") if all(isinstance(each, Mapping) for each in nodes) else None
     return isinstance(stages, Mapping) and all(isinstance(each, Mapping) for each in stages.values())
 

@@ -15,7 +15,13 @@ Factory = Callable
 
 @dataclass
 class Outcome:
-    """A network and what its making has shown, by the names of the result file."""
+    """What a stage has come to.
+
+    Args:
+        network: what it leaves.
+        shown: what its making has shown, by the fields of `StageResult`. Whatever else stands in it is kept in the result under its own
+            name, so that a stage of one's own may show what it likes.
+    """
 
     network: Network
     shown: dict

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import Any
 
-from snnexp.files.hints import fits
-from snnexp.limits import Natural
-from snnexp.survey.recorded import Result
+from snnexp.results.run import RunResult
+from snnexp.results.share import Share
+from snnexp.results.stage import StageResult
 from snnexp.survey.rows import Row
 from snnexp.survey.verdict import verdict
-
-Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,13 @@ class Measured:
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
 
-def measured(row: Row, results: list[Result]) -> Measured | None:
+def measured(row: Row, results: list[RunResult]) -> Measured | None:
     """The runs that stand for `row`: of one configuration, a full one before reduced ones, then one that answers by the row's T, then the
     one run most often, then the best.
 
     None where there are none.
     """
-    standing = sorted((result for result in results if _block(row, result)), key=_configuration)
+    standing = sorted((result for result in results if _stage(row, result)), key=_configuration)
     groups = [_together(row, [*group]) for _, group in groupby(standing, _configuration)]
     longest = int(row.timesteps) if row.timesteps.isdigit() else math.inf
     return max(groups, key=lambda group: (not group.budget, group.timesteps <= longest, len(group.accuracies), group.mean), default=None)
@@ -69,101 +66,109 @@ def status(row: Row, found: Measured | None) -> str:
     return verdict(found.accuracies, float(row.accuracy))
 
 
-def _configuration(result: Result) -> str:
-    return str(result.get("config_hash"))
+def _configuration(result: RunResult) -> str:
+    return str(result.config_hash)
 
 
-def _together(row: Row, results: list[Result]) -> Measured:
-    blocks = [_block(row, result) for result in results]
-    timesteps = [_timesteps(row, block, result) for block, result in zip(blocks, results, strict=True)]
-    accuracies = [_accuracy(block, steps) for block, steps in zip(blocks, timesteps, strict=True)]
-    counted = [
-        block.get("spikes_per_neuron")
-        for block, steps in zip(blocks, timesteps, strict=True)
-        if steps == len(block["accuracy_by_timestep"])
-    ]
-    spikes = [each for each in counted if each is not None]
-    budget = "; ".join(sorted({reduced(row, block, result) for block, result in zip(blocks, results, strict=True)} - {""}))
-    marks = dict.fromkeys(mark for block, result in zip(blocks, results, strict=True) for mark in _marks(block, result))
-    return Measured(tuple(accuracies), timesteps[0], fmean(spikes) if spikes else None, budget, tuple(marks))
+def _together(row: Row, results: list[RunResult]) -> Measured:
+    pairs = [(_stage(row, result), result) for result in results]
+    timesteps = [_timesteps(row, stage, result) for stage, result in pairs]
+    stages = [stage for stage, _ in pairs]
+    accuracies = [_accuracy(stage, steps) for stage, steps in zip(stages, timesteps, strict=True)]
+    counted = [stage.spikes_per_neuron for stage, steps in zip(stages, timesteps, strict=True) if steps == len(stage.accuracy_by_timestep)]
+    spikes = [count for count in counted if count is not None]
+    budget = "; ".join(sorted({reduced(row, stage, result) for stage, result in pairs} - {""}))
+    marks = dict.fromkeys(mark for stage, result in pairs for mark in _marks(stage, result))
+    mean_spikes = fmean(spikes) if spikes else None
+    return Measured(tuple(accuracies), timesteps[0], mean_spikes, budget, tuple(marks))
 
 
-def _marks(block: Block, result: Result) -> Iterator[str]:
-    yield from block.get("flags") or ()
-    if result.get("history"):
-        yield f"history: {result['history']}"
-    elif str(result.get("git_commit") or "").endswith("+changes"):
+def _marks(stage: StageResult, result: RunResult) -> Iterator[str]:
+    yield from stage.flags or ()
+    if result.history:
+        yield f"history: {result.history}"
+    elif (result.git_commit or "").endswith("+changes"):
         yield "made by code that no commit has"
 
 
-def _block(row: Row, result: Result) -> Block | None:
+def _stage(row: Row, result: RunResult) -> StageResult | None:
     """The stage of a run that stands for `row`: the one the reference names, or the last of the kind the row is about."""
-    if row.id not in result["reference"].get("rows", ()):
+    reference = result.last.reference
+    if reference is None or row.id not in reference.rows:
         return None
-    blocks, named = result["stages"], (result["reference"].get("stages") or {}).get(row.id)
+    stages, named = result.stages, (reference.stages or {}).get(row.id)
     if named is not None:
-        return blocks.get(named)
-    spiking = [block for block in blocks.values() if block.get("form") != "analog"]
+        return stages.get(named)
+    spiking = [stage for stage in stages.values() if stage.form != "analog"]
     if re.match(r"ANN\b(?!-)", row.strategy):
-        return next((block for block in reversed(blocks.values()) if block.get("form") == "analog"), None)
-    untrained = [block for block in spiking if not block.get("epochs")]
-    converted = untrained if row.strategy.startswith("conversion") and "backpropagation" not in row.strategy else []
+        return next((stage for stage in reversed(stages.values()) if stage.form == "analog"), None)
+    untrained = [stage for stage in spiking if not stage.epochs]
+    converted = untrained if _is_conversion(row) else []
     return next(reversed(converted or spiking), None)
 
 
-def _timesteps(row: Row, block: Block, result: Result) -> int:
-    curve = block["accuracy_by_timestep"]
+def _is_conversion(row: Row) -> bool:
+    return row.strategy.startswith("conversion") and "backpropagation" not in row.strategy
+
+
+def _timesteps(row: Row, stage: StageResult, result: RunResult) -> int:
+    curve = stage.accuracy_by_timestep
     wanted = _wanted(row, result) or len(curve)
     # The row's T may be more than was run, or over before the run's hidden timesteps are.
     return wanted if wanted <= len(curve) and curve[wanted - 1] is not None else len(curve)
 
 
-def _wanted(row: Row, result: Result) -> int | None:
+def _wanted(row: Row, result: RunResult) -> int | None:
     """The T at which a run answers for the row: the row's, or what the experiment says stands for it; None where the row has none."""
     if not row.timesteps.isdigit():
         return None
-    reference = result["reference"]
+    reference = result.last.reference
     published = int(row.timesteps)
-    return reference["read_at"] if reference.get("read_at") and reference.get("timesteps") == published else published
+    return reference.read_at if reference.read_at and reference.timesteps == published else published
 
 
-def _accuracy(block: Block, timesteps: int) -> float:
-    curve = block["accuracy_by_timestep"]
-    return float(block["accuracy"] if timesteps == len(curve) else curve[timesteps - 1])  # JSON of others may say 98
+def _accuracy(stage: StageResult, timesteps: int) -> float:
+    curve = stage.accuracy_by_timestep
+    return stage.accuracy if timesteps == len(curve) else curve[timesteps - 1]
 
 
-def reduced(row: Row, block: Block, result: Result) -> str:
+def reduced(row: Row, stage: StageResult, result: RunResult) -> str:
     """How the run fell short of its experiment's budget as far as `row` is concerned, in words; empty if it did not."""
-    return ", ".join([*_short_of_row(row, block, result), *_short_of_experiment(row, block, result)])
+    return ", ".join([*_short_of_row(row, stage, result), *_short_of_experiment(row, stage, result)])
 
 
-def _short_of_row(row: Row, block: Block, result: Result) -> Iterator[str]:
-    read, wanted = _timesteps(row, block, result), _wanted(row, result)
-    if block.get("form") != "analog" and wanted is not None and read != wanted:
+def _short_of_row(row: Row, stage: StageResult, result: RunResult) -> Iterator[str]:
+    read, wanted = _timesteps(row, stage, result), _wanted(row, result)
+    if stage.form != "analog" and wanted is not None and read != wanted:
         yield f"timesteps {read} {'of' if read < wanted else 'in place of'} {wanted}"
 
 
-def _short_of_experiment(row: Row, block: Block, result: Result) -> Iterator[str]:
-    given = result.get("given_budget") or {}
-    for name, full in (result.get("full_budget") or {}).items():
-        if _concerns(name, row, block, result):
-            yield _words(name, _given(name, given, block, result), full)
+def _short_of_experiment(row: Row, stage: StageResult, result: RunResult) -> Iterator[str]:
+    for share in result.shares():
+        if _concerns(share, row, stage, result):
+            yield _words(share, stage)
 
 
-def _concerns(name: str, row: Row, block: Block, result: Result) -> bool:
-    if name == "timesteps":
-        return not row.timesteps.isdigit() and block.get("form") != "analog"
-    stage, names = name.partition(".")[0], [*result["stages"]]
-    return stage not in names or block.get("stage") not in names or names.index(stage) <= names.index(block["stage"])
+def _concerns(share: Share, row: Row, stage: StageResult, result: RunResult) -> bool:
+    """Whether what a run was given less of bears on the stage that stands for the row: not if it is of a later stage."""
+    if share.kind == "timesteps" and share.stage is None:
+        return not row.timesteps.isdigit() and stage.form != "analog"
+    names = [*result.stages]
+    if share.stage not in names or stage.stage not in names:
+        return True
+    return names.index(share.stage) <= names.index(stage.stage)
 
 
-def _given(name: str, *said: dict[str, Any]) -> int | None:
-    return next((each[name] for each in said if fits(each.get(name), Natural)), None)
+def _words(share: Share, stage: StageResult) -> str:
+    if share.kind == "validation":
+        return f"{(share.given or 0) - (share.full or 0)} training images held out"
+    if share.kind == "images":
+        return f"{share.given} test images"
+    return f"{share.name} {_given(share, stage)} of {share.full}"
 
 
-def _words(name: str, given: int | None, full: int | None) -> str:
-    if name == "dataset.validation":
-        return f"{(given or 0) - (full or 0)} training images held out"
-    if name == "evaluate.images":
-        return f"{given} test images"
-    return f"{name} {given} of {full}"
+def _given(share: Share, stage: StageResult) -> int | None:
+    """How much there was; results from before they said so have it among what they measured."""
+    if share.given is not None or share.stage is not None:
+        return share.given
+    return {"epochs": stage.epochs, "timesteps": stage.timesteps}.get(share.kind)

@@ -4,38 +4,40 @@ import csv
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable, read_regular
-from snnexp.files.visible import all_visible, visible
-from snnexp.survey.schema import fault
+from snnexp.files.visible import one_line, visible
+from snnexp.results.read import as_result
+from snnexp.results.run import RunResult
 
-Result = dict[str, Any]
 HISTORY = "history.csv"
 """Beside recorded results: the paths of those that are history, and why."""
 LARGEST_HISTORY = 2**20
 """Bytes of it that are read."""
 
 
-def standing(results: list[Result], references: dict[str, dict[str, Any]]) -> list[Result]:
+def standing(results: list[RunResult], references: dict[str, dict[str, Any]]) -> list[RunResult]:
     """The results with what their experiments stand for today; a recorded run may be of a time when its experiment served other rows.
 
     Args:
         results: as they were read.
         references: of each experiment there is; a result of no such experiment keeps its own.
     """
-    return [_of_today(result, references.get(str(result.get("experiment")))) for result in results]
+    return [_of_today(result, references.get(str(result.last.experiment))) for result in results]
 
 
-def _of_today(result: Result, today: dict[str, Any] | None) -> Result:
-    if today is None:
+def _of_today(result: RunResult, today: dict[str, Any] | None) -> RunResult:
+    own = result.last.reference
+    if today is None or own is None:
         return result
-    own = result["reference"]
-    told = {"rows": [row for row in own.get("rows", []) if row in today.get("rows", [])]}
-    told |= {key: today[key] for key in ("timesteps", "read_at") if key in today}  # facts of the paper, which a run may have had wrong
-    return {**result, "reference": {**own, **told}}
+    rows = [row for row in own.rows if row in today.get("rows", [])]
+    facts = {key: today[key] for key in ("timesteps", "read_at") if key in today}  # of the paper, which a run may have had wrong
+    reference = replace(own, rows=rows, **facts)
+    return replace(result, last=replace(result.last, reference=reference))
 
 
 def histories(folder: Path) -> dict[Path, str]:
@@ -47,31 +49,30 @@ def histories(folder: Path) -> dict[Path, str]:
         return {}
 
 
-def read_results(folders: list[Path]) -> list[Result]:
+def read_results(folders: list[Path]) -> list[RunResult]:
     """Every result below `folders` that stands for a row, each once; files are named `result.json`, or as one likes in a collection.
 
     What is meant as a result and is none is told on stderr and left out.
     """
-    found = {os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")}  # Path.resolve fails at a loop of links
-    results: dict[str, Result] = {}
+    paths = {os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")}  # Path.resolve fails at a loop of links
+    results: dict[str, RunResult] = {}
     past = {path: why for folder in folders for path, why in histories(folder).items()}
-    for path in sorted(found):
+    for path in sorted(paths):
         try:
             result = _result(path)
         except Unreadable as error:
             print(visible(f"snnexp: {error}; left out"), file=sys.stderr)
             continue
-        if result is not None and result.get("reference"):
-            told = result if (why := past.get(Path(path))) is None else {**result, "history": why}
-            results.setdefault(json.dumps(result, sort_keys=True), all_visible(told))
+        if result is not None and result.last.reference is not None:
+            key = json.dumps(result.to_json(), sort_keys=True)
+            why = past.get(Path(path))
+            results.setdefault(key, result if why is None else replace(result, history=one_line(why)))
     return [*results.values()]
 
 
-def _result(path: str) -> Result | None:
+def _result(path: str) -> RunResult | None:
     """The result in a file; None where the file is about something else, as `status.json` is."""
     found = read_json(path)
     if not isinstance(found, dict) or "stages" not in found:
         return None
-    if wrong := fault(found):
-        raise Unreadable(path, f"not the result of a run ({wrong})")
-    return found
+    return as_result(found, path)

@@ -49,7 +49,7 @@ class Tracker(abc.ABC):
 
     @abc.abstractmethod
     def result(self, result: dict[str, Any]) -> None:
-        """The run's result, as in `result.json`."""
+        """The run's result, as in `result.json` (docs/result.md)."""
 
     @abc.abstractmethod
     def finish(self, exit_code: int) -> None:

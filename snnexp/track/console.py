@@ -15,6 +15,8 @@ from snnexp.files.disk import writing
 from snnexp.files.visible import visible
 from snnexp.report.lines import epoch_line, epoch_of, stage_line
 from snnexp.report.summary import summary
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.track.bar import Bar
 
 
@@ -68,22 +70,22 @@ class Console:
         self.say(epoch_line(record, epochs, seconds))
         self._begin(record["stage"], record["epoch"] + 1)
 
-    def finished(self, block: dict[str, Any]) -> None:
+    def finished(self, result: StageResult) -> None:
         """A stage has ended, with these results."""
-        self.say(stage_line(block))
+        self.say(stage_line(result))
 
     def say(self, line: str) -> None:
         """A line on the terminal and in the log."""
         self._keep(visible(line))
         self._show(visible(line))
 
-    def result(self, result: dict[str, Any]) -> None:
+    def result(self, result: RunResult) -> None:
         """The table of the result, accuracy against time, and where the run is."""
         self._wipe()
         with self._terminal():
-            summary(result, self.run_dir)
+            summary(result.last, self.run_dir)
         with writing(self.log_path, 0), self.log_path.open("a", encoding="utf-8") as file:
-            summary(result, self.run_dir, rich.console.Console(file=file, width=100, color_system=None, force_terminal=False))
+            summary(result.last, self.run_dir, rich.console.Console(file=file, width=100, color_system=None, force_terminal=False))
 
     def _begin(self, name: str, epoch: int) -> None:
         self.title = f"{name}  {epoch_of(epoch, self.epochs)}" if epoch <= self.epochs else name

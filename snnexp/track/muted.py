@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
+
 
 class Muted:
     """Takes everything that `Trackers` takes, and keeps nothing."""
@@ -14,8 +17,8 @@ class Muted:
     def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:
         """Nothing."""
 
-    def stage(self, block: dict[str, Any]) -> None:
+    def stage(self, result: StageResult) -> None:
         """Nothing."""
 
-    def result(self, result: dict[str, Any]) -> None:
+    def result(self, result: RunResult) -> None:
         """Nothing."""

@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import Any, Literal
 
 from snnexp.files.atomic import plain
+from snnexp.results.record import to_json
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
@@ -80,16 +83,16 @@ class Trackers:
         self._record(record)
         self.console.epoch(record, epochs, seconds)
 
-    def stage(self, block: dict[str, Any]) -> None:
+    def stage(self, result: StageResult) -> None:
         """A stage has ended, with these results."""
-        self._record(evaluation_record(block))
-        self.console.finished(block)
+        self._record(evaluation_record(result))
+        self.console.finished(result)
         self._next_stage()
 
-    def result(self, result: dict[str, Any]) -> None:
+    def result(self, result: RunResult) -> None:
         """The run's result, as in `result.json`."""
         self.console.result(result)
-        self._tell(self.tracker.result, plain(result))
+        self._tell(self.tracker.result, plain(result.to_json()))
 
     def _record(self, record: dict[str, Any]) -> None:
         self.metrics.log(record)
@@ -114,15 +117,17 @@ class Trackers:
             failed.finish(1)
 
 
-def evaluation_record(block: dict[str, Any]) -> dict[str, Any]:
+def evaluation_record(result: StageResult) -> dict[str, Any]:
     """The record of the evaluation that ends a stage: what it measured, without the times."""
-    record = {"stage": block["stage"], "epoch": block.get("epochs", 0), "timesteps": block.get("timesteps")}
+    record = {"stage": result.stage, "epoch": result.epochs or 0, "timesteps": result.timesteps}
     record |= {
-        "test/accuracy": block.get("accuracy"),
-        "test/loss": block.get("test_loss"),
-        "spikes_per_neuron": block.get("spikes_per_neuron"),
+        "test/accuracy": result.accuracy,
+        "test/loss": result.test_loss,
+        "spikes_per_neuron": result.spikes_per_neuron,
     }
-    record |= {f"spikes/{name}": layer["spikes_per_neuron"] for name, layer in (block.get("spikes_by_layer") or {}).items()}
-    layers = (block.get("conversion") or {}).items()
-    record |= {f"conversion/{name}/{key}": value for name, layer in layers for key, value in layer.items()}
-    return record | {f"operations/{key}": value for key, value in (block.get("operations") or {}).items()}
+    layers = result.spikes_by_layer or {}
+    record |= {f"spikes/{name}": layer.spikes_per_neuron for name, layer in layers.items()}
+    for name, layer in (result.conversion or {}).items():
+        record |= {f"conversion/{name}/{key}": value for key, value in to_json(layer).items()}
+    operations = {} if result.operations is None else to_json(result.operations)
+    return record | {f"operations/{key}": value for key, value in operations.items()}

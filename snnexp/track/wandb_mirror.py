@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from snnexp.results.run import RunResult
+
 AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "conversion/*", "learning_rate", "spikes_per_neuron")
 GRACE = 10
 """Seconds beyond the time for the last upload after which this process ends, whatever it is at."""
@@ -62,10 +64,11 @@ class Mirror:
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
         """The scalars as summary, and accuracy against timestep as table and line."""
         scalars = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
-        stages = {f"stages/{name}/accuracy": block["accuracy"] for name, block in (result.get("stages") or {}).items()}
-        flags = {"flags": "; ".join(result["flags"])} if result.get("flags") else {}
+        told = RunResult.from_json(result)
+        stages = {f"stages/{name}/accuracy": stage.accuracy for name, stage in told.stages.items()}
+        flags = {"flags": "; ".join(told.last.flags)} if told.last.flags else {}
         self.run.summary.update({**scalars, **stages, **flags})
-        self._plot(result.get("accuracy_by_timestep") or [])
+        self._plot(told.last.accuracy_by_timestep)
         return {}
 
     def finish(self, exit_code: int) -> dict[str, Any]:
@@ -101,7 +104,7 @@ class Mirror:
         self.epoch = self.before + stage_epoch
         return {"epoch": self.epoch, "stage_epoch": stage_epoch}
 
-    def _plot(self, accuracies: list[float]) -> None:
+    def _plot(self, accuracies: list[float | None]) -> None:
         if not accuracies:
             return
         import wandb

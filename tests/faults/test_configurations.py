@@ -165,7 +165,8 @@ def outcome(config: Config, said: str, folder: Path) -> int:
     if code == 2:
         assert isinstance(error, ConfigError) and "\n" in str(error), said
     if code == 0:
-        assert not not_finite(result), f"{said}\n{not_finite(result)}"
+        wrong = not_finite(result.to_json())
+        assert not wrong, f"{said}\n{wrong}"
         assert read_json(folder / "result.json") is not None
         weights = safetensors.torch.load_file(folder / "weights.safetensors")
         assert all(torch.isfinite(value).all() for value in weights.values() if value.is_floating_point()), f"{said}\nweights"

@@ -10,13 +10,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snnexp.cli.effects import effective
-from snnexp.cli.evaluate import changed, evaluate
+from snnexp.cli.evaluate import evaluate
 from snnexp.configuration.build import locate
 from snnexp.configuration.check import faults
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
-from snnexp.reopen import Reopened
+from snnexp.reopen.changes import changed
+from snnexp.reopen.effects import effective
+from snnexp.reopen.opened import Reopened, opened
 from snnexp.report.comparison import flat
 from snnexp.runs.kept import Settled, carried_over
 from tests.jobs import job
@@ -214,7 +215,7 @@ def measured(reopened: Reopened) -> tuple:
 def test_every_key_takes_effect_or_is_refused(kind, runs, happened):
     folder = runs(kind)
     trained, path = stored(folder), folder / "weights.safetensors"
-    base = measured(Reopened(trained, trained, path))
+    base = measured(opened(trained, trained, path))
     taken, refused, wrong = [], [], []
     for key in (key for key in flat(trained) if "_target_" not in key and not key.startswith(("reference", "tracker", "checkpoint"))):
         config = next((each for value in others(trained, key) if not faults(each := set_to(trained, key, value))), None)
@@ -228,7 +229,7 @@ def test_every_key_takes_effect_or_is_refused(kind, runs, happened):
                 wrong.append(f"{key} was taken, and changes nothing")
         except (ConfigError, DataError) as error:
             refused.append(key)
-            if "no effect" in str(error) and measured(Reopened(config, trained, path)) != base:
+            if "no effect" in str(error) and measured(opened(config, trained, path)) != base:
                 wrong.append(f"{key} was refused, and would change what is measured")
     assert not wrong and len(taken) >= 3 and len(refused) >= 15, wrong
     happened(f"{len(taken)} keys taken, {len(refused)} refused; evaluations measure the same of them")

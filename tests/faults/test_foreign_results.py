@@ -21,9 +21,10 @@ from snnexp.report import curves
 from snnexp.report import table as tables
 from snnexp.report.columns import FORMATS, compared
 from snnexp.report.comparison import Run, _settings
+from snnexp.results.fault import fault
+from snnexp.results.run import RunResult
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import rows
-from snnexp.survey.schema import fault
 from tests.runs import BLOCK
 
 KIND = "C: one bad file among many"
@@ -47,6 +48,7 @@ GOOD: dict[str, Any] = {
     **{"reduced": ["dataset.validation", "epochs"], "given_budget": {"dataset.validation": 5, "epochs": 1}},
     **{"full_budget": {"dataset.validation": 0, "epochs": 3}, "selection": "last", "test_images": 5},
     **{"flags": ["silent: a"], "history": "older", "optimizer": "adam", "command": "snnexp train"},
+    **{"conversion": {"a": {"mse": 0.1}}, "resolution": [{"accuracy": 90.0}], "decision_time": {"median": 1.0}},
     "reference": {"rows": [ROW.id], "accuracy": 93.0, "timesteps": 4, "stages": {ROW.id: "train"}},
     "stages": {"pretrain": STAGE | {"form": "analog", "stage": "pretrain"}, "train": STAGE},
 }
@@ -91,16 +93,17 @@ def changed(path: tuple, value: Any) -> dict[str, Any]:
 
 def shown(result: dict[str, Any], forms: tuple[str, ...] = ("csv",)) -> None:
     """What tables, comparisons and pictures make of a result that has passed."""
-    runs = [Run(Path(name), each, _settings(each, None), False) for name, each in (("good", GOOD), ("other", result))]
+    found = {"good": RunResult.from_json(GOOD), "other": RunResult.from_json(result)}
+    runs = [Run(Path(name), each, _settings(each, None), False) for name, each in found.items()]
     for form in forms:
         FORMATS[form](runs, compared(runs))
         if result.get("reference"):
-            tables.FORMATS[form]("1", tables.lines([ROW], [GOOD, result], {}))
+            tables.FORMATS[form]("1", tables.lines([ROW], [*found.values()], {}))
     curves.published(runs[1])
 
 
 def test_the_good_one_is_good():
-    assert fault(GOOD) is None and measured(ROW, [GOOD]).accuracies == (96.5,)
+    assert fault(GOOD) is None and measured(ROW, [RunResult.from_json(GOOD)]).accuracies == (96.5,)
     shown(GOOD, ("csv", "rich", "markdown"))
 
 

@@ -19,7 +19,7 @@ from snnexp.cli.table import table
 from snnexp.files.visible import all_visible, one_line, visible
 from snnexp.report.summary import summary
 from snnexp.track.console import Console
-from tests.runs import BLOCK
+from tests.runs import BLOCK, stage
 from tests.test_compare import run
 
 KIND = "C: terminal and markup"
@@ -79,7 +79,7 @@ def test_paths_are_shown_as_text(tmp_path, capsys, monkeypatch, happened):
     odd = run(odd)
     assert compare([str(odd), str(run(tmp_path / "two"))]) == 0
     assert "[red]x[red]" in plain(capsys)
-    summary({**BLOCK, "experiment": CODES}, odd)
+    summary(stage(experiment=CODES), odd)
     print(visible(str(_table(odd, [odd]).title)))
     assert "run folder" in plain(capsys)
     happened("shown escaped, markup as it is written")
@@ -104,7 +104,7 @@ def test_words_and_logs_are_text(tmp_path, capsys, happened):
     assert table([CODES]) == compare(["a", "--wrong\x1b[2J\u202e"]) == 2
     console = Console(tmp_path, "plain")
     console.say(f"warning: {CODES}")
-    console.finished({**BLOCK, "stage": CODES})
+    console.finished(stage(stage=CODES))
     assert not ACTING.search((tmp_path / "train.log").read_text())
     assert "\\x1b" in plain(capsys)
     happened("shown escaped, in train.log too")

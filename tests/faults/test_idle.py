@@ -9,6 +9,8 @@ from snnexp.measure.flags import flags
 from snnexp.measure.tally import Layer, Tally
 from snnexp.report.lines import stage_line
 from snnexp.report.summary import summary
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import TABLES, rows
 from tests.jobs import attempted, job
@@ -26,8 +28,9 @@ def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_s
     told = capsys.readouterr()
     before, _, after = told.err.partition("epoch 1/2")
     assert f"{word}: body.linear1" in before and f"{word}: body.linear1" in after
-    assert "(!)" in stage_line(result)
-    summary(result, tmp_path)
+    last = StageResult.from_json(result["stages"]["train"])
+    assert "(!)" in stage_line(last)
+    summary(last, tmp_path)
     assert compare([str(tmp_path / "run")]) == 0
     out = capsys.readouterr().out
     assert out.count(f"{word}: body.linear1") >= 1 and "(!)" in out and "flags" in out
@@ -41,7 +44,8 @@ def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_s
 def test_a_table_marks_it(happened):
     row = next(row for table in TABLES for row in rows(table) if row.id == "text-mnist-31")
     block = {"stage": "train", "accuracy": 99.0, "accuracy_by_timestep": [99.0], "epochs": 1, "form": "spiking", "flags": ["silent: a"]}
-    run = {**block, "reference": {"rows": [row.id]}, "stages": {"train": block}, "git_commit": "0a+changes"}
+    found = {**block, "reference": {"rows": [row.id]}, "stages": {"train": block}, "git_commit": "0a+changes"}
+    run = RunResult.from_json(found)
     assert measured(row, [run]).marks == ("silent: a", "made by code that no commit has")
     happened("the row has marks")
 

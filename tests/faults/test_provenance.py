@@ -13,6 +13,8 @@ import pytest
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
 from snnexp.cli.table import references
+from snnexp.results.run import RunResult
+from snnexp.results.stage import StageResult
 from snnexp.runs.result import config_hash
 from snnexp.survey.gap import gap
 from snnexp.survey.measured import measured, status
@@ -101,19 +103,22 @@ def test_what_a_run_has_started_from_is_kept(tmp_path, happened):
 
 
 def test_a_result_names_the_command_that_gives_it(tmp_path):
-    done = answer(start("train", *TINY, "neuron.threshold=2.0", "hydra.run.dir=run", folder=tmp_path))
+    folders = ("hydra.run.dir=run", "data_dir=there", "output_dir=elsewhere")
+    done = answer(start("train", *TINY, "neuron.threshold=2.0", *folders, folder=tmp_path))
     assert done.code == 0, done.err
     found = json.loads((tmp_path / "run" / "result.json").read_text())
     assert found["command"].startswith("snnexp train epochs=1 ") and "neuron.threshold=2.0" in found["command"]
-    assert "'architecture.layers=[4C3, AP4]'" in found["command"] and "hydra" not in found["command"]
+    assert "'architecture.layers=[4C3, AP4]'" in found["command"] and not re.search("hydra|there|elsewhere", found["command"])
 
 
 # Like with like
 
 
-def block(**more) -> dict:
+def stage(**more) -> StageResult:
     reference = {"rows": [], "accuracy": 80.0, "timesteps": 3}
-    return {"form": "spiking", "accuracy": 90.0, "accuracy_by_timestep": [50.0, None, 79.0, 90.0], "reference": reference, **more}
+    curve = [50.0, None, 79.0, 90.0]
+    known = {"form": "spiking", "accuracy": 90.0, "accuracy_by_timestep": curve, "reference": reference}
+    return StageResult.from_json({**known, **more})
 
 
 @pytest.mark.fault("A: comparisons of unlike things", "accuracy at another T than the published one, of another form, or no answer yet")
@@ -135,7 +140,7 @@ def block(**more) -> dict:
     ],
 )
 def test_a_gap_is_between_accuracies_at_one_timestep(changes, expected, happened):
-    assert gap(block(**changes)) == expected
+    assert gap(stage(**changes)) == expected
     happened(f"gap {expected}")
 
 
@@ -157,16 +162,16 @@ def test_a_code_without_the_published_timesteps_says_which_of_its_own_stands_for
     today = references()["cifar10_tsc_resnet20"]
     assert (today["timesteps"], today["read_at"]) == (2048, 2040)
     row, curve = ROWS["t3-cifar10-39-2048"], [90.0] * 2039 + [91.0]
-    stage = {"stage": "convert", "accuracy": 91.0, "accuracy_by_timestep": curve, "epochs": 0, "form": "spiking"}
+    convert = {"stage": "convert", "accuracy": 91.0, "accuracy_by_timestep": curve, "epochs": 0, "form": "spiking"}
     old = {"rows": [row.id], "accuracy": 91.42, "timesteps": 2040}  # as it was recorded once
-    run = {**stage, "experiment": "cifar10_tsc_resnet20", "reference": old, "stages": {"convert": stage}}
-    (found,) = standing([run], references())
+    run = {**convert, "experiment": "cifar10_tsc_resnet20", "reference": old, "stages": {"convert": convert}}
+    (found,) = standing([RunResult.from_json(run)], references())
     assert (measured(row, [found]).timesteps, measured(row, [found]).budget, status(row, measured(row, [found]))) == (
         2040,
         "",
         "reproduced",
     )
-    assert gap({**stage, "reference": found["reference"]}) == pytest.approx(91.0 - 91.42)
+    assert gap(found.last) == pytest.approx(91.0 - 91.42)
 
 
 @pytest.mark.parametrize("timesteps", [8, 16])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from snnexp.results.run import RunResult
 from snnexp.track import wandb as tracking
 from snnexp.track.files import MetricsFile
 from snnexp.track.wandb import WandbTracker
-from tests.runs import BLOCK, CONFIG, EPOCH, LABELS, RESULT, trackers, whole_run
+from tests.runs import CONFIG, EPOCH, LABELS, RESULT, stage, trackers, whole_run
 from tests.wandb_records import below, eventually, exit_codes, goes_on, kept, told
 from tests.wandb_server import KEY, Server
 
@@ -114,10 +115,10 @@ def test_a_server_that_goes_away_leaves_the_whole_run_on_the_disk(tmp_path, caps
         for number in (1, 2):
             run.epoch({**EPOCH, "epoch": number}, 2)
         server.vanish()
-        run.stage({**BLOCK, "stage": "pretrain", "epochs": 2})
+        run.stage(stage(stage="pretrain", epochs=2))
         run.epoch({**EPOCH, "stage": "finetune"}, 3)
-        run.stage(BLOCK)
-        run.result({**RESULT, "accuracy_by_timestep": []})
+        run.stage(stage())
+        run.result(RunResult.from_json({**RESULT, "accuracy_by_timestep": []}))
     server.close()
     errors = capsys.readouterr().err
     assert errors.count("warning") == 1 and "has not taken all" in errors and f"wandb sync {tmp_path}/wandb/run-*" in errors
@@ -248,10 +249,10 @@ def test_whatever_happens_to_the_service_the_whole_run_is_kept(tmp_path, capsys,
     with trackers(tmp_path, offline) as run:
         strike(run)
         run.epoch({**EPOCH, "epoch": 2}, 2)
-        run.stage({**BLOCK, "stage": "pretrain", "epochs": 2})
+        run.stage(stage(stage="pretrain", epochs=2))
         run.epoch({**EPOCH, "stage": "finetune"}, 3)
-        run.stage(BLOCK)
-        run.result(RESULT)
+        run.stage(stage())
+        run.result(RunResult.from_json(RESULT))
     assert "warning" not in capsys.readouterr().err
     assert_whole(tmp_path)
     happened("told again to a new one: the record is the whole run, without a word")

@@ -1,8 +1,6 @@
-"""A trained network under a changed configuration, and whether a change makes any difference to its evaluation."""
+"""Whether a change makes any difference to the evaluation of a trained network."""
 
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,76 +8,54 @@ from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
 from snnexp.composition.short import values
-from snnexp.configuration import build
 from snnexp.datasets.batches import Batch
-from snnexp.datasets.names import refuse_others
 from snnexp.losses.reading import Reading
 from snnexp.measure.evaluator import in_evaluation
 from snnexp.network.network import Network
-from snnexp.run import prepare
+from snnexp.reopen.opened import Reopened
 from snnexp.runs.kept import same
-from snnexp.runs.weights import classes, load
 from snnexp.training.session import Session
 
-Config = dict[str, Any]
 IMAGES, PIXELS, STEPS, SCORES = 32, 2**22, 16, 64
 """Test images that two networks are compared on, as far as so many numbers go, and timesteps; and made-up scores for losses."""
 
 
-class Reopened:
-    """A network and all that its evaluation depends on.
+def differ(one: Reopened, other: Reopened) -> bool:
+    """Whether anything that an evaluation depends on is not the same in two networks that were opened again."""
+    ours, theirs = _batch(one.session), _batch(other.session)
+    if _conditions(one) != _conditions(other):
+        return True
+    if len(one.session.test.split) != len(other.session.test.split):
+        return True
+    if not (same(ours.input, theirs.input) and same(ours.labels, theirs.labels)):
+        return True
+    return not (
+        _alike(_tensors(one.network.state_dict()), _tensors(other.network.state_dict()))
+        and _alike(_judged(one.session), _judged(other.session))
+        and _alike(_seen(one.network, ours), _seen(other.network, theirs))
+    )
 
-    Args:
-        config: the configuration, checked.
-        trained: that of the training.
-        path: of the weights.
 
-    Raises:
-        Settled: a change asks for numbers that training has put others in place of.
-        DataError: data or weights are missing, damaged, or of another network.
-    """
+def _conditions(reopened: Reopened) -> dict[str, Any]:
+    """What a network is evaluated on, in and at, in plain values; without what its form does not ask for."""
+    config, form = reopened.config, reopened.network.form
+    settings = config["evaluate"]
+    shared = {"device": config["device"], "data_dir": config["data_dir"], "data": values(config["dataset"], "data_dir")}
+    shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
+    if form != "timed":
+        shared["precision"] = config["precision"]
+    if form != "analog":
+        shared["timesteps"] = settings["timesteps"]
+    if form == "spiking":
+        shared |= {"chunk": settings["chunk"], "presimulation": config["presimulation"]}
+    return shared
 
-    def __init__(self, config: Config, trained: Config, path: Path):
-        self.config = config
-        self.session: Session = prepare(config, trackers=None)
-        refuse_others(classes(path), self.session.class_names, path.parent)
-        blueprint = self.session.blueprint
-        before = None if config == trained else build.blueprint(trained, blueprint.shape, blueprint.classes)
-        first = None if before is None else partial(build.untrained, trained, before)
-        encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
-        self.network: Network = load(partial(build.untrained, config, blueprint), path, self.session.device, encoder, first)
 
-    def conditions(self) -> dict[str, Any]:
-        """What it is evaluated on, in and at, in plain values; without what its form does not ask for."""
-        config, settings, form = self.config, self.config["evaluate"], self.network.form
-        shared = {"device": config["device"], "data_dir": config["data_dir"], "data": values(config["dataset"], "data_dir")}
-        shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
-        if form != "timed":
-            shared["precision"] = config["precision"]
-        if form != "analog":
-            shared["timesteps"] = settings["timesteps"]
-        if form == "spiking":
-            shared |= {"chunk": settings["chunk"], "presimulation": config["presimulation"]}
-        return shared
-
-    def batch(self) -> Batch:
-        """The first images of the test set as they are evaluated."""
-        batch = next(self.session.test.epoch(0, shuffle=False))
-        count = max(min(IMAGES, PIXELS // batch.input[0].numel()), 1)
-        return Batch(*(each[:count] for each in batch))
-
-    def differs(self, other: "Reopened") -> bool:
-        """Whether anything that an evaluation depends on is not the same."""
-        ours, theirs = self.batch(), other.batch()
-        if self.conditions() != other.conditions() or len(self.session.test.split) != len(other.session.test.split):
-            return True
-        if not (same(ours.input, theirs.input) and same(ours.labels, theirs.labels)):
-            return True
-        return not (
-            _alike(_tensors(self.network.state_dict()), _tensors(other.network.state_dict()))
-            and _alike(_judged(self.session), _judged(other.session))
-            and _alike(_seen(self.network, ours), _seen(other.network, theirs))
-        )
+def _batch(session: Session) -> Batch:
+    """The first images of the test set as they are evaluated."""
+    batch = next(session.test.epoch(0, shuffle=False))
+    count = max(min(IMAGES, PIXELS // batch.input[0].numel()), 1)
+    return Batch(*(each[:count] for each in batch))
 
 
 def _alike(ours: Iterator[tuple[str, Tensor]], theirs: Iterator[tuple[str, Tensor]]) -> bool:

@@ -8,7 +8,8 @@ from snnexp.composition.explain import MISTAKES
 from snnexp.configuration.check import faults, refuse
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
-from snnexp.reopen import Reopened
+from snnexp.reopen.difference import differ
+from snnexp.reopen.opened import Reopened, opened
 from snnexp.report.comparison import flat
 from snnexp.runs.kept import Settled
 
@@ -30,7 +31,7 @@ def effective(path: Path, trained: Config, config: Config, changes: list[str], c
         ConfigError: changes that the stored weights override, or that make no difference.
     """
     try:
-        reopened = Reopened(config, trained, path)
+        reopened = opened(config, trained, path)
     except Settled as error:
         settled = [*_settled(path, trained, changes, changed)] or [f"{' '.join(changes)}: {error}"]
         refuse(settled, "the changes")
@@ -42,7 +43,7 @@ def _settled(path: Path, trained: Config, changes: list[str], changed: Callable[
     """What is wrong with changes that cannot be made even alone."""
     for change in changes:
         try:
-            Reopened(_sound(changed([change])), trained, path)
+            opened(_sound(changed([change])), trained, path)
         except Settled as error:
             yield f"{change}: {error}"
         except (ConfigError, DataError, *MISTAKES):
@@ -54,7 +55,7 @@ def _idle(reopened: Reopened, path: Path, trained: Config, changes: list[str], c
     for change in changes:
         try:
             without = _sound(changed([each for each in changes if each != change]))
-            if without != reopened.config and not reopened.differs(Reopened(without, trained, path)):
+            if without != reopened.config and not differ(reopened, opened(without, trained, path)):
                 yield f"{change}: {NO_EFFECT}{_elsewhere(change, trained)}"
         except (ConfigError, DataError, *MISTAKES):
             continue  # the others need it

@@ -1,0 +1,60 @@
+"""Writes into results/README.md what is recorded there, and how it was run.
+
+    python scripts/recorded_runs.py
+
+The table stands between two markers. Commands and figures come from the results, remarks from results/remarks.csv.
+"""
+
+import csv
+from pathlib import Path
+
+from snnexp.files.atomic import write_text
+from snnexp.files.foreign import Unreadable
+from snnexp.report.formats import as_markdown
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
+
+RESULTS = Path(__file__).parents[1] / "results"
+PAGE = RESULTS / "README.md"
+BEGIN, END = "<!-- recorded runs: begin -->", "<!-- recorded runs: end -->"
+COLUMNS = ["file", "accuracy %", "T", "command", "remark"]
+
+
+def main() -> None:
+    """Rewrites the table."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    write_text(PAGE, f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}")
+
+
+def table() -> str:
+    """One row per recorded run, as Markdown."""
+    told = remarks()
+    lines = [_line(name, result, told.get(name, "")) for name, result in recorded().items()]
+    return as_markdown("Recorded runs", COLUMNS, lines).partition("\n\n")[2].strip()
+
+
+def recorded() -> dict[str, RunResult]:
+    """The recorded results by their paths within the folder; files about something else are left out."""
+    found: dict[str, RunResult] = {}
+    for path in sorted(RESULTS.rglob("*.json")):
+        try:
+            found[path.relative_to(RESULTS).as_posix()] = read_result(path)
+        except Unreadable:
+            continue
+    return found
+
+
+def remarks() -> dict[str, str]:
+    """What a reader should know of a recorded run besides, by its path."""
+    with (RESULTS / "remarks.csv").open(newline="", encoding="utf-8") as file:
+        return {line["path"]: line["remark"] for line in csv.DictReader(file)}
+
+
+def _line(name: str, result: RunResult, remark: str) -> dict[str, str]:
+    figures = f"{result.last.accuracy:.2f}", str(result.last.timesteps)
+    cells = f"`{name}`", *figures, f"`{result.command}`", remark
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a result holds: every field of it, once."""

@@ -1,0 +1,92 @@
+"""What stands within a result: mappings that have fields of their own."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from snnexp.limits import Count, Interval, Natural, NonNegative
+
+Percent = Annotated[float, Interval(0.0, 100.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The published result that an experiment stands for."""
+
+    rows: list[str] = field(default_factory=list)
+    """Names of the rows of the survey."""
+    accuracy: Percent | None
+    """Published top-1 accuracy in percent; null where the survey states none."""
+    timesteps: Count | None
+    """Published T of inference; null where none is stated."""
+    stages: dict[str, str] | None = None
+    """By row, the stage that stands for it, where that is not the last of the kind the row is about."""
+    read_at: Count | None = None
+    """The T at which the accuracy is read, where the code of the experiment has none that is published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operations:
+    """Operations and energy per test image, those of the analog network of the same shape beside them."""
+
+    mac: NonNegative | None
+    """Multiply-accumulates: a weight times a real number."""
+    ac: NonNegative | None
+    """Accumulates: a weight added because a spike arrived."""
+    mac_ann: NonNegative | None
+    """Multiply-accumulates of the analog network of the same shape."""
+    energy_joule: NonNegative | None
+    """Energy of the operations, in joule."""
+    energy_ann_joule: NonNegative | None
+    """Energy of the analog network of the same shape, in joule."""
+    energy_model: str | None
+    """The energies of one operation, in words, with their source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpikes:
+    """The spikes of one layer."""
+
+    neurons: Natural | None
+    """How many neurons it has."""
+    spikes_per_neuron: NonNegative | None
+    """Mean over neurons and test images, per image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFidelity:
+    """How well the firing rates of one layer stand for the activations of the analog network, on training images."""
+
+    threshold: float | None
+    """Of the neurons, in units of their potential."""
+    full_scale: float | None
+    """The activation that one spike per timestep stands for."""
+    rate: float | None
+    """Mean spikes per neuron and image."""
+    saturated: float | None
+    """Share, in [0, 1], of neurons and images with at least T - 1 spikes."""
+    dead: float | None
+    """Share, in [0, 1], of neurons that fire for no image."""
+    correlation: float | None
+    """Of the activation, clipped at the full scale, with the rate, in [-1, 1]; null where one of them does not vary."""
+    mse: float | None
+    """Mean squared difference of the clipped activation and what the rate stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """A network of spike times in discrete time, at one length of the timestep."""
+
+    timesteps: Count | None
+    """Timesteps of an image."""
+    step: NonNegative | None
+    """Length of one, in the unit of the neuron's time constants."""
+    accuracy: Percent | None
+    """Top-1 accuracy in percent."""
+    ties: Percent | None
+    """Percent of the images for which several classes are first in one timestep."""
+    undecided: Percent | None
+    """Percent of the images for which no output has fired."""
+    decision_step: NonNegative | None
+    """Mean timestep of the first output spike; null where there is none."""
+    timesteps_per_layer: Count | None = None
+    """Timesteps of one window; only of neurons that work in windows."""
