@@ -1,5 +1,6 @@
 """Counts of spikes and operations against a reference that walks every spike to every weight it meets."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,14 +13,18 @@ from torch import Tensor, nn
 from snnexp.cell import streaming
 from snnexp.encoders.base import Encoder
 from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection
+from snnexp.layers.dropout import Dropout
+from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.per_step import PerStep
 from snnexp.measure.record import recording
 from snnexp.measure.tally import AC_JOULE, MAC_JOULE, Tally
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
-from snnexp.network.parts import connections, set_lean
+from snnexp.network.parts import connections, set_lean, spiking_units
 from snnexp.network.spiking import spiking_network
-from tests.networks import Spikes, blueprint, chunks, dyadic, images, keys
+from tests.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 
 STEPS = 5
 BRANCHED = {"widths": [2, 3, 4], "blocks": 1, "shortcut": "pad"}
@@ -258,3 +263,132 @@ def test_half_precision_changes_nothing_in_how_it_is_counted():
         tally = count(net, images(2, (2, 14, 14)))
         expected = walked(net, lambda: count(net, images(2, (2, 14, 14))))
     assert float(tally.ac) == expected
+
+
+# Spikes that go more than one way: each is followed from its neuron to the weights, place by place.
+
+SIDE = 7  # odd, so that pools leave positions out
+Place = tuple[int, ...]
+
+
+def convolution(inputs: int, outputs: int) -> Connection:
+    return Connection(nn.Conv2d(inputs, outputs, 3, padding=1), nn.Identity())
+
+
+def joined(joint: str, pool: nn.Module, keep: Callable[[], nn.Module]) -> Callable[..., nn.Module]:
+    """A layer of two channels, a second beside it, a pool on both, and what stands before the output."""
+
+    def body(unit, features, **about):
+        beside = (nn.Identity(), unit(convolution(2, 2)))
+        block = Concatenation(*beside) if joint == "concatenation" else Elementwise("add", *beside)
+        channels = 4 if joint == "concatenation" else 2
+        side = SIDE // 2
+        layer = nn.Linear(channels * side * side, features)
+        output = Connection(layer, nn.Identity(), before=(nn.Flatten(),))
+        return nn.Sequential(unit(convolution(1, 2)), block, PerStep(pool), keep(), output)
+
+    return body
+
+
+def built(architecture: Callable[..., nn.Module], neuron: Any = "if") -> Network:
+    plan = replace(blueprint((1, SIDE, SIDE), neuron=neuron), architecture=architecture)
+    return dyadic(spiking_network(plan))
+
+
+def sent(net: Network, unit: str, pictures: Tensor) -> Counter[tuple[int, int, Place]]:
+    """How many spikes a unit sends, by timestep, image and place."""
+    neuron = spiking_units(net)[unit].neuron
+    carries = neuron.threshold.value if hasattr(neuron, "largest") else 1
+    spikes = Spikes(net)
+    with streaming(net):
+        net(pictures, range(STEPS), keys(len(pictures)))
+    values = (spikes.calls[unit][0] / carries).round().abs().int()
+    return Counter({(at[0], at[1], tuple(at[2:])): int(values[tuple(at)]) for at in values.nonzero().tolist()})
+
+
+def meeting_the_block(first: Counter, layer: nn.Conv2d) -> int:
+    connection = Connection(layer, nn.Identity())
+    return sum(number * meets(connection, (2, SIDE, SIDE), place) for (_, _, place), number in first.items())
+
+
+def brought_together(joint: str, first: Counter, second: Counter) -> Counter:
+    """The spikes behind each value of the joint; of those beside one another the second have later channels."""
+    behind = Counter(first)
+    for (step, image, (channel, *where)), number in second.items():
+        behind[step, image, (channel + 2 if joint == "concatenation" else channel, *where)] += number
+    return behind
+
+
+def pooled(behind: Counter, together: Callable[[list[int]], int]) -> int:
+    """All spikes behind the values of a pool of 2 x 2; the last row and column are in no window."""
+    windows: dict[tuple, list[int]] = {}
+    for (step, image, (channel, row, column)), number in behind.items():
+        if row // 2 < SIDE // 2 and column // 2 < SIDE // 2:
+            windows.setdefault((step, image, channel, row // 2, column // 2), []).append(number)
+    return sum(together(numbers) for numbers in windows.values())
+
+
+BURSTS = ("burst", {"threshold": 0.25, "largest": 3, "amplitude": "threshold"})
+
+
+@pytest.mark.parametrize("length", [1, 2, STEPS])
+@pytest.mark.parametrize("neuron", ["if", BURSTS])
+@pytest.mark.parametrize(("pool", "together"), [(AveragePool((2, 2)), sum), (nn.MaxPool2d(2), max)])
+@pytest.mark.parametrize("joint", ["concatenation", "add"])
+def test_spikes_are_followed_through_joints_and_pools(joint, pool, together, neuron, length):
+    net = built(joined(joint, pool, lambda: Dropout(0.5)), neuron)
+    pictures = images(2, (1, SIDE, SIDE))
+    first, second = (sent(net, name, pictures) for name in spiking_units(net))
+    behind = brought_together(joint, first, second)
+    expected = meeting_the_block(first, net.body[1].branches[1].connection.layer)
+    expected += pooled(behind, together) * 10
+    tally = count(net, pictures, length)
+    assert float(tally.ac) == expected > 0
+    assert [int(layer.spikes) for layer in tally.layers.values()] == [first.total(), second.total()]
+    if neuron == BURSTS:
+        assert max(first.values()) > 1
+
+
+class Copied(Dropout):
+    """Hands on a copy of what it gets."""
+
+    def forward(self, x):
+        return x.clone()
+
+
+@pytest.mark.parametrize("pool", [AveragePool((2, 2)), nn.MaxPool2d(2)])
+def test_a_copy_on_the_way_changes_no_count(pool):
+    pictures = images(2, (1, SIDE, SIDE))
+    tallies = [count(built(joined("add", pool, lambda kind=kind: kind(0.5))), pictures) for kind in (Dropout, Copied)]
+    assert facts(tallies[0]) == facts(tallies[1])
+
+
+@pytest.mark.parametrize("kind", [Dropout, Copied])
+def test_real_values_stay_real_on_their_way_to_the_first_weights(kind):
+    def body(unit, features, **about):
+        output = Connection(nn.Linear(2 * SIDE * SIDE, features), nn.Identity(), before=(nn.Flatten(),))
+        return nn.Sequential(kind(0.5), unit(convolution(1, 2)), output)
+
+    assert count(built(body), images(2, (1, SIDE, SIDE))).mac == 2 * 9 * 2 * SIDE * SIDE
+
+
+def test_a_layer_that_does_not_say_what_it_makes_of_spikes_is_refused():
+    net = built(joined("add", AveragePool((2, 2)), nn.ReLU))
+    with pytest.raises(TypeError, match=r"body\.3: ReLU .* give it a method `passed`"), recording(net):
+        pass
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+    assert not any(unit.cells.counting for unit in spiking_units(net).values())
+
+
+@pytest.mark.parametrize("since", [0, 3])
+@pytest.mark.parametrize("name", ["direct", "whitening"])
+def test_an_input_that_stands_still_is_multiplied_once_in_chunks_of_any_length(name, since):
+    made = encoder(name, images(20))
+    plan = replace(blueprint(encoder=(name, {"channels": 1} if name == "whitening" else {})), encoder=made)
+    net, macs = dyadic(spiking_network(plan)), []
+    for length in (1, 2, 3, STEPS):
+        with recording(net, since) as tally, streaming(net):
+            for part in chunks(STEPS, length):
+                net(images(3), part, keys(3))
+        macs.append(tally.mac)
+    assert set(macs) == {macs[-1]} and macs[-1] > 0
