@@ -173,9 +173,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
     )
 
 
-def _batches(
-    config: Config, data: Dataset, splits: Splits, device: torch.device
-) -> tuple[Batches, Batches | None, Batches]:
+def _batches(config: Config, data: Dataset, splits: Splits, device: torch.device) -> tuple[Batches, Batches | None, Batches]:
     shared = {"normalisation": data.normalisation, "augmentation": data.augmentation}
     shared |= {"device": device, "seed": config["seed"]}
     training = Batches(splits.train, config["batch_size"], **shared)

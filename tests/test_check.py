@@ -72,7 +72,10 @@ def test_a_leftover_of_another_option_can_be_taken_out():
     assert "~neuron.time_constant" in line
 
 
-@pytest.mark.parametrize("path", ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.normalisation.std"])
+@pytest.mark.parametrize(
+    "path",
+    ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.normalisation.std"],
+)
 def test_a_key_that_is_missing_is_named(path):
     config = configuration()
     *parents, key = path.split(".")

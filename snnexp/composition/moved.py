@@ -47,12 +47,8 @@ FORMER: dict[str, Former] = {
     "snnexp.datasets.image_folder.image_folder": Former(
         {"_target_": "snnexp.datasets.folder.FolderImages"}, _same("data_dir", "folder", "size")
     ),
-    "snnexp.datasets.imagenet.imagenet": Former(
-        {"_target_": _CLASS_FOLDERS, "name": "ImageNet"}, _PHOTOGRAPHS, RESIZED_CROP
-    ),
-    "snnexp.datasets.imagenette.imagenette": Former(
-        {"_target_": _CLASS_FOLDERS, "name": "Imagenette"}, _PHOTOGRAPHS, RESIZED_CROP
-    ),
+    "snnexp.datasets.imagenet.imagenet": Former({"_target_": _CLASS_FOLDERS, "name": "ImageNet"}, _PHOTOGRAPHS, RESIZED_CROP),
+    "snnexp.datasets.imagenette.imagenette": Former({"_target_": _CLASS_FOLDERS, "name": "Imagenette"}, _PHOTOGRAPHS, RESIZED_CROP),
 }
 """By the name that it had in configurations."""
 _KEPT = ("validation", "split_seed")

@@ -100,6 +100,5 @@ def _refuse_no_range(name: str, ends: list[float], limit: float, usual: str) -> 
     if len(ends) != 2 or not 0 < ends[0] <= ends[1] <= limit or not math.isfinite(ends[1]):
         most = f" <= {limit:g}" if limit < math.inf else ""
         raise ValueError(
-            f"dataset.augmentation.{name}: expected two numbers, 0 < low <= high{most}, "
-            f"got {ends}; set dataset.augmentation.{name}={usual}"
+            f"dataset.augmentation.{name}: expected two numbers, 0 < low <= high{most}, got {ends}; set dataset.augmentation.{name}={usual}"
         )

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from snnexp.datasets.base import Samples
 from snnexp.datasets import reading
+from snnexp.datasets.base import Samples
 from snnexp.datasets.resized_crop import ResizedCrop
 from snnexp.limits import Count, Natural
 
