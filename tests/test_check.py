@@ -73,7 +73,8 @@ def test_a_leftover_of_another_option_can_be_taken_out():
 
 
 @pytest.mark.parametrize(
-    "path", ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.normalisation.std"]
+    "path",
+    ["seed", "evaluate.chunk", "neuron.leak", "neuron", "strategy.stages.train.loss", "dataset.normalisation.std"],
 )
 def test_a_key_that_is_missing_is_named(path):
     config = configuration()
