@@ -78,4 +78,10 @@ def largest_pixel(config: Config) -> float:
     return max((abs(pixel - mean) / std for mean, std in channels for pixel in (0.0, 1.0)), default=0.0)
 
 
-RULES = (encoder_takes_pixels, encoder_lasts, images_arrive_in_time, poisson_covers_pixels, switches_cover_pixels)
+RULES = (
+    encoder_takes_pixels,
+    encoder_lasts,
+    images_arrive_in_time,
+    poisson_covers_pixels,
+    switches_cover_pixels,
+)

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, before, kind, says, stage, stages_with, trained
+from snnexp.configuration.rules.reading import (
+    Config,
+    before,
+    kind,
+    says,
+    stage,
+    stages_with,
+    trained,
+)
 from snnexp.configuration.slots import ability
 
 

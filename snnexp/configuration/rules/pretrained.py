@@ -39,7 +39,10 @@ def _misfit(config: Config, model: str) -> str | None:
 
 def _settings(config: Config, stage: Config, model: str, expected: Expected) -> Iterator[str]:
     dataset = config["dataset"]
-    if (tuple(dataset.get("mean", ())), tuple(dataset.get("std", ()))) != (expected.mean, expected.std):
+    if (tuple(dataset.get("mean", ())), tuple(dataset.get("std", ()))) != (
+        expected.mean,
+        expected.std,
+    ):
         mean, std = ("[" + ",".join(map(str, values)) + "]" for values in (expected.mean, expected.std))
         yield f"dataset: {model} was trained on images normalised otherwise; set dataset.mean={mean} dataset.std={std}"
     if expected.epsilon is not None and config["norm"].get("epsilon") != expected.epsilon:
