@@ -1,4 +1,4 @@
-"""A package of the user's own adds a component of each kind: a file and a YAML, and the command line trains with it."""
+"""A package of the user's own adds a component of each kind, and the command line trains with it."""
 
 import json
 from collections.abc import Iterator
@@ -276,7 +276,7 @@ added(
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory) -> Iterator[Shell]:
-    """A shell that finds a package of the user's own, with a file and a YAML for every component."""
+    """A shell that finds a package of the user's own: a file and a YAML for every component."""
     root = tmp_path_factory.mktemp("own")
     for path, (source, values) in ADDED.items():
         group, _, name = path.partition("/")

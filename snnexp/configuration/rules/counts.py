@@ -68,7 +68,8 @@ def whole_numbers_are_kept(config: Config) -> Iterator[str]:
     if not stages:
         if says(config, "neuron", "settles"):
             blind = f"{kind(config['neuron'])} passes no gradient"
-            yield f"neuron: {blind}, its network is trained on whole numbers; set strategy=spikegrad"
+            remedy = "set strategy=spikegrad"
+            yield f"neuron: {blind}, its network is trained on whole numbers; {remedy}"
         return
     analog = stages_with(config, form="analog", trains=True)
     if not all({*before(config, name)[-1:]} & {*analog} for name in stages):
@@ -125,7 +126,8 @@ def _rounded(config: Config) -> Iterator[str]:
                 f"strategy.stages.{name}.activation.threshold",
                 config["neuron"].get("threshold"),
             )
-            yield f"{path}: {activation.get('threshold')} is not the threshold of the neurons; set {path}={wanted}"
+            other = f"{activation.get('threshold')} is not the threshold of the neurons"
+            yield f"{path}: {other}; set {path}={wanted}"
 
 
 RULES = (

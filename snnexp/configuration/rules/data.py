@@ -72,7 +72,7 @@ def switches_cover_pixels(config: Config) -> Iterator[str]:
 
 
 def largest_pixel(config: Config) -> float:
-    """The largest size of what the network sees of a pixel in [0, 1]; deviations of 0 do not build."""
+    """The largest size of what the network sees of a pixel; deviations of 0 do not build."""
     means, deviations = (config["dataset"].get(key, []) for key in ("mean", "std"))
     channels = [(mean, std) for mean, std in zip(means, deviations, strict=False) if std]
     return max((abs(pixel - mean) / std for mean, std in channels for pixel in (0.0, 1.0)), default=0.0)
