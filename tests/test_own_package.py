@@ -1,4 +1,4 @@
-"""A package of the user's own adds a component of each kind: a file and a YAML, and the command line trains with it."""
+"""A package of the user's own adds a component of each kind, and the command line trains with it."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,15 @@ import pytest
 from tests.shell import Answer, Shell
 
 SEARCH = "hydra.searchpath=[file://mine/conf]"
-TINY = ("epochs=1", "timesteps=3", "batch_size=100", "tracker=none", "progress=plain", "device=cpu", "dataset.test_share=0.9")
+TINY = (
+    "epochs=1",
+    "timesteps=3",
+    "batch_size=100",
+    "tracker=none",
+    "progress=plain",
+    "device=cpu",
+    "dataset.test_share=0.9",
+)
 NETWORK = ("architecture=mlp", "architecture.widths=[12]", "norm=none")
 ADDED: dict[str, tuple[str, str]] = {}
 """By file of the package: its source, and the values of its YAML beside `_target_`."""
@@ -268,7 +276,7 @@ added(
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory) -> Iterator[Shell]:
-    """A shell that finds a package of the user's own, with a file and a YAML for every component."""
+    """A shell that finds a package of the user's own: a file and a YAML for every component."""
     root = tmp_path_factory.mktemp("own")
     for path, (source, values) in ADDED.items():
         group, _, name = path.partition("/")
@@ -290,7 +298,13 @@ def train(own: Shell, run: str, *words: str) -> Answer:
 
 
 TIMED = ("strategy=single_spike", "encoder=spike_time", "readout=first_spike", "loss=spike_time")
-WINDOWED = ("strategy=conversion", "neuron=unary", "readout=window", "readout.window=4", "timesteps=8")
+WINDOWED = (
+    "strategy=conversion",
+    "neuron=unary",
+    "readout=window",
+    "readout.window=4",
+    "timesteps=8",
+)
 TRAINED = {
     "adaptive": ("neuron=adaptive",),
     "ramp": (*TIMED, "neuron=ramp"),
@@ -327,9 +341,18 @@ REFUSED = {
     "its times": (("neuron=ramp", *TIMED[:2], "loss=spike_time"), "set readout=first_spike"),
     "what its loss is of": (("loss=early",), "Early is of spike times"),
     "its windows": ((*WINDOWED[:2], "timesteps=8"), "set readout=window"),
-    "that it has no spike times": ((*TIMED, "neuron=adaptive"), "Adaptive has no spike times; set neuron=if_exp"),
-    "that it sets no threshold": (("strategy=conversion", "neuron=adaptive"), "which Adaptive does not let it; set neuron=if"),
-    "that it is no sum": (("strategy=tandem", "neuron=if", "readout=peak"), "Peak is no sum over time"),
+    "that it has no spike times": (
+        (*TIMED, "neuron=adaptive"),
+        "Adaptive has no spike times; set neuron=if_exp",
+    ),
+    "that it sets no threshold": (
+        ("strategy=conversion", "neuron=adaptive"),
+        "which Adaptive does not let it; set neuron=if",
+    ),
+    "that it is no sum": (
+        ("strategy=tandem", "neuron=if", "readout=peak"),
+        "Peak is no sum over time",
+    ),
 }
 
 

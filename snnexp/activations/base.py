@@ -15,8 +15,8 @@ class Activation(nn.Module, abc.ABC):
     whole: ClassVar[bool] = False
     """Whether its values are whole numbers of spikes, each worth the setting `threshold`."""
     function: ClassVar[str | None] = None
-    """Name of the smooth function it is, for which only neurons fitted to it stand (neuron.function);
-    None for rectifiers of all kinds, for which the others stand."""
+    """Name of the smooth function it is, for which only neurons fitted to it stand, by their
+    setting `function`; None for rectifiers of all kinds, for which the others stand."""
 
     @abc.abstractmethod
     def forward(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -31,7 +31,11 @@ def refuse(found: list[str], where: str = "this configuration") -> None:
 def faults(config: dict[str, Any]) -> list[str]:
     """Every fault of the resolved configuration in words: of keys and values, and what the rules say that do not depend on these."""
     groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
-    found = [*_root(config), *(fault for group in groups for fault in _component(config[group], group, group)), *_stages(config)]
+    found = [
+        *_root(config),
+        *(fault for group in groups for fault in _component(config[group], group, group)),
+        *_stages(config),
+    ]
     sound = Sound(config, found) if found else config
     return [*map(str, distinct(found)), *(said for rule in RULES for said in _said(rule, sound))]
 
@@ -47,14 +51,30 @@ def _said(rule: Callable, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _root(config: dict[str, Any]) -> Iterator[Fault]:
-    known = {**ROOT, **dict.fromkeys(GROUPS), "evaluate": None, "checkpoint": None, "strategy": None, "reference": None}
+    known = {
+        **ROOT,
+        **dict.fromkeys(GROUPS),
+        "evaluate": None,
+        "checkpoint": None,
+        "strategy": None,
+        "reference": None,
+    }
     known |= {group: None for group in STAGE_GROUPS if group in config}
     yield from _keys(config, known, "")
     yield from _values({key: value for key, value in config.items() if key in ROOT}, ROOT, "")
-    for name, schema in (("evaluate", EVALUATE), ("checkpoint", CHECKPOINT), ("reference", REFERENCE)):
+    for name, schema in (
+        ("evaluate", EVALUATE),
+        ("checkpoint", CHECKPOINT),
+        ("reference", REFERENCE),
+    ):
         node = config.get(name)
         if isinstance(node, Mapping):
-            yield from _keys(node, schema, f"{name}.", optional=("stages", "read_at") if name == "reference" else ())
+            yield from _keys(
+                node,
+                schema,
+                f"{name}.",
+                optional=("stages", "read_at") if name == "reference" else (),
+            )
             yield from _values(node, schema, f"{name}.")
         elif name != "reference" or node is not None:
             yield Fault(name, f"expected a mapping with {', '.join(schema)}, got {shown(node)}")
@@ -68,7 +88,10 @@ def _stages(config: dict[str, Any]) -> Iterator[Fault]:
     yield from _keys(strategy, {"stages": None}, "strategy.")
     for name, stage in strategy["stages"].items():
         if not isinstance(name, str) or not STAGE_NAME.fullmatch(name):
-            yield Fault(f"strategy.stages.{shown(name)}", "expected a name of letters, digits, - and _, since files are named after it")
+            yield Fault(
+                f"strategy.stages.{shown(name)}",
+                "expected a name of letters, digits, - and _, since files are named after it",
+            )
         yield from _component(stage, f"strategy.stages.{name}", "stage")
 
 
@@ -99,7 +122,11 @@ def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, An
     parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
     for key in (key for key in node if key not in parameters and key != "_target_"):
         leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
-        yield Fault(f"{path}.{key}", f"{target.__name__} takes no such argument{nearest(key, parameters)}{leftover}", superfluous=True)
+        yield Fault(
+            f"{path}.{key}",
+            f"{target.__name__} takes no such argument{nearest(key, parameters)}{leftover}",
+            superfluous=True,
+        )
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
             yield Fault(f"{path}.{key}", f"{target.__name__} needs it and the option does not set it")

@@ -19,7 +19,10 @@ def out_of_place(value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(value, list):
         yield from (fault for each in value for fault in out_of_place(each, path))
     elif isinstance(value, str) and "${" in value:
-        yield Fault(path, f"expected text without ${{...}}, which config.yaml has none of, got {shown(value)}")
+        yield Fault(
+            path,
+            f"expected text without ${{...}}, which config.yaml has none of, got {shown(value)}",
+        )
 
 
 def beyond(value: Any) -> str:

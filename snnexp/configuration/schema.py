@@ -21,7 +21,13 @@ ROOT: dict[str, Any] = {
     "progress": Literal["auto", "plain"],
     "on_error": Literal["continue", "stop"],
 }
-EVALUATE: dict[str, Any] = {"timesteps": Count, "chunk": Count, "batch_size": Count, "every": Count, "images": Count | None}
+EVALUATE: dict[str, Any] = {
+    "timesteps": Count,
+    "chunk": Count,
+    "batch_size": Count,
+    "every": Count,
+    "images": Count | None,
+}
 CHECKPOINT: dict[str, Any] = {"every": Count | None, "minutes": Positive | None}
 REFERENCE: dict[str, Any] = {
     "rows": list[str],
@@ -30,7 +36,10 @@ REFERENCE: dict[str, Any] = {
     "read_at": int | None,
     "stages": dict[str, str],
 }
-Rate, Moderate = Annotated[float, Interval(0.0, 1e30, low_open=True)], Annotated[float, Interval(0.0, 1e30)]
+Rate, Moderate = (
+    Annotated[float, Interval(0.0, 1e30, low_open=True)],
+    Annotated[float, Interval(0.0, 1e30)],
+)
 """What optimizers multiply and divide with each other before float32 sees it."""
 Decay = Annotated[float, Interval(0.0, 1.0, low_open=True)]
 TORCH: dict[str, Any] = {

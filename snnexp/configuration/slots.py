@@ -119,13 +119,19 @@ def component_of(target: str, slot: str) -> Callable[..., Any]:
 
 
 def class_of(target: str) -> type:
-    """The class of what `target`, a component, makes: it is that class, or a function that says so."""
+    """The class of what `target` makes, a component: that class, or a function that says so."""
     found = locate(target)
     return found if inspect.isclass(found) else annotations(found)["return"]
 
 
 def ability(target: str, slot: str, name: str) -> Any:
-    """What the class of a component says of itself, by the name of an ability; what its kind does where it does not say."""
+    """What the class of a component says of itself, or else what its kind says.
+
+    Args:
+        target: the component.
+        slot: the slot it stands in.
+        name: of the ability.
+    """
     kind = SLOTS[slot]
     return getattr(class_of(target), name, getattr(kind.abilities or kind.base, name))
 

@@ -26,8 +26,8 @@ class Encoder(nn.Module, abc.ABC):
     spiking: ClassVar[bool] = False
     """Whether the output is spikes, 0 or +- one height per timestep; else it is a real current."""
     pixels: Literal["unit", "signed", "any"] = "any"
-    """What it takes pixels to be: in [0, 1], as a probability or a latency; in [-1, 1], beyond which
-    it cuts them; or any numbers. An encoder may choose by its settings."""
+    """What it takes pixels to be: in [0, 1], as a probability or a latency; in [-1, 1], beyond
+    which it cuts them; or any numbers. An encoder may choose by its settings."""
     shows: ClassVar[Literal["every_step", "every_window", "part_by_part", "once"]] = "every_step"
     """Where over time the image is: in every timestep, if only on average; in every `window` of
     timesteps; in pieces that come one after the other; or once, and then nothing more comes."""

@@ -13,7 +13,7 @@ class Neuron(Cell, abc.ABC):
     trained through time as it is. Methods are abilities too, had by whoever defines them:
 
         set_threshold(value, initial_potential)     conversion sets its threshold
-        spikes(y, before)                           how many spikes an output stands for, if not y != 0
+        spikes(y, before)                           how many spikes an output stands for
         spread(features, value)                     thresholds of its own for each feature
         bound()                                     puts learned values back into their range
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
@@ -28,7 +28,7 @@ class Neuron(Cell, abc.ABC):
     """Whether its potential is the sum of its input minus a threshold per spike, in settings
     `reset=soft`. It then keeps its threshold in `firing` and its potential as its only state."""
     leaks: ClassVar[bool] = False
-    """Whether it forgets its input whatever its settings; elsewhere a setting `leak` below 1 does."""
+    """Whether it forgets its input whatever its settings; else a setting `leak` below 1 says so."""
     latches: ClassVar[bool] = False
     """Whether its output stays on after the spike. In the end every neuron with positive input has
     fired, so that only the first spikes of output neurons are right."""

@@ -13,7 +13,7 @@ class Optimizer(torch.optim.Optimizer, abc.ABC):
     by_role: ClassVar[bool] = False
     """Whether it wants to be told which weights are those of hidden layers and of the output."""
     keeps_sizes: ClassVar[bool] = False
-    """Whether its steps leave hidden weights the size they have, which a norm then has to take out."""
+    """Whether its steps leave hidden weights their size, which a norm then has to take out."""
 
     @abc.abstractmethod
     def step(self, closure: Callable[[], float] | None = None) -> float | None:

@@ -19,7 +19,7 @@ class Readout(Cell, abc.ABC):
     sums_up: ClassVar[bool] = False
     """Whether the score is a sum over time of what has come, up to the number of timesteps."""
     of_first_spikes: ClassVar[bool] = False
-    """Whether the first spike of each output neuron decides, and what comes later does not count."""
+    """Whether the first spike of each output neuron decides, whatever comes later."""
     in_windows: ClassVar[bool] = False
     """Whether it reads values window by window, as neurons that code in windows send them."""
 

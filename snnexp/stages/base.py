@@ -40,7 +40,7 @@ class Stage(abc.ABC):
     form: ClassVar[str] = "spiking"
     """The form of the network that it leaves: spiking, analog, timed."""
     starts_from: ClassVar[str | None] = None
-    """The form of the network that the stage right before it has to leave; None if it needs none."""
+    """The form of the network that the stage right before has to leave; None if it needs none."""
     trains: ClassVar[bool] = True
     """Whether it trains the network of the form that it leaves."""
     code: ClassVar[Literal["rates", "counts", "traces", "whole_numbers", "times"] | None] = None
@@ -49,7 +49,7 @@ class Stage(abc.ABC):
     sums of current; traces: low-pass filtered, for potentials; whole_numbers: for activations that
     are such; times: for values."""
     keeps_norms: ClassVar[bool] = True
-    """Whether norms are at work in the network that it leaves; else they are folded, or there are none."""
+    """Whether norms are at work in the network that it leaves; else they are folded, or absent."""
 
     @abc.abstractmethod
     def untrained(self, blueprint: Blueprint) -> Network:
@@ -70,7 +70,7 @@ class Stage(abc.ABC):
         """
 
     def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
-        """Why networks of `blueprint` cannot go through this stage, each with a remedy; none unless a stage knows of some.
+        """Why networks of `blueprint` cannot go through this stage, each with a remedy.
 
         Args:
             blueprint: of the run; what is built of it here has no memory.

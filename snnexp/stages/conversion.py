@@ -117,8 +117,8 @@ class Conversion(Stage):
         function = activation()
         if self.threshold.reads_bound and not hasattr(function, "clip"):
             rule = type(self.threshold).__name__
-            lacking = f"{rule} reads the bound of an activation, and {type(function).__name__} has none"
-            yield f"threshold: {lacking}; set activation=qcfs"
+            lacking = f"{type(function).__name__} has none; set activation=qcfs"
+            yield f"threshold: {rule} reads the bound of an activation, and {lacking}"
 
     def _against(self, spiking: Network, path: str) -> Iterator[str]:
         yield from structural(spiking)

@@ -20,7 +20,8 @@ def timed_network(blueprint: Blueprint, form: Form) -> Network:
     neuron = blueprint.neuron()
     if lacking := [name for name in MEMBERS if not hasattr(neuron, name)]:
         raise ValueError(
-            f"the timed form needs neurons that fire once, {type(neuron).__name__} has no {', '.join(lacking)}; "
+            "the timed form needs neurons that fire once, "
+            f"{type(neuron).__name__} has no {', '.join(lacking)}; "
             "set neuron=if_exp, and strategy=single_spike"
         )
     readout = Earliest(neuron.horizon)

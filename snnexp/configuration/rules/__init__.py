@@ -1,5 +1,6 @@
-"""Options that do not fit together, each rule with its remedy. A rule gets a configuration whose every part is valid by itself.
+"""Options that do not fit together, each rule with its remedy.
 
+A rule gets a configuration whose every part is valid by itself.
 A module of rules is about one matter, and lists its own. What they say comes in the order of the
 modules below; what is built comes last.
 """

@@ -28,7 +28,11 @@ def everything_builds(config: Config) -> Iterator[str]:
             _built(config, last, built)
     except (ValueError, RuntimeError) as error:
         yield str(error)
-    except (TypeError, LookupError, AttributeError) as error:  # not in words that a constructor chose
+    except (
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:  # not in words that a constructor chose
         yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
 
 
@@ -41,7 +45,10 @@ def _built(config: Config, last: Stage, plan: Blueprint) -> Network:
 
 def _schedule(node: Config) -> None:
     if "optimizer" in node and "scheduler" in node:
-        component(node["scheduler"], optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]))
+        component(
+            node["scheduler"],
+            optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]),
+        )
 
 
 RULES = (everything_builds,)

@@ -23,7 +23,7 @@ OF_THEIR_OWN = ("whole_numbers", "times")
 
 
 def conversion_has_an_ann(config: Config) -> Iterator[str]:
-    """Conversion follows a stage that trains the analog form; others that start from a network, one that leaves such."""
+    """Conversion follows a stage that leaves an analog network, others one of the form they start from."""
     for name, node in config["strategy"]["stages"].items():
         needed = stage(config, name, "starts_from")
         if needed is None or stage(config, name, "code") in OF_THEIR_OWN:
@@ -31,7 +31,8 @@ def conversion_has_an_ann(config: Config) -> Iterator[str]:
         if not any(stage(config, each, "form") == needed for each in before(config, name)[-1:]):
             how = "trains the ANN" if needed == "analog" else f"leaves a {needed} network"
             remedy = " (stage=ann)" if needed == "analog" else ""
-            yield f"strategy.stages.{name}: {kind(node)} needs a stage that {how} right before it{remedy}"
+            wanted = f"needs a stage that {how} right before it{remedy}"
+            yield f"strategy.stages.{name}: {kind(node)} {wanted}"
 
 
 def conversion_has_rates(config: Config) -> Iterator[str]:
@@ -82,14 +83,15 @@ def conversion_of_dct_reads_spikes(config: Config) -> Iterator[str]:
     for name in stages_with(config, code="rates"):
         threshold = config["strategy"]["stages"][name].get("threshold")
         if threshold and not ability(threshold["_target_"], "threshold", "spikes"):
-            yield f"threshold: rates of encoder {encoder} are not those the ANN sees; set threshold=snn_percentile"
+            other = f"rates of encoder {encoder} are not those the ANN sees"
+            yield f"threshold: {other}; set threshold=snn_percentile"
         if has_norm(config) or config["architecture"].get("bias"):
             unknown = f"biases and folded norms do not know the scale of encoder {encoder}"
             yield f"norm: {unknown}; set norm=none architecture.bias=false"
 
 
 def stages_fit_the_network(config: Config) -> Iterator[str]:
-    """What a stage itself has against a network: a conversion against layers that do not carry rates on, and the like."""
+    """A stage itself may have something against a network, such as layers that do not carry rates on."""
     for name in config["strategy"]["stages"]:
         yield from _obstacles(config, name)
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, before, does, has_norm, kind, says, stages_with
+from snnexp.configuration.rules.reading import (
+    Config,
+    before,
+    does,
+    has_norm,
+    kind,
+    says,
+    stages_with,
+)
 from snnexp.configuration.slots import ability
 
 
@@ -60,7 +68,8 @@ def whole_numbers_are_kept(config: Config) -> Iterator[str]:
     if not stages:
         if says(config, "neuron", "settles"):
             blind = f"{kind(config['neuron'])} passes no gradient"
-            yield f"neuron: {blind}, its network is trained on whole numbers; set strategy=spikegrad"
+            remedy = "set strategy=spikegrad"
+            yield f"neuron: {blind}, its network is trained on whole numbers; {remedy}"
         return
     analog = stages_with(config, form="analog", trains=True)
     if not all({*before(config, name)[-1:]} & {*analog} for name in stages):
@@ -73,7 +82,10 @@ def whole_numbers_are_kept(config: Config) -> Iterator[str]:
 
 
 def _spikes_alone(config: Config) -> Iterator[str]:
-    for group, needed, option in (("neuron", "settles", "signed_flush"), ("encoder", "adds_up", "count")):
+    for group, needed, option in (
+        ("neuron", "settles", "signed_flush"),
+        ("encoder", "adds_up", "count"),
+    ):
         if not says(config, group, needed):
             yield f"{group}: whole numbers of spikes go with {option}, got {kind(config[group])}; set {group}={option}"
 
@@ -110,8 +122,17 @@ def _rounded(config: Config) -> Iterator[str]:
             said = f"stage {name} has to train on whole numbers of spikes, got {kind(activation)}; set strategy=spikegrad"
             yield f"strategy.stages.{name}.activation: {said}"
         elif activation.get("threshold") != config["neuron"].get("threshold"):
-            path, wanted = f"strategy.stages.{name}.activation.threshold", config["neuron"].get("threshold")
-            yield f"{path}: {activation.get('threshold')} is not the threshold of the neurons; set {path}={wanted}"
+            path, wanted = (
+                f"strategy.stages.{name}.activation.threshold",
+                config["neuron"].get("threshold"),
+            )
+            other = f"{activation.get('threshold')} is not the threshold of the neurons"
+            yield f"{path}: {other}; set {path}={wanted}"
 
 
-RULES = (counts_stand_for_sums, traces_have_their_neurons, passes_over_all_timesteps, whole_numbers_are_kept)
+RULES = (
+    counts_stand_for_sums,
+    traces_have_their_neurons,
+    passes_over_all_timesteps,
+    whole_numbers_are_kept,
+)

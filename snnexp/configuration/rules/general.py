@@ -30,7 +30,10 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
     for name, stage in config["strategy"]["stages"].items():
         schedule = stage.get("scheduler") or {}
         for key in (key for key in ("T_max", "epochs") if stage.get("epochs") and schedule.get(key) == 0):
-            path, form = f"strategy.stages.{name}.scheduler.{key}", "half cosine" if key == "T_max" else "way down"
+            path, form = (
+                f"strategy.stages.{name}.scheduler.{key}",
+                "half cosine" if key == "T_max" else "way down",
+            )
             yield f"{path}: 0 epochs are no {form} where the stage trains for {stage['epochs']}; set {path}={stage['epochs']}"
 
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, before, kind, says, stage, stages_with, trained
+from snnexp.configuration.rules.reading import (
+    Config,
+    before,
+    kind,
+    says,
+    stage,
+    stages_with,
+    trained,
+)
 from snnexp.configuration.slots import ability
 
 
@@ -11,20 +19,24 @@ def per_step_norm_has_steps(config: Config) -> Iterator[str]:
     analog = stages_with(config, form="analog", trains=True)
     if analog and len(config["strategy"]["stages"]) > 1 and says(config, "norm", "per_step"):
         kept = f"{kind(config['norm'])} keeps statistics per timestep"
-        yield f"norm: {kept}, which stage {analog[0]} cannot train on an ANN; use norm=batch, tdbn or none"
+        lost = f"which stage {analog[0]} cannot train on an ANN"
+        yield f"norm: {kept}, {lost}; use norm=batch, tdbn or none"
 
 
 def orthogonal_steps_have_norms(config: Config) -> Iterator[str]:
-    """Weights that keep their size need a norm behind them, without a scale of its own, that takes the size out again."""
+    """Weights that keep their size need a norm behind them that takes it out, and learns no scale."""
     for name in (name for name in trained(config) if _keeps_sizes(config, name)):
         path, norm = f"strategy.stages.{name}.optimizer", config["norm"]
         chosen = kind(config["strategy"]["stages"][name]["optimizer"])
         if not all(stage(config, each, "keeps_norms") for each in [*before(config, name), name]):
-            yield f"{path}: {chosen} would change the size of weights that have no norm behind them; set optimizer=adam"
+            changed = "would change the size of weights that have no norm behind them"
+            yield f"{path}: {chosen} {changed}; set optimizer=adam"
         elif "learn_scale" not in norm:
-            yield f"{path}: {chosen} needs a norm behind the weights, whose size it keeps; set norm=batch norm.learn_scale=false"
+            needed = "needs a norm behind the weights, whose size it keeps"
+            yield f"{path}: {chosen} {needed}; set norm=batch norm.learn_scale=false"
         elif norm["learn_scale"]:
-            yield f"{path}: {chosen} moves what is learned per channel in long steps, made for biases; set norm.learn_scale=false"
+            moved = "moves what is learned per channel in long steps, made for biases"
+            yield f"{path}: {chosen} {moved}; set norm.learn_scale=false"
 
 
 def _keeps_sizes(config: Config, name: str) -> bool:

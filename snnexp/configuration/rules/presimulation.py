@@ -26,7 +26,11 @@ def presimulation_repeats_the_image(config: Config) -> Iterator[str]:
     """Hidden timesteps show the image before the evaluation proper shows it again."""
     if _absent(config):
         return
-    encoder, norm, hidden = kind(config["encoder"]), config["norm"], config["presimulation"].get("timesteps", 0)
+    encoder, norm, hidden = (
+        kind(config["encoder"]),
+        config["norm"],
+        config["presimulation"].get("timesteps", 0),
+    )
     shows = says(config, "encoder", "shows")
     if shows != "every_step":
         said = "shows it once" if shows == "once" else "does not show it in every timestep"

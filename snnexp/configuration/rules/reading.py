@@ -25,7 +25,7 @@ def kind(node: Node) -> str:
 
 
 def says(config: Config, group: str, name: str) -> Any:
-    """What the component of a group says of itself, by the name of an ability; see the base class of its kind."""
+    """What the component of a group says of itself; the base class of its kind lists abilities."""
     return ability(config[group]["_target_"], group, name)
 
 
@@ -45,7 +45,7 @@ def is_timed(config: Config) -> bool:
 
 
 def is_mapped(config: Config) -> bool:
-    """Whether the neurons are such as a mapping makes, which have spike times and answer a window later."""
+    """Whether the neurons are those of a mapping, with spike times a window after their inputs."""
     return is_timed(config) and says(config, "neuron", "windowed")
 
 

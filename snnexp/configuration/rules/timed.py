@@ -26,7 +26,11 @@ def _trainings(config: Config) -> list[str]:
 
 def times_are_timed(config: Config) -> Iterator[str]:
     """Stages that train spike times follow none of another kind but a mapping, and losses on times nothing else."""
-    stages, timed, mapped = list(config["strategy"]["stages"]), _trainings(config), _mappings(config)
+    stages, timed, mapped = (
+        list(config["strategy"]["stages"]),
+        _trainings(config),
+        _mappings(config),
+    )
     place = stages.index(mapped[0]) if mapped else 0
     analog = stages_with(config, form="analog", trains=True)
     if mapped and not (0 < place and stages[:place] == analog and stages[place + 1 :] == timed):
@@ -49,7 +53,10 @@ def training_keeps_the_mapping(config: Config) -> Iterator[str]:
         return
     plain = {"pool": "first", "clock": False, "delays": [], "pulses": 0}
     for name in _trainings(config):
-        form, path = config["strategy"]["stages"][name].get("form", {}), f"strategy.stages.{name}.form"
+        form, path = (
+            config["strategy"]["stages"][name].get("form", {}),
+            f"strategy.stages.{name}.form",
+        )
         for key in (key for key, value in plain.items() if form.get(key, value) != value):
             said = {"pool": "first", "clock": "false", "delays": "[]", "pulses": "0"}[key]
             yield f"{path}.{key}: is not that of the mapped network; set {path}.{key}={said}"
@@ -62,7 +69,15 @@ def values_fit_their_window(config: Config) -> Iterator[str]:
     encoder, horizon = config["encoder"], config["neuron"]["horizon"]
     if encoder.get("latest", horizon) != horizon:
         yield f"encoder.latest: nothing comes at the end of the window, {horizon:g}; set encoder.latest={float(horizon)}"
-    plain = {"earliest": 0.0, "bright_first": True, "binarize": None, "silent": None, "grid": None, "jitter": 0.0, "whiten": False}
+    plain = {
+        "earliest": 0.0,
+        "bright_first": True,
+        "binarize": None,
+        "silent": None,
+        "grid": None,
+        "jitter": 0.0,
+        "whiten": False,
+    }
     for key in (key for key, value in plain.items() if encoder.get(key, value) != value):
         value = {None: "null", True: "true", False: "false"}.get(plain[key], plain[key])
         yield f"encoder.{key}: the time of a pixel is to stand for its value; set encoder.{key}={value}"
@@ -76,7 +91,10 @@ def times_have_their_own_parts(config: Config) -> Iterator[str]:
     if config["precision"] != "float32":
         yield "precision: spike times need float32; set precision=float32"
     for name in _trainings(config):
-        form, path = config["strategy"]["stages"][name].get("form", {}), f"strategy.stages.{name}.form"
+        form, path = (
+            config["strategy"]["stages"][name].get("form", {}),
+            f"strategy.stages.{name}.form",
+        )
         if form.get("solver") == "grid" and not form["clock"]:
             yield f"{path}.solver: hidden times lie on a grid only with a clock; set {path}.clock=true"
 
@@ -86,7 +104,10 @@ def _without_times(config: Config) -> Iterator[str]:
     fitting = {
         "encoder": (does(config, "encoder", "times"), "spike_time"),
         "readout": (says(config, "readout", "of_first_spikes"), "first_spike"),
-        "neuron": (is_timed(config) and is_mapped(config) == mapped, "constant_slope" if mapped else "if_exp"),
+        "neuron": (
+            is_timed(config) and is_mapped(config) == mapped,
+            "constant_slope" if mapped else "if_exp",
+        ),
         "synapse": (says(config, "synapse", "identity"), "instantaneous"),
     }
     if not mapped:
@@ -97,4 +118,10 @@ def _without_times(config: Config) -> Iterator[str]:
             yield f"{group}: {kind(config[group])} has no spike times; set {group}={option}"
 
 
-RULES = (times_are_timed, times_have_their_own_parts, windows_have_a_mapping, training_keeps_the_mapping, values_fit_their_window)
+RULES = (
+    times_are_timed,
+    times_have_their_own_parts,
+    windows_have_a_mapping,
+    training_keeps_the_mapping,
+    values_fit_their_window,
+)
