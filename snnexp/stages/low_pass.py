@@ -99,7 +99,7 @@ def _start(network: Network, scale: float) -> None:
     for name, unit in spiking_units(network).items():
         # The neurons of the output stand apart from their connection.
         layer = connected.get(f"{name}.connection", connected.get("body.output")).layer
-        unit.neuron.spread(len(layer.weight), scale * math.sqrt(3 / layer.weight[0].numel()))
+        unit.neuron.spread(scale * math.sqrt(3 / layer.weight[0].numel()))
 
 
 class _Penalised(Loss):
