@@ -86,6 +86,18 @@ class Whole(Protocol):
         """
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A cell with numbers of its own for every channel, neuron or place, such as thresholds or coefficients that are learned.
+
+    A constructor knows settings, but not where in a network its cell will stand; that is told here. The output has the shape of the
+    input.
+    """
+
+    def sized(self, shape: tuple[int, ...]) -> None:
+        """Takes the shape of one sample of the input, `(N,)` or `(C, H, W)`; called once, before any weights are loaded."""
+
+
 class Over(nn.Module):
     """Runs a chain of cells over the leading time axis: `[T, B, *n] -> [T, B, *m]`. The only loop over time in the package.
 

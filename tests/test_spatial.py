@@ -180,7 +180,8 @@ def test_after_a_spike_the_input_counts_for_less():
 def test_low_pass_gradients_are_those_of_the_equation(inhibition):
     """a solves a_i threshold_i = z_i - inhibition threshold_i sum_(j != i) a_j; here all neurons have fired."""
     neuron = lateral(inhibition=inhibition)
-    neuron.spread(4, 1.0)
+    neuron.sized((4,))
+    neuron.spread(1.0)
     neuron.threshold.data = torch.tensor([0.5, 1.0, 1.5, 2.0], dtype=torch.float64)
     z = (1 + torch.rand(1, 3, 4, generator=seeded(1), dtype=torch.float64)).requires_grad_()
     error = torch.randn(1, 3, 4, generator=seeded(2), dtype=torch.float64)
@@ -198,7 +199,8 @@ def test_low_pass_gradients_are_those_of_the_equation(inhibition):
 
 def test_thresholds_learn_by_the_equation():
     neuron = lateral(inhibition=0.2)
-    neuron.spread(2, 2.0)
+    neuron.sized((2,))
+    neuron.spread(2.0)
     z, a = torch.ones(1, 1, 2, requires_grad=True), torch.tensor([[[3.0, 1.0]]])
     LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.0)(z, a).backward(torch.tensor([[[1.0, 5.0]]]))
     assert neuron.threshold.grad.tolist() == pytest.approx([-(1 / 2) * (3 + 0.2 * 1), -(5 / 2) * (1 + 0.2 * 3)])
@@ -232,7 +234,8 @@ def test_the_size_of_the_error_depends_neither_on_thresholds_nor_on_how_many_fir
 
 def test_a_low_threshold_makes_the_error_of_its_neuron_larger_by_as_much():
     neuron, z = lateral(), torch.ones(1, 1, 2, requires_grad=True)
-    neuron.spread(2, 1.0)
+    neuron.sized((2,))
+    neuron.spread(1.0)
     neuron.threshold.data = torch.tensor([0.5, 1.0])
     LowPass(neuron, output=False, normalise=True, limit=100.0, pull=0.0)(z, torch.ones(1, 1, 2)).sum().backward()
     assert z.grad.flatten().tolist() == pytest.approx([2 / math.sqrt(2.5), 1 / math.sqrt(2.5)])  # g_i / rms(g), g = (2, 1)
@@ -240,7 +243,8 @@ def test_a_low_threshold_makes_the_error_of_its_neuron_larger_by_as_much():
 
 def test_thresholds_are_shared_out():
     neuron = lateral()
-    neuron.spread(3, 1.0)
+    neuron.sized((3,))
+    neuron.spread(1.0)
     rule = LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.1)
     rule(torch.ones(1, 2, 3), torch.tensor([[[1.0, 0, 0], [1.0, 0, 1.0]]]))
     assert neuron.threshold.tolist() == pytest.approx([1 + 0.1 * (3 - 1.5), 1 - 0.1 * 1.5, 1.0])

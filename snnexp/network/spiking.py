@@ -7,6 +7,7 @@ from snnexp.network.blueprint import Blueprint
 from snnexp.network.in_windows import put_in_windows
 from snnexp.network.network import Network
 from snnexp.network.parts import spiking_units
+from snnexp.network.sizing import size_cells
 from snnexp.neurons.windowed import Windowed
 
 
@@ -22,4 +23,5 @@ def spiking_network(blueprint: Blueprint) -> Network:
     coded = next((each.neuron for each in spiking_units(body).values() if isinstance(each.neuron, Windowed)), None)
     if coded is not None:
         put_in_windows(body, coded, blueprint.synapse)
+    size_cells(nn.Sequential(body, output), blueprint.encoder.shape(blueprint.shape))
     return Network(blueprint.encoder, body, output, readout, form="spiking")

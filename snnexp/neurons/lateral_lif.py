@@ -35,15 +35,30 @@ class LateralLIF(Neuron):
         surrogate: potential minus threshold to spikes, with a slope for backpropagation through time.
     """
 
-    def __init__(self, leak: Fraction, refractory: NonNegative, inhibition: NonNegative, threshold: Positive, surrogate: nn.Module):
+    def __init__(
+        self,
+        leak: Fraction,
+        refractory: NonNegative,
+        inhibition: NonNegative,
+        threshold: Positive,
+        surrogate: nn.Module,
+    ):
         super().__init__()
-        self.leak, self.refractory, self.inhibition, self.surrogate = leak, refractory, inhibition, surrogate
+        self.leak = leak
+        self.refractory = refractory
+        self.inhibition = inhibition
+        self.surrogate = surrogate
         self.threshold = nn.Parameter(torch.tensor([float(threshold)]))
+        self.features = 1
+
+    def sized(self, shape: tuple[int, ...]) -> None:
+        """Takes the number of features, which are the neurons of a linear layer or the channels of a map."""
+        self.features = shape[0]
 
     @torch.no_grad()
-    def spread(self, features: int, value: float) -> None:
-        """Gives each of `features` a threshold of its own, `value` to start with."""
-        self.threshold = nn.Parameter(self.threshold.new_full((features,), value))
+    def spread(self, value: float) -> None:
+        """Gives every feature a threshold of its own, `value` to start with."""
+        self.threshold = nn.Parameter(self.threshold.new_full((self.features,), value))
 
     @torch.no_grad()
     def bound(self) -> None:
@@ -70,7 +85,8 @@ class LateralLIF(Neuron):
         return s, (torch.addcmul(u, threshold, pressed, value=-1), since * (1 - s.detach()) if self.refractory > 1 else since)
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Whether thresholds have been spread is for the stage to say that trained the network.
         saved = state.get(f"{prefix}threshold")
-        if saved is not None and saved.shape != self.threshold.shape:
-            self.spread(len(saved), 1.0)
+        if saved is not None and len(saved) == self.features != len(self.threshold):
+            self.spread(1.0)
         super()._load_from_state_dict(state, prefix, *rest)

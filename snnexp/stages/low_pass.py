@@ -104,7 +104,7 @@ def _start(network: Network, scale: float) -> None:
         if connection is None:
             raise ValueError(f"{name}: no weights drive these neurons; choose an architecture without FP layers")
         layer = connection.module.layer
-        unit.neuron.spread(len(layer.weight), scale * math.sqrt(3 / layer.weight[0].numel()))
+        unit.neuron.spread(scale * math.sqrt(3 / layer.weight[0].numel()))
 
 
 class _Penalised(Loss):

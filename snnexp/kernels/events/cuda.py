@@ -298,9 +298,20 @@ def forward(lists: Lists, rows: slice, weights: Float[Tensor, "N O"], bias: bool
     s0, s1, start = (weights.new_empty(len(count), outputs) for _ in range(3))
     block = _block(outputs)
     with torch.cuda.device_of(weights):
-        events = _merged(lists, rows, bias, numbers)
+        times, z, order = _merged(lists, rows, bias, numbers)
         _walk[(len(count), triton.cdiv(outputs, block))](
-            *(*events, count, weights, s0, s1, start, outputs, events[0].shape[1], numbers.threshold, numbers.time_constant),
+            times=times,
+            z=z,
+            order=order,
+            count=count,
+            weights=weights,
+            s0=s0,
+            s1=s1,
+            start=start,
+            outputs=outputs,
+            width=times.shape[1],
+            threshold=numbers.threshold,
+            tau=numbers.time_constant,
             **_choices(lists.layer),
             unroll=UNROLL,
             block=block,
@@ -317,8 +328,22 @@ def _merged(lists: Lists, rows: slice, bias: bool, numbers: Numbers) -> tuple[Te
     order = torch.empty_like(merged, dtype=torch.int32)
     block = min(LIST, triton.next_power_of_2(inputs))
     _merge[(len(seen), taps * triton.cdiv(inputs, block))](
-        *(layer.times, _z(layer), lists.channels, lists.sizes, seen, lists.early[rows], lists.count[rows], merged, z, order),
-        *(taps, inputs, merged.shape[1], taps * inputs, numbers.horizon, numbers.z_horizon),
+        times=layer.times,
+        z=_z(layer),
+        channels=lists.channels,
+        sizes=lists.sizes,
+        seen=seen,
+        early=lists.early[rows],
+        count=lists.count[rows],
+        merged=merged,
+        merged_z=z,
+        order=order,
+        taps=taps,
+        inputs=inputs,
+        width=merged.shape[1],
+        bias_place=taps * inputs,
+        horizon=numbers.horizon,
+        z_horizon=numbers.z_horizon,
         bias=bias,
         exponential=layer.z is not None,
         bits=inputs.bit_length(),
@@ -345,7 +370,18 @@ def by_weight(layer: Layer, start: Float[Tensor, "R O"], p: Float[Tensor, "R O"]
     parts = start.new_empty(triton.cdiv(rows, share), taps, inputs, outputs)
     with torch.cuda.device_of(start):
         _by_weight[(len(parts), *tiles)](
-            *(layer.times, _z(layer), layer.seen, start, p, q, parts, rows, share, taps, inputs, outputs),
+            times=layer.times,
+            z=_z(layer),
+            seen=layer.seen,
+            start=start,
+            p=p,
+            q=q,
+            parts=parts,
+            rows=rows,
+            share=share,
+            taps=taps,
+            inputs=inputs,
+            outputs=outputs,
             **_choices(layer),
             height=height,
             block=block,
@@ -373,7 +409,19 @@ def by_input(
     height = min(INPUTS, triton.next_power_of_2(inputs))
     with torch.cuda.device_of(start):
         _by_input[(triton.cdiv(pixels, block), triton.cdiv(inputs, height))](
-            *(times, reached, weights, start, p, q, by_first, by_second, pixels, taps, inputs, outputs, positions),
+            times=times,
+            reached=reached,
+            weights=weights,
+            start=start,
+            p=p,
+            q=q,
+            by_first=by_first,
+            by_second=by_second,
+            pixels=pixels,
+            taps=taps,
+            inputs=inputs,
+            outputs=outputs,
+            positions=positions,
             two=two,
             height=height,
             block=block,
