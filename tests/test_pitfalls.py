@@ -109,7 +109,8 @@ def test_a_learning_rate_that_rises_again_is_said_in_the_head():
         stages = configuration(f"+experiment={name}")["strategy"]["stages"].values()
         halves = [(stage["scheduler"].get("T_max"), stage.get("epochs", 0)) for stage in stages if stage.get("scheduler")]
         rising |= {name for half, epochs in halves if half is not None and half < epochs}
-    assert rising and all("up again" in (CONF / "experiment" / f"{name}.yaml").read_text() for name in rising)
+    heads = {name: (CONF / "experiment" / f"{name}.yaml").read_text().replace("\n#   ", " ") for name in rising}
+    assert rising and all("up again" in head for head in heads.values())
 
 
 def test_no_experiment_selects_by_the_test_set():
