@@ -2,8 +2,8 @@
 
     python scripts/heads.py
 
-The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them; of
-another it says what each of its recorded runs has ended with. A test compares heads and records.
+The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them;
+of another it says what each of its recorded runs has ended with. A test compares heads and records.
 """
 
 import json
@@ -132,7 +132,9 @@ def clause(figures: str, runs: list[Result], budget: str) -> str:
 
 def starts(run: Result) -> bool:
     """Whether the analog network was trained by another run, whose hours are not among these."""
-    return any(stage["form"] == "analog" and not stage["epochs"] for stage in run["stages"].values())
+    return any(
+        stage["form"] == "analog" and not stage["epochs"] for stage in run["stages"].values()
+    )
 
 
 def seconds(run: Result) -> float:

@@ -1,4 +1,6 @@
-"""Times and bytes of a training step: of a network beside its analog twin, and of a neuron beside a copy of memory."""
+"""Times and bytes of a training step: of a network beside its analog twin, and of a neuron beside a
+copy of memory.
+"""
 
 import statistics
 from collections.abc import Callable
@@ -47,7 +49,10 @@ def forms(config: Figures) -> dict[str, Subject]:
     steps, compiled = range(config["timesteps"]), config["compile"]
     execution = Execution(config["memory"], config["time_segments"], compiled)
     spiking, analog = spiking_network(blueprint).to(place), analog_network(blueprint).to(place)
-    passes = execution.forward(spiking, steps, _pass(config, blueprint)), Execution("default", 1, compiled).forward(analog, range(1))
+    passes = (
+        execution.forward(spiking, steps, _pass(config, blueprint)),
+        Execution("default", 1, compiled).forward(analog, range(1)),
+    )
     return {
         "spiking": _network(spiking, steps, passes[0], images, labels, config),
         "analog": _network(analog, range(1), passes[1], images, labels, config),
@@ -55,7 +60,9 @@ def forms(config: Figures) -> dict[str, Subject]:
 
 
 def _pass(config: Figures, blueprint: Blueprint) -> TrainingPass | None:
-    """The training pass of a strategy that trains on spike counts; None for the one through time."""
+    """The training pass of a strategy that trains on spike counts; None for the one through
+    time.
+    """
     stage = list(build.stages(config).values())[-1]
     return stage.training_pass(blueprint) if isinstance(stage, SpikeCounts) else None
 
@@ -66,9 +73,22 @@ def device(config: Figures) -> torch.device:
     return torch.device(found if config["device"] == "auto" else config["device"])
 
 
-def _network(form: Network, steps: range, training: nn.Module, images: Tensor, labels: Tensor, config: Figures) -> Subject:
-    optimizer, loss = build.factory(config["optimizer"])(form.parameters()), build.component(config["loss"])
-    keys, precision = torch.arange(len(images), device=images.device), getattr(torch, config["precision"])
+def _network(
+    form: Network,
+    steps: range,
+    training: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    config: Figures,
+) -> Subject:
+    optimizer, loss = (
+        build.factory(config["optimizer"])(form.parameters()),
+        build.component(config["loss"]),
+    )
+    keys, precision = (
+        torch.arange(len(images), device=images.device),
+        getattr(torch, config["precision"]),
+    )
 
     def forward() -> Tensor:
         form.train()
@@ -91,7 +111,9 @@ def _network(form: Network, steps: range, training: nn.Module, images: Tensor, l
 
 def alone(config: Figures, shape: tuple[int, ...]) -> Subject:
     """The configured neuron on a current of `shape`."""
-    neuron = Over(build.factory(config["neuron"])(surrogate=build.component(config["surrogate"]))).to(device(config))
+    neuron = Over(
+        build.factory(config["neuron"])(surrogate=build.component(config["surrogate"]))
+    ).to(device(config))
     current = (torch.randn(shape) * 0.8 + 0.4).to(device(config)).requires_grad_()
     gradient = torch.randn(shape).to(current)
 
@@ -108,7 +130,10 @@ def alone(config: Figures, shape: tuple[int, ...]) -> Subject:
 
 def saved(subject: Subject) -> int:
     """Bytes that autograd keeps for the backward pass."""
-    owned = {tensor.untyped_storage().data_ptr() for tensor in (*subject.module.parameters(), *subject.module.buffers())}
+    owned = {
+        tensor.untyped_storage().data_ptr()
+        for tensor in (*subject.module.parameters(), *subject.module.buffers())
+    }
     storages: dict[int, Any] = {}
 
     def seen(tensor: Tensor) -> Tensor:
@@ -126,7 +151,9 @@ def allocated(work: Callable[[], Any], place: torch.device) -> tuple[int, int]:
         torch.cuda.reset_peak_memory_stats(place)
         before, result = torch.cuda.memory_allocated(place), work()
         return torch.cuda.memory_allocated(place) - before, torch.cuda.max_memory_allocated(place)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as profile:
         result = work()
     alive = peak = 0
     for event in profile.profiler.kineto_results.events():
@@ -143,8 +170,12 @@ def memory(subject: Subject, place: torch.device) -> dict[str, int]:
     return {"saved": saved(subject), "kept": kept, "peak": allocated(subject.train, place)[1]}
 
 
-def times(works: dict[str, Callable[[], Any]], repeats: int, clock: Clock) -> dict[str, dict[str, float]]:
-    """Seconds that each piece of work takes, taking turns; the first round warms up and does not count."""
+def times(
+    works: dict[str, Callable[[], Any]], repeats: int, clock: Clock
+) -> dict[str, dict[str, float]]:
+    """Seconds that each piece of work takes, taking turns; the first round warms up and does not
+    count.
+    """
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats + 1):
         for name, work in works.items():
@@ -155,7 +186,9 @@ def times(works: dict[str, Callable[[], Any]], repeats: int, clock: Clock) -> di
 
 
 def _spread(values: list[float]) -> dict[str, float]:
-    low, middle, high = statistics.quantiles(values * 2 if len(values) == 1 else values, n=4, method="inclusive")
+    low, middle, high = statistics.quantiles(
+        values * 2 if len(values) == 1 else values, n=4, method="inclusive"
+    )
     return {"seconds": middle, "quartiles": high - low}
 
 
@@ -164,35 +197,69 @@ def against_twin(overrides: list[str], repeats: int, clock: Clock) -> Figures:
     config = resolved(composed(overrides))
     subjects, timesteps = forms(config), config["timesteps"]
     figures: Figures = {name: memory(subject, device(config)) for name, subject in subjects.items()}
-    works = {(name, kind): getattr(subject, kind) for name, subject in subjects.items() for kind in ("train", "evaluate")}
+    works = {
+        (name, kind): getattr(subject, kind)
+        for name, subject in subjects.items()
+        for kind in ("train", "evaluate")
+    }
     for (name, kind), taken in times(works, repeats, clock).items():
         figures[name][kind] = taken
-    ratios = {key: _value(spiking) / (timesteps * _value(figures["analog"][key])) for key, spiking in figures["spiking"].items()}
-    head = {key: config[key] for key in ("timesteps", "batch_size", "precision", "memory", "time_segments", "compile")}
+    ratios = {
+        key: _value(spiking) / (timesteps * _value(figures["analog"][key]))
+        for key, spiking in figures["spiking"].items()
+    }
+    head = {
+        key: config[key]
+        for key in ("timesteps", "batch_size", "precision", "memory", "time_segments", "compile")
+    }
     return {**head, "overrides": overrides, **figures, "ratios": ratios}
 
 
 def against_other(overrides: list[str], other: list[str], repeats: int, clock: Clock) -> Figures:
-    """All figures of the spiking network of `overrides`, of that with `other` on top, and the former over the latter."""
-    configs = {"this": resolved(composed(overrides)), "other": resolved(composed([*overrides, *other]))}
+    """All figures of the spiking network of `overrides`, of that with `other` on top, and the
+    former over the latter.
+    """
+    configs = {
+        "this": resolved(composed(overrides)),
+        "other": resolved(composed([*overrides, *other])),
+    }
     subjects = {name: forms(config)["spiking"] for name, config in configs.items()}
-    figures: Figures = {name: memory(subject, device(configs[name])) for name, subject in subjects.items()}
-    works = {(name, kind): getattr(subject, kind) for name, subject in subjects.items() for kind in ("train", "evaluate")}
+    figures: Figures = {
+        name: memory(subject, device(configs[name])) for name, subject in subjects.items()
+    }
+    works = {
+        (name, kind): getattr(subject, kind)
+        for name, subject in subjects.items()
+        for kind in ("train", "evaluate")
+    }
     for (name, kind), taken in times(works, repeats, clock).items():
         figures[name][kind] = taken
-    ratios = {key: _value(this) / _value(figures["other"][key]) for key, this in figures["this"].items()}
+    ratios = {
+        key: _value(this) / _value(figures["other"][key]) for key, this in figures["this"].items()
+    }
     return {"overrides": overrides, "against": other, **figures, "ratios": ratios}
 
 
-def against_copy(overrides: list[str], shape: tuple[int, ...], repeats: int, clock: Clock) -> Figures:
-    """Times of the neuron alone as multiples of the time in which the bytes it must move are copied."""
+def against_copy(
+    overrides: list[str], shape: tuple[int, ...], repeats: int, clock: Clock
+) -> Figures:
+    """Times of the neuron alone as multiples of the time in which the bytes it must move are
+    copied.
+    """
     config = resolved(composed(overrides))
     subject, here = alone(config, shape), torch.zeros(COPIED, device=device(config))
     there = torch.ones_like(here)
-    taken = times({"train": subject.train, "evaluate": subject.evaluate, "copy": lambda: there.copy_(here)}, repeats, clock)
+    taken = times(
+        {"train": subject.train, "evaluate": subject.evaluate, "copy": lambda: there.copy_(here)},
+        repeats,
+        clock,
+    )
     byte = taken["copy"]["seconds"] / (8 * COPIED)
     values = torch.Size(shape).numel()
-    ratios = {kind: taken[kind]["seconds"] / (moved * values * byte) for kind, moved in (("train", 24), ("evaluate", 8))}
+    ratios = {
+        kind: taken[kind]["seconds"] / (moved * values * byte)
+        for kind, moved in (("train", 24), ("evaluate", 8))
+    }
     return {"shape": shape, **taken, "saved_per_value": saved(subject) / values, "ratios": ratios}
 
 

@@ -2,9 +2,10 @@
 
     python scripts/norms.py
 
-Currents are spikes that meet three weights, beside a constant bias, channels last, as networks here have them. Errors are those of the
-whole tensor against float64: of y in deviations, of the gradients relative to their norm. Times are CPU time, the median of the rounds in
-turn. Written as JSON.
+Currents are spikes that meet three weights, beside a constant bias, channels last, as networks here
+have them. Errors are those of the whole tensor against float64: of y in deviations, of the
+gradients relative to their norm. Times are CPU time, the median of the rounds in turn. Written as
+JSON.
 """
 
 import argparse
@@ -31,18 +32,36 @@ Norm = Callable[..., Tensor]
 
 def main() -> None:
     """Measures, prints and writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=9, help="rounds that count")
-    parser.add_argument("--json", type=Path, default=Path("outputs/norms.json"), help="file to write")
+    parser.add_argument(
+        "--json", type=Path, default=Path("outputs/norms.json"), help="file to write"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()  # as the command line does
-    cases = [case(shape, dtype, arguments.repeats) for shape in SHAPES for dtype in (torch.float32, torch.bfloat16)]
-    around = {"machine": machine(), "threads": arguments.threads, "versions": versions(), "git_commit": git_commit()}
+    cases = [
+        case(shape, dtype, arguments.repeats)
+        for shape in SHAPES
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
+    around = {
+        "machine": machine(),
+        "threads": arguments.threads,
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
     write_json(arguments.json, {**around, "cases": cases})
     for each in cases:
-        print(each["shape"], each["dtype"], *(f"{name}: {each[name]}" for name in ("pytorch", "snnexp")), sep="\n  ")
+        print(
+            each["shape"],
+            each["dtype"],
+            *(f"{name}: {each[name]}" for name in ("pytorch", "snnexp")),
+            sep="\n  ",
+        )
 
 
 def case(shape: tuple[int, ...], dtype: torch.dtype, repeats: int) -> dict[str, Any]:
@@ -57,7 +76,10 @@ def case(shape: tuple[int, ...], dtype: torch.dtype, repeats: int) -> dict[str, 
             times[name].append(timed(norm, *arguments))
     for name, rounds in times.items():
         forward, backward = (statistics.median(each) for each in zip(*rounds, strict=True))
-        figures[name] |= {"forward_ms": round(1e3 * forward, 2), "backward_ms": round(1e3 * backward, 2)}
+        figures[name] |= {
+            "forward_ms": round(1e3 * forward, 2),
+            "backward_ms": round(1e3 * backward, 2),
+        }
     return {"shape": list(shape), "dtype": str(dtype).removeprefix("torch."), **figures}
 
 
@@ -66,7 +88,10 @@ def tensors(shape: tuple[int, ...], dtype: torch.dtype) -> tuple[Tensor, Tensor,
     torch.manual_seed(0)
     spikes = torch.rand(3, *shape) < 0.03
     x = 0.3 + 0.1 * spikes[0] + 0.7 * spikes[1] - 0.2 * spikes[2]
-    x, g = (each.to(dtype).contiguous(memory_format=torch.channels_last) for each in (x, torch.randn(shape) + 0.5))
+    x, g = (
+        each.to(dtype).contiguous(memory_format=torch.channels_last)
+        for each in (x, torch.randn(shape) + 0.5)
+    )
     return x, torch.rand(shape[1]) + 0.5, torch.randn(shape[1]), g
 
 
@@ -80,8 +105,13 @@ def passes(norm: Norm, x: Tensor, gamma: Tensor, beta: Tensor, g: Tensor) -> dic
 
 def errors(found: dict[str, Tensor], exact: dict[str, Tensor]) -> dict[str, float]:
     """Largest error of y in deviations, and of each gradient relative to its norm."""
-    off = {key: float((found[key].double() - value).norm() / value.norm()) for key, value in exact.items()}
-    off["y"] = float(((found["y"].double() - exact["y"]).abs().amax((0, 2, 3)) / exact["y"].std((0, 2, 3))).max())
+    off = {
+        key: float((found[key].double() - value).norm() / value.norm())
+        for key, value in exact.items()
+    }
+    off["y"] = float(
+        ((found["y"].double() - exact["y"]).abs().amax((0, 2, 3)) / exact["y"].std((0, 2, 3))).max()
+    )
     return {key: float(f"{value:.1e}") for key, value in off.items()}
 
 

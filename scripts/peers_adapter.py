@@ -1,15 +1,18 @@
-"""This package as a library of a side-by-side benchmark: a file with `ADAPTERS = {name: build}` that such a harness loads.
+"""This package as a library of a side-by-side benchmark: a file with `ADAPTERS = {name: build}`
+that such a harness loads.
 
-`build(case)` gives `(module, forward)` for `case.name` conv, mlp or neuron and `case.T` timesteps; `forward(module, x, T)` gives
-logits `[B, 10]`, or the spikes of `x` for the neuron alone. The model is the one all libraries build:
+`build(case)` gives `(module, forward)` for `case.name` conv, mlp or neuron and `case.T` timesteps;
+`forward(module, x, T)` gives logits `[B, 10]`, or the spikes of `x` for the neuron alone. The model
+is the one all libraries build:
 
-    neuron   u = v / 2 + x,  s = 1[u >= 1],  v = u (1 - s) with s detached;  slope 1 / (1 + (pi z)^2)
-    conv     64C3 - 128C3 - AP2 - 256C3 - AP2 - 256C3 - AP2 - 10, batch norm before each neuron, no bias
+    neuron  u = v / 2 + x,  s = 1[u >= 1],  v = u (1 - s) with s detached;  slope 1 / (1 + (pi z)^2)
+    conv
+        64C3 - 128C3 - AP2 - 256C3 - AP2 - 256C3 - AP2 - 10, batch norm before each neuron, no bias
     mlp      784 - 800 - 10, no norm, no bias
     input    x at every timestep; output the mean over time of the last layer's current
 
-`snnexp` trains as the default does, `snnexp lean` with lean memory. What lean memory keeps out of autograd's sight is declared to it
-here, so that a harness that counts saved tensors counts it.
+`snnexp` trains as the default does, `snnexp lean` with lean memory. What lean memory keeps out of
+autograd's sight is declared to it here, so that a harness that counts saved tensors counts it.
 """
 
 from collections.abc import Callable
@@ -28,11 +31,21 @@ from snnexp.layers import lean
 from snnexp.network.parts import set_lean
 from snnexp.network.spiking import spiking_network
 
-NEURON = ["neuron=lif", "neuron.leak=0.5", "neuron.threshold=1", "neuron.reset=hard", "neuron.detach_reset=true"]
+NEURON = [
+    "neuron=lif",
+    "neuron.leak=0.5",
+    "neuron.threshold=1",
+    "neuron.reset=hard",
+    "neuron.detach_reset=true",
+]
 SLOPE = ["surrogate=arctan", "surrogate.scale=1", "surrogate.width=0.5"]
 AROUND = ["encoder=direct", "readout=potential", "readout.leak=1", "readout.average=true"]
 PLAIN = ["architecture.bias=false", "architecture.initialization=default", "architecture.gain=1"]
-CONVOLUTIONS = ["architecture=cnn", "architecture.layers=[64C3,128C3,AP2,256C3,AP2,256C3,AP2]", "norm=batch"]
+CONVOLUTIONS = [
+    "architecture=cnn",
+    "architecture.layers=[64C3,128C3,AP2,256C3,AP2,256C3,AP2]",
+    "norm=batch",
+]
 LINEAR = ["architecture=mlp", "architecture.widths=[800]", "architecture.dropout=0", "norm=none"]
 NETWORKS = {"conv": (CONVOLUTIONS, (3, 32, 32)), "mlp": (LINEAR, (1, 28, 28))}
 
@@ -44,7 +57,9 @@ def default(case: Any) -> Built:
     if case.name == "neuron":
         config = resolved(composed([*NEURON, *SLOPE]))
         surrogate = build.component(config["surrogate"])
-        return Over(build.component(config["neuron"], surrogate=surrogate)), lambda module, x, T: module(x)
+        return Over(
+            build.component(config["neuron"], surrogate=surrogate)
+        ), lambda module, x, T: module(x)
     overrides, shape = NETWORKS[case.name]
     config = resolved(composed([*NEURON, *SLOPE, *AROUND, *overrides, *PLAIN]))
     return spiking_network(build.blueprint(config, shape, classes=10)), _forward(shape)
@@ -52,7 +67,9 @@ def default(case: Any) -> Built:
 
 def _forward(shape: tuple[int, int, int]) -> Callable[[nn.Module, Tensor, int], Tensor]:
     def forward(network: nn.Module, x: Tensor, T: int) -> Tensor:
-        return network(x.view(-1, *shape), range(T), torch.arange(len(x), device=x.device)).scores[-1]
+        return network(x.view(-1, *shape), range(T), torch.arange(len(x), device=x.device)).scores[
+            -1
+        ]
 
     return forward
 
@@ -74,7 +91,9 @@ def lean_memory(case: Any) -> Built:
 
 
 class _Hidden:
-    """Collects what lean memory keeps in the course of a forward pass, which hooks around the pass cannot see."""
+    """Collects what lean memory keeps in the course of a forward pass, which hooks around the pass
+    cannot see.
+    """
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []

@@ -2,7 +2,8 @@
 
     python scripts/recorded_runs.py
 
-The table stands between two markers. Commands and figures come from the results, remarks from results/remarks.csv.
+The table stands between two markers. Commands and figures come from the results, remarks from
+results/remarks.csv.
 """
 
 import csv
@@ -34,7 +35,9 @@ def table() -> str:
 
 
 def recorded() -> dict[str, RunResult]:
-    """The recorded results by their paths within the folder; files about something else are left out."""
+    """The recorded results by their paths within the folder; files about something else are left
+    out.
+    """
     found: dict[str, RunResult] = {}
     for path in sorted(RESULTS.rglob("*.json")):
         try:

@@ -3,7 +3,8 @@
     SNNEXP_FAULTS=outputs/faults.json make test-faults
     python scripts/reliability.py outputs/faults.json
 
-What stands above the marker in the page is written by hand and stays; the table below it is made from the run.
+What stands above the marker in the page is written by hand and stays; the table below it is made
+from the run.
 """
 
 import argparse
@@ -26,7 +27,9 @@ SHOWN = 3
 
 def main() -> None:
     """Replaces the table of the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("faults", type=Path, help="file that SNNEXP_FAULTS named")
     rows = json.loads(parser.parse_args().faults.read_text())
     above = PAGE.read_text().partition(MARKER)[0]
@@ -37,10 +40,15 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """The lines of the table: one row for all cases of a fault."""
     passed = sum(row["outcome"] == "passed" for row in rows)
     packages = versions()
-    around = f"Python {packages['python']}, torch {packages['torch']}, {platform.system()} {platform.machine()}"
+    around = (
+        f"Python {packages['python']}, torch {packages['torch']}, {platform.system()} "
+        f"{platform.machine()}"
+    )
     yield f"{passed} of {len(rows)} cases passed at commit {git_commit()} ({around})."
     yield from ("", "| kind | fault | what happened | passed |", "|---|---|---|---|")
-    for (kind, fault), cases in groupby(sorted(rows, key=order), key=lambda row: (row["kind"], row["fault"])):
+    for (kind, fault), cases in groupby(
+        sorted(rows, key=order), key=lambda row: (row["kind"], row["fault"])
+    ):
         cases = list(cases)
         good = sum(case["outcome"] == "passed" for case in cases)
         yield f"| {cell(kind)} | {cell(fault)} | {cell(happened(cases))} | {good} of {len(cases)} |"
@@ -49,7 +57,9 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
 def order(row: dict[str, Any]) -> tuple:
     """Numbers of the twenty-five faults as numbers, before the letters of the kinds."""
     parts = re.split(r"(\d+)", row["kind"])
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part], row["fault"]
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part], row[
+        "fault"
+    ]
 
 
 def happened(cases: list[dict[str, Any]]) -> str:

@@ -75,7 +75,10 @@ def _section(kind: type, title: str) -> Iterator[str]:
     documents = documented(kind)
     for field in dataclasses.fields(kind):
         if field.name != "last":
-            yield f"| `{field.name}` | {_type(kind, field.name)} | {_there(kind, field)} | {documents[field.name]} |"
+            yield (
+                f"| `{field.name}` | {_type(kind, field.name)} | {_there(kind, field)} | "
+                f"{documents[field.name]} |"
+            )
     yield ""
 
 

@@ -1,4 +1,5 @@
-"""Writes into the README how many of the survey's figures have been reproduced, from the recorded runs.
+"""Writes into the README how many of the survey's figures have been reproduced, from the recorded
+runs.
 
     python scripts/survey_counts.py
 
@@ -30,12 +31,22 @@ def table() -> str:
     counts = {TITLES[name]: Counter(line["status"] for line in found(name)) for name in TABLES}
     counts["all"] = sum(counts.values(), Counter())
     head = ["| | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"]
-    return "\n".join([*head, *(f"| {name} | {' | '.join(str(each[kind]) for kind in KINDS)} |" for name, each in counts.items())])
+    return "\n".join(
+        [
+            *head,
+            *(
+                f"| {name} | {' | '.join(str(each[kind]) for kind in KINDS)} |"
+                for name, each in counts.items()
+            ),
+        ]
+    )
 
 
 def found(name: str) -> list[dict[str, str]]:
     """The lines of a table, with what the recorded runs say of them."""
-    return lines(rows(name), standing(read_results([ROOT / "results"]), references()), experiments())
+    return lines(
+        rows(name), standing(read_results([ROOT / "results"]), references()), experiments()
+    )
 
 
 if __name__ == "__main__":

@@ -14,13 +14,16 @@ from torch import Tensor, nn
 
 from snnexp.kernels.layout import once
 
-State = Any  # a tensor or a tuple of tensors, each [B, ...]; beside them whole numbers that all samples share
+# a tensor or a tuple of tensors, each [B, ...]; beside them whole numbers that all samples share
+State = Any
 
 
 class Cell(nn.Module, abc.ABC):
-    """Something that lives in time: `step(x_t, state) -> (y_t, state)`, a pure function of its arguments.
+    """Something that lives in time: `step(x_t, state) -> (y_t, state)`, a pure function of its
+    arguments.
 
-    Neurons, synapses, readouts and per-step norms are cells. A cell never loops over time and keeps nothing between calls.
+    Neurons, synapses, readouts and per-step norms are cells. A cell never loops over time and keeps
+    nothing between calls.
     """
 
     memoryless: ClassVar[bool] = False
@@ -28,7 +31,9 @@ class Cell(nn.Module, abc.ABC):
     identity: ClassVar[bool] = False
     """True where `step` returns its input, so that `Over` may leave the cell out."""
     own_gradient: ClassVar[bool] = False
-    """True where `through` (see `Whole`) has a backward pass of its own, not that of the loop over `step`; "Source:" says whose."""
+    """True where `through` (see `Whole`) has a backward pass of its own, not that of the loop over
+    `step`; "Source:" says whose.
+    """
 
     @abc.abstractmethod
     def initial(self, x: Float[Tensor, "B *n"]) -> State:
@@ -40,22 +45,34 @@ class Cell(nn.Module, abc.ABC):
 
 
 def at_rest(x: Float[Tensor, "B *n"], value: float | Tensor = 0.0) -> Float[Tensor, "B *n"]:
-    """A state shaped like `x`, `value` everywhere, in float32 at least: half precision cannot integrate small currents.
+    """A state shaped like `x`, `value` everywhere, in float32 at least: half precision cannot
+    integrate small currents.
 
-    One number in memory, expanded: a state at rest costs a backward pass nothing. Not to be written to.
+    One number in memory, expanded: a state at rest costs a backward pass nothing. Not to be written
+    to.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
-    state = value.to(dtype, copy=True) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype, device=x.device)
+    state = (
+        value.to(dtype, copy=True)
+        if isinstance(value, Tensor)
+        else torch.full((), value, dtype=dtype, device=x.device)
+    )
     return state.expand(x.shape)
 
 
 def is_static(x: Float[Tensor, "T B *n"]) -> bool:
-    """Whether `x` is one timestep expanded over time (stride 0), so that stateless layers need to see it once only."""
+    """Whether `x` is one timestep expanded over time (stride 0), so that stateless layers need to
+    see it once only.
+    """
     return x.shape[0] > 1 and x.stride(0) == 0
 
 
-def changes(y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) -> Float[Tensor, "T B *n"]:
-    """Where `y` differs from the timestep before: the spikes of what spikes switch on and off. `before` precedes the first, None is 0."""
+def changes(
+    y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None
+) -> Float[Tensor, "T B *n"]:
+    """Where `y` differs from the timestep before: the spikes of what spikes switch on and off.
+    `before` precedes the first, None is 0.
+    """
     earlier = torch.zeros_like(y[:1]) if before is None else before[None]
     return (y != torch.cat([earlier, y[:-1]])).to(y.dtype)
 
@@ -64,46 +81,56 @@ def changes(y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) ->
 class Whole(Protocol):
     """A cell that also brings its whole sequence: all timesteps of a call as one operation.
 
-    For a cell whose loop a fused kernel runs faster, or whose backward pass needs all timesteps at once. `step` stays the definition
-    of the values: `through` returns what `stepwise` returns, spikes to the last bit. So do its gradients, to rounding, unless the
-    class states `own_gradient`.
+    For a cell whose loop a fused kernel runs faster, or whose backward pass needs all timesteps at
+    once. `step` stays the definition of the values: `through` returns what `stepwise` returns,
+    spikes to the last bit. So do its gradients, to rounding, unless the class states
+    `own_gradient`.
     """
 
     def through(
         self, x: Float[Tensor, "T B *n"], state: State, count: bool
     ) -> tuple[Float[Tensor, "T B *m"], State, Float[Tensor, "B *m"] | None] | None:
-        """Output of all timesteps and the state after them; None where the cell has to be run step by step after all.
+        """Output of all timesteps and the state after them; None where the cell has to be run step
+        by step after all.
 
-        Called wherever `Over` meets the cell: in training, in evaluation, in chunks under `streaming`, where `state` is what the chunk
-        before has left, and while a compiler traces the network. A cell whose operation a compiler cannot see through returns None
-        there (`torch.compiler.is_compiling()`).
+        Called wherever `Over` meets the cell: in training, in evaluation, in chunks under
+        `streaming`, where `state` is what the chunk before has left, and while a compiler traces
+        the network. A cell whose operation a compiler cannot see through returns None there
+        (`torch.compiler.is_compiling()`).
 
         Args:
             x: the input, perhaps one timestep expanded over time (`is_static`).
             state: before the first timestep of `x`; what `initial` or an earlier call returned.
-            count: whether the spikes of each neuron are asked for too, as the third value. No gradients are taken then. None is
-                always a possible answer: the caller then counts by itself.
+            count: whether the spikes of each neuron are asked for too, as the third value. No
+                gradients are taken then. None is always a possible answer: the caller then counts
+                by itself.
         """
 
 
 @runtime_checkable
 class Sized(Protocol):
-    """A cell with numbers of its own for every channel, neuron or place, such as thresholds or coefficients that are learned.
+    """A cell with numbers of its own for every channel, neuron or place, such as thresholds or
+    coefficients that are learned.
 
-    A constructor knows settings, but not where in a network its cell will stand; that is told here. The output has the shape of the
-    input.
+    A constructor knows settings, but not where in a network its cell will stand; that is told here.
+    The output has the shape of the input.
     """
 
     def sized(self, shape: tuple[int, ...]) -> None:
-        """Takes the shape of one sample of the input, `(N,)` or `(C, H, W)`; called once, before any weights are loaded."""
+        """Takes the shape of one sample of the input, `(N,)` or `(C, H, W)`; called once, before
+        any weights are loaded.
+        """
 
 
 class Over(nn.Module):
-    """Runs a chain of cells over the leading time axis: `[T, B, *n] -> [T, B, *m]`. The only loop over time in the package.
+    """Runs a chain of cells over the leading time axis: `[T, B, *n] -> [T, B, *m]`. The only loop
+    over time in the package.
 
-    Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states keep their own. A spike that
-    carries its threshold is therefore rounded in half precision, as the weights are that it meets; what the reset subtracts is not.
-    A cell that brings its whole sequence (`Whole`) runs as one operation, every other step by step; the cell stays the definition.
+    Outside `streaming` nothing is kept between calls. The output has the dtype of the input; states
+    keep their own. A spike that carries its threshold is therefore rounded in half precision, as
+    the weights are that it meets; what the reset subtracts is not. A cell that brings its whole
+    sequence (`Whole`) runs as one operation, every other step by step; the cell stays the
+    definition.
     """
 
     def __init__(self, *cells: Cell):
@@ -112,7 +139,9 @@ class Over(nn.Module):
         self.states: list[State] | None = None  # lent by `streaming`, never owned
         self.counting = False  # whether the next calls leave `counts`; for whoever records
         self.counts: Tensor | None = None
-        """Spikes [B, *n] of each neuron in the last call, by-product of `through`; None where it gave none."""
+        """Spikes [B, *n] of each neuron in the last call, by-product of `through`; None where it
+        gave none.
+        """
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         self.counts, y = None, x
@@ -121,10 +150,16 @@ class Over(nn.Module):
         return y.to(x.dtype)
 
     def _through(self, place: int, cell: Cell, x: Tensor) -> Tensor:
-        """One cell over all timesteps; cells of a chain feed forward only, so this is the chain step by step."""
+        """One cell over all timesteps; cells of a chain feed forward only, so this is the chain
+        step by step.
+        """
         if cell.memoryless and is_static(x):
             return cell.step(once(x), cell.initial(x[0]))[0].expand(len(x), *[-1] * (x.dim() - 1))
-        state = cell.initial(x[0]) if self.states is None or self.states[place] is None else self.states[place]
+        state = (
+            cell.initial(x[0])
+            if self.states is None or self.states[place] is None
+            else self.states[place]
+        )
         whole = self._whole(cell, x, state)
         y, state = stepwise(cell, x, state) if whole is None else whole
         if self.states is not None:
@@ -141,8 +176,12 @@ class Over(nn.Module):
         return y, state
 
 
-def stepwise(cell: Cell, x: Float[Tensor, "T B *n"], state: State) -> tuple[Float[Tensor, "T B *m"], State]:
-    """Output of all timesteps and the state after them, by the loop over `step`: the definition of what a cell does."""
+def stepwise(
+    cell: Cell, x: Float[Tensor, "T B *n"], state: State
+) -> tuple[Float[Tensor, "T B *m"], State]:
+    """Output of all timesteps and the state after them, by the loop over `step`: the definition of
+    what a cell does.
+    """
     outputs = []
     for x_t in x.unbind(0):
         y_t, state = cell.step(x_t, state)
@@ -152,9 +191,11 @@ def stepwise(cell: Cell, x: Float[Tensor, "T B *n"], state: State) -> tuple[Floa
 
 @contextmanager
 def streaming(network: nn.Module) -> Iterator[None]:
-    """Within the block, consecutive calls of `network` are consecutive chunks of timesteps of one input; no gradients.
+    """Within the block, consecutive calls of `network` are consecutive chunks of timesteps of one
+    input; no gradients.
 
-    States carry over from call to call and are gone when the block ends, so chunks of any length give what one call over all steps gives.
+    States carry over from call to call and are gone when the block ends, so chunks of any length
+    give what one call over all steps gives.
     """
     loops = [module for module in network.modules() if isinstance(module, Over)]
     for loop in loops:

@@ -1,4 +1,6 @@
-"""Several processes that train one network, as `torchrun` starts them; with one process every function here does nothing."""
+"""Several processes that train one network, as `torchrun` starts them; with one process every
+function here does nothing.
+"""
 
 import os
 from collections.abc import Iterator
@@ -33,8 +35,13 @@ def joined(device: torch.device) -> Iterator[None]:
         yield
         return
     if device.type == "cuda":
-        torch.cuda.set_device(device)  # what is passed on as a whole object goes through the current device
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.type == "cuda" else None)
+        torch.cuda.set_device(
+            device
+        )  # what is passed on as a whole object goes through the current device
+    distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        device_id=device if device.type == "cuda" else None,
+    )
     try:
         yield
     finally:
@@ -42,7 +49,9 @@ def joined(device: torch.device) -> Iterator[None]:
 
 
 def share(places: Tensor) -> Tensor:
-    """This process's part of `places`; the parts of all processes together are `places`, in order."""
+    """This process's part of `places`; the parts of all processes together are `places`, in
+    order.
+    """
     return places.tensor_split(processes())[rank()]
 
 
@@ -96,6 +105,8 @@ def gathered(value: Any) -> list[Any]:
 
 
 def align(network: nn.Module) -> None:
-    """Sets the buffers of `network` to those of process 0, whose weights are saved: what modules keep of their own share differs."""
+    """Sets the buffers of `network` to those of process 0, whose weights are saved: what modules
+    keep of their own share differs.
+    """
     for buffer in network.buffers() if processes() > 1 else ():
         distributed.broadcast(buffer, src=0)

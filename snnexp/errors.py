@@ -5,7 +5,9 @@ from typing import Any
 
 
 class ConfigError(Exception):
-    """The configuration cannot be run; the message says everything that is wrong with it. Exit code 2."""
+    """The configuration cannot be run; the message says everything that is wrong with it. Exit code
+    2.
+    """
 
 
 def problem(said: str) -> ConfigError:
@@ -31,6 +33,12 @@ class NumericalError(Exception):
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory has run out: torch has no kind of its own for that of the CPU."""
+    """Whether an error says that memory has run out: torch has no kind of its own for that of the
+    CPU.
+    """
     kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: nothing here waits for torch
-    return isinstance(error, MemoryError) or "OutOfMemoryError" in kinds or "can't allocate memory" in str(error)
+    return (
+        isinstance(error, MemoryError)
+        or "OutOfMemoryError" in kinds
+        or "can't allocate memory" in str(error)
+    )

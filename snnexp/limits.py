@@ -1,18 +1,24 @@
-"""Ranges of hyper-parameters as part of their type: `leak: Fraction`. The configuration check reads them; nothing states them twice."""
+"""Ranges of hyper-parameters as part of their type: `leak: Fraction`. The configuration check reads
+them; nothing states them twice.
+"""
 
 import math
 from dataclasses import dataclass
 from typing import Annotated
 
 SMALLEST, LARGEST = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
-"""The ends of what float32 holds in full precision, in which networks compute: beyond them a number is 0 or infinite there."""
+"""The ends of what float32 holds in full precision, in which networks compute: beyond them a number
+is 0 or infinite there.
+"""
 WHOLE = 2**63
 """Whole numbers are below it: from here on they are no int64."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from `low` to `high` that a network can compute with; an end that is `open` does not belong."""
+    """The numbers from `low` to `high` that a network can compute with; an end that is `open` does
+    not belong.
+    """
 
     low: float | int = -math.inf
     high: float | int = math.inf
@@ -27,7 +33,10 @@ class Interval:
     def __str__(self) -> str:
         if self.high == math.inf:
             return f"{'>' if self.low_open else '>='} {_end(self.low)}"
-        return f"in {'(' if self.low_open else '['}{_end(self.low)}, {_end(self.high)}{')' if self.high_open else ']'}"
+        return (
+            f"in {'(' if self.low_open else '['}{_end(self.low)}, "
+            f"{_end(self.high)}{')' if self.high_open else ']'}"
+        )
 
 
 def computable(value: float | int) -> bool:

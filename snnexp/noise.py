@@ -1,6 +1,7 @@
 """Random numbers as a pure function of what they are for: (seed, epoch, sample, counter, position).
 
-The order in which samples are visited, the batch they are in and the process that visits them change nothing.
+The order in which samples are visited, the batch they are in and the process that visits them
+change nothing.
 """
 
 import math
@@ -24,7 +25,9 @@ def _shifted(x: Tensor, places: int, bits: int) -> Tensor:
 
 
 def mix(x: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
-    """Bijective scrambling of 64-bit integers. Source: the splitmix64 finaliser (Steele et al. 2014)."""
+    """Bijective scrambling of 64-bit integers. Source: the splitmix64 finaliser (Steele et al.
+    2014).
+    """
     x = x + _signed(_GOLDEN, 64)
     x = (x ^ _shifted(x, 30, 64)) * _signed(_FIRST, 64)
     x = (x ^ _shifted(x, 27, 64)) * _signed(_SECOND, 64)
@@ -44,7 +47,9 @@ def _unfolded(x: Tensor, places: int) -> Tensor:
 
 
 def sample_keys(seed: int, epoch: int, index: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
-    """One 64-bit key per sample; everything random about the sample in this epoch derives from it."""
+    """One 64-bit key per sample; everything random about the sample in this epoch derives from
+    it.
+    """
     return mix(index.to(torch.int64) ^ _base(seed, epoch).to(index.device))
 
 
@@ -58,9 +63,11 @@ def _base(seed: int, epoch: int) -> Int[Tensor, ""]:
 
 
 def uniform(keys: Int[Tensor, "B"], counter: int, shape: tuple[int, ...]) -> Float[Tensor, "B *n"]:
-    """Uniform numbers in [0, 1) of shape `[B, *shape]`, independent for different keys, counters and positions.
+    """Uniform numbers in [0, 1) of shape `[B, *shape]`, independent for different keys, counters
+    and positions.
 
-    Counters below 0 are free for draws that are not tied to a timestep (augmentation uses -1, -2, ...).
+    Counters below 0 are free for draws that are not tied to a timestep (augmentation uses -1, -2,
+    ...).
     """
     words = mix(keys ^ mix(torch.tensor(counter, dtype=torch.int64, device=keys.device)))
     low, high = words.to(torch.int32)[:, None], (words >> 32).to(torch.int32)[:, None]
@@ -69,7 +76,9 @@ def uniform(keys: Int[Tensor, "B"], counter: int, shape: tuple[int, ...]) -> Flo
 
 
 def _hash32(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Two multiply-xorshift rounds with a key word before each. Source of the constants: Wellons 2018, low-bias 32-bit hashes."""
+    """Two multiply-xorshift rounds with a key word before each. Source of the constants: Wellons
+    2018, low-bias 32-bit hashes.
+    """
     h = x + low
     h ^= _shifted(h, 16, 32)
     h *= 0x21F0AAAD

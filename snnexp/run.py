@@ -52,15 +52,19 @@ def run(
     intended: Config | None = None,
     command: str | None = None,
 ) -> RunResult:
-    """Runs the stages of a checked configuration and writes weights.safetensors and result.json into `run_dir`.
+    """Runs the stages of a checked configuration and writes weights.safetensors and result.json
+    into `run_dir`.
 
     Args:
         config: the resolved configuration.
         choices: the option chosen in each group.
-        run_dir: the run folder, which exists; None for a process that leaves the writing to another.
+        run_dir: the run folder, which exists; None for a process that leaves the writing to
+            another.
         trackers: where measurements go as they come.
-        checkpoints: from where the run goes on, and where it writes how far it is; None for neither.
-        intended: what the experiment asks for by itself, against which the run may have been given less; None for a run without one.
+        checkpoints: from where the run goes on, and where it writes how far it is; None for
+            neither.
+        intended: what the experiment asks for by itself, against which the run may have been given
+            less; None for a run without one.
         command: the command line that gives this run, for the result.
 
     Returns:
@@ -114,11 +118,15 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
                 network.load_state_dict(ended["network"])
             results[name] = StageResult.from_json(ended["block"])
         behind = session.epochs_before + results[name].epochs
-        session = replace(session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network))
+        session = replace(
+            session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network)
+        )
     return results, network
 
 
-def _teachers(config: Config, earlier: Mapping[str, Network], name: str, network: Network) -> dict[str, Network]:
+def _teachers(
+    config: Config, earlier: Mapping[str, Network], name: str, network: Network
+) -> dict[str, Network]:
     """The networks that stages to come are taught by."""
     wanted = {stage.get("teacher") for stage in config["strategy"]["stages"].values()}
     return {**earlier, **({name: network} if name in wanted else {})}
@@ -190,12 +198,18 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
     )
 
 
-def _batches(config: Config, data: Dataset, splits: Splits, device: torch.device) -> tuple[Batches, Batches | None, Batches]:
+def _batches(
+    config: Config, data: Dataset, splits: Splits, device: torch.device
+) -> tuple[Batches, Batches | None, Batches]:
     shared = {"normalisation": data.normalisation, "augmentation": data.augmentation}
     shared |= {"device": device, "seed": config["seed"]}
     training = Batches(splits.train, config["batch_size"], **shared)
     validation, test = (
-        None if split is None else Batches(drawn(split, config["evaluate"]["images"]), config["evaluate"]["batch_size"], **shared)
+        None
+        if split is None
+        else Batches(
+            drawn(split, config["evaluate"]["images"]), config["evaluate"]["batch_size"], **shared
+        )
         for split in (splits.validation, splits.test)
     )
     return training, validation, test

@@ -1,4 +1,6 @@
-"""A run that is asked to stop: whoever asks sets a flag, and the run looks at it where nothing is half done."""
+"""A run that is asked to stop: whoever asks sets a flag, and the run looks at it where nothing is
+half done.
+"""
 
 import signal
 
@@ -30,13 +32,17 @@ def forget() -> None:
 
 
 def look() -> None:
-    """Raises `Stopped` if the run is asked to stop. For work that every process does at its own pace, such as reading data."""
+    """Raises `Stopped` if the run is asked to stop. For work that every process does at its own
+    pace, such as reading data.
+    """
     if _asked:
         raise Stopped(_asked[0])
 
 
 def look_if_alone() -> None:
-    """The same for work in which several processes must stop at one place; where there are several, it lets them go on."""
+    """The same for work in which several processes must stop at one place; where there are several,
+    it lets them go on.
+    """
     from snnexp.distributed import processes
 
     if processes() == 1:
@@ -44,7 +50,9 @@ def look_if_alone() -> None:
 
 
 def look_together() -> None:
-    """Raises `Stopped` in every process if any of them is asked to stop; each has to come here equally often."""
+    """Raises `Stopped` in every process if any of them is asked to stop; each has to come here
+    equally often.
+    """
     from snnexp.distributed import anywhere
 
     if anywhere(bool(_asked)):
@@ -52,5 +60,7 @@ def look_together() -> None:
 
 
 def told() -> int:
-    """The signal by which this process stops: its own, or that by which a launcher ends those of the others."""
+    """The signal by which this process stops: its own, or that by which a launcher ends those of
+    the others.
+    """
     return _asked[0] if _asked else signal.SIGTERM

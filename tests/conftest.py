@@ -15,5 +15,6 @@ def nobody_asks_to_stop() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # OmegaConf's DictConfig derives from typing.MutableMapping; beartype says so at every annotation that names it.
+    # OmegaConf's DictConfig derives from typing.MutableMapping; beartype says so at every
+    # annotation that names it.
     config.addinivalue_line("filterwarnings", "ignore:.*deprecated by PEP 585")

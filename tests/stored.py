@@ -1,4 +1,6 @@
-"""Weights of a run, changed by hand: the result beside them then says their hash, as if the run had written them."""
+"""Weights of a run, changed by hand: the result beside them then says their hash, as if the run had
+written them.
+"""
 
 import hashlib
 import json

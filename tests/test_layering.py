@@ -12,7 +12,17 @@ FLOORS = [
     {"distributed", "errors", "kernels", "limits", "noise", "ranks"},
     {"cell", "files", "finite", "stopping", "thresholds"},
     {
-        *("activations", "encoders", "losses", "neurons", "optimizers", "readouts", "schedulers", "surrogates", "synapses"),
+        *(
+            "activations",
+            "encoders",
+            "losses",
+            "neurons",
+            "optimizers",
+            "readouts",
+            "schedulers",
+            "surrogates",
+            "synapses",
+        ),
         *("composition", "datasets", "results"),
     },
     {"layers", "survey"},
@@ -28,7 +38,9 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-"""The rooms, from the ground up. A room imports from the floors below its own, and never from its neighbours: no way leads in a circle."""
+"""The rooms, from the ground up. A room imports from the floors below its own, and never from its
+neighbours: no way leads in a circle.
+"""
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
@@ -39,7 +51,9 @@ def room_of(path: Path) -> str:
 
 
 def imported(source: str) -> Iterator[str]:
-    """The rooms of the package that a source imports, wherever in it; `snnexp` is the package itself."""
+    """The rooms of the package that a source imports, wherever in it; `snnexp` is the package
+    itself.
+    """
     for statement in ast.walk(ast.parse(source)):
         if isinstance(statement, ast.ImportFrom):
             assert statement.level == 0, "imports are absolute"
@@ -82,7 +96,11 @@ def test_imports_point_downwards(path):
 @pytest.mark.parametrize(
     "room, source, found",
     [
-        ("neurons", "from snnexp.cell import Cell\nimport torch\nfrom snnexp.neurons.firing import Firing", []),
+        (
+            "neurons",
+            "from snnexp.cell import Cell\nimport torch\nfrom snnexp.neurons.firing import Firing",
+            [],
+        ),
         ("neurons", "from snnexp.surrogates.arctan import Arctan", ["surrogates"]),
         ("cell", "def forward():\n    import snnexp.network", ["network"]),
         ("norms", "from snnexp.layers.per_step import PerStep", []),

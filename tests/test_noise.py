@@ -33,12 +33,18 @@ def test_a_key_tells_whose_it_is(seed, epoch):
 def test_mix_is_splitmix64():
     # The first two outputs of splitmix64 seeded with 1234567, as published in many places.
     golden = 0x9E3779B97F4A7C15 - (1 << 64)
-    assert mix(torch.tensor([1234567, 1234567 + golden])).tolist() == [6457827717110365317, 3203168211198807973]
+    assert mix(torch.tensor([1234567, 1234567 + golden])).tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+    ]
 
 
 def test_numbers_equal_the_same_arithmetic_on_plain_integers():
     words = mix(KEYS[:4] ^ mix(torch.tensor(7)))
-    expected = [[hash_by_hand(position, word & ((1 << 64) - 1)) for position in range(50)] for word in words.tolist()]
+    expected = [
+        [hash_by_hand(position, word & ((1 << 64) - 1)) for position in range(50)]
+        for word in words.tolist()
+    ]
     assert uniform(KEYS[:4], 7, (50,)).tolist() == expected
 
 

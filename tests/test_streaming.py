@@ -1,4 +1,6 @@
-"""Streaming: chunks of timesteps give what the whole sequence gives, and nothing outlives the block."""
+"""Streaming: chunks of timesteps give what the whole sequence gives, and nothing outlives the
+block.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -13,14 +15,16 @@ from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.training.memory import needed_bytes
-from tests.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
-from tests.options import options
+from tests.support.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
+from tests.support.options import options
 
 STEPS = 8
 NEURONS = {"if": {}, "lif": {}, "plif": {"threshold": 0.25}}
 
 
-def network(encoder_name: str = "direct", neuron: str = "lif", readout: str = "potential", **chosen: Any) -> Network:
+def network(
+    encoder_name: str = "direct", neuron: str = "lif", readout: str = "potential", **chosen: Any
+) -> Network:
     plan = blueprint(
         encoder=(encoder_name, {"channels": 1} if encoder_name == "whitening" else {}),
         neuron=(neuron, NEURONS[neuron]),
@@ -32,7 +36,9 @@ def network(encoder_name: str = "direct", neuron: str = "lif", readout: str = "p
 
 def streamed(net: Network, length: int, count: int = 3) -> Tensor:
     with streaming(net):
-        return torch.cat([net(images(count), steps, keys(count)).scores for steps in chunks(STEPS, length)])
+        return torch.cat(
+            [net(images(count), steps, keys(count)).scores for steps in chunks(STEPS, length)]
+        )
 
 
 def whole(net: Network, count: int = 3) -> Tensor:
@@ -71,7 +77,9 @@ def with_statistics(net: Network) -> Network:
         if ".norm." in name and tensor.is_floating_point():
             start = 0.5 if name.endswith("running_var") else 1.0 if name.endswith("weight") else 0.0
             varied = torch.arange(tensor.numel()).remainder(3).view_as(tensor) / 8
-            tensor.copy_(torch.full_like(tensor, start) if name.endswith("running_var") else start + varied)
+            tensor.copy_(
+                torch.full_like(tensor, start) if name.endswith("running_var") else start + varied
+            )
     return net
 
 
@@ -125,7 +133,9 @@ def test_no_gradients_within_the_block():
 def test_an_exception_leaves_no_state(culprit):
     net = network()
     expected = whole(net)
-    handle = net.body.output.register_forward_hook(lambda *_: 1 / 0) if culprit == "network" else None
+    handle = (
+        net.body.output.register_forward_hook(lambda *_: 1 / 0) if culprit == "network" else None
+    )
     with pytest.raises(ZeroDivisionError), streaming(net):
         net(images(), range(2), keys())
         raise ZeroDivisionError
@@ -138,7 +148,9 @@ def test_an_exception_leaves_no_state(culprit):
 def test_potentials_are_float32_under_autocast():
     net, kinds = network(norm=("batch", {})), set()
     with torch.autocast("cpu", torch.bfloat16), streaming(net):
-        handle = net.body.convolution2.cells.register_forward_pre_hook(lambda _, x: kinds.add(x[0].dtype))
+        handle = net.body.convolution2.cells.register_forward_pre_hook(
+            lambda _, x: kinds.add(x[0].dtype)
+        )
         logits = net(images(), range(3), keys()).scores
         assert kinds == {torch.bfloat16} and logits.dtype == torch.float32
         assert {state[-1].dtype for state in states(net)[:-1]} == {torch.float32}
@@ -162,5 +174,8 @@ class Streamed(nn.Module):
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 def test_memory_does_not_grow_with_time(name):
     batch = Batch(images(), torch.zeros(len(images()), dtype=torch.int64), keys())
-    short, long = (needed_bytes(Streamed(network(name, "if").eval(), timesteps), batch, torch.float32) for timesteps in (16, 512))
+    short, long = (
+        needed_bytes(Streamed(network(name, "if").eval(), timesteps), batch, torch.float32)
+        for timesteps in (16, 512)
+    )
     assert long < 1.3 * short

@@ -14,12 +14,14 @@ class Clip(Activation):
 
         y = min(max(0, z - shift clip), clip)
 
-    The bound is the threshold of the neurons that take the place of the activation: firing rates have a largest value too. Neurons
-    that start from potential 0 fire on average half a spike less than the activation asks for; shift = 1 / (2 T) teaches the network
-    so for T timesteps. Neurons that start from half their threshold need no shift.
-    `clip` stays at or above 0.001, whatever training does to it. An optimizer's weight decay applies to it as to every weight.
+    The bound is the threshold of the neurons that take the place of the activation: firing rates
+    have a largest value too. Neurons that start from potential 0 fire on average half a spike less
+    than the activation asks for; shift = 1 / (2 T) teaches the network so for T timesteps. Neurons
+    that start from half their threshold need no shift. `clip` stays at or above 0.001, whatever
+    training does to it. An optimizer's weight decay applies to it as to every weight.
 
-    Source: learned bound: Ho & Chang 2021 (trainable clipping layer); shift: Deng & Gu 2021, with a bound that is not learned.
+    Source: learned bound: Ho & Chang 2021 (trainable clipping layer); shift: Deng & Gu 2021, with a
+    bound that is not learned.
 
     Args:
         clip: bound before training, > 0, in units of the activation.

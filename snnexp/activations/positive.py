@@ -8,5 +8,7 @@ SMALLEST = 1e-3
 
 
 def positive(w: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """`w` itself, and `SMALLEST` where it has been driven below; with the gradient of `w` there too, so that it can grow again."""
+    """`w` itself, and `SMALLEST` where it has been driven below; with the gradient of `w` there
+    too, so that it can grow again.
+    """
     return w + (w.clamp(min=SMALLEST) - w).detach()

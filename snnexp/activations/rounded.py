@@ -17,8 +17,8 @@ class Rounded(Activation):
         a = max(0, floor(z / threshold + 1/2))                                  forward
         dL/dz = 1[z > 0] / threshold round(error_scale B dL/da) / (error_scale B)      backward
 
-    B is the batch size, by which a mean loss divides: the rounding is that of a sample's own error. Without `error_scale` the error is
-    not rounded.
+    B is the batch size, by which a mean loss divides: the rounding is that of a sample's own error.
+    Without `error_scale` the error is not rounded.
 
     Source: Thiele 2020 (survey [45]).
 
@@ -42,8 +42,15 @@ class _Rounded(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, threshold: float, error_scale: float | None) -> Tensor:
         ctx.save_for_backward(z > 0)
-        ctx.threshold, ctx.scale = threshold, None if error_scale is None else error_scale * z.shape[1]
-        whole = (z.to(torch.promote_types(z.dtype, torch.float32)) / threshold + 0.5).floor().clamp(min=0)
+        ctx.threshold, ctx.scale = (
+            threshold,
+            None if error_scale is None else error_scale * z.shape[1],
+        )
+        whole = (
+            (z.to(torch.promote_types(z.dtype, torch.float32)) / threshold + 0.5)
+            .floor()
+            .clamp(min=0)
+        )
         return whole.to(z.dtype)
 
     @staticmethod

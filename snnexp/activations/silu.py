@@ -14,7 +14,8 @@ class SiLU(Activation):
 
         y = z sigmoid(z)
 
-    Source: Ramachandran 2017 (swish); the activation of EfficientNet, which Stockl & Maass 2021 (survey [33]) convert.
+    Source: Ramachandran 2017 (swish); the activation of EfficientNet, which Stockl & Maass 2021
+    (survey [33]) convert.
     """
 
     function: ClassVar[str | None] = "silu"

@@ -14,7 +14,8 @@ from snnexp.layers.per_step import PerStep
 
 
 class Chain:
-    """A body that grows layer by layer: knows the shape so far, and the pools that wait for the next weights.
+    """A body that grows layer by layer: knows the shape so far, and the pools that wait for the
+    next weights.
 
     Args:
         unit: connection to the unit it drives.
@@ -53,12 +54,17 @@ class Chain:
             case FiringPool():
                 self._firing_pool(layer)
             case Linear():
-                self._append("linear", self.unit(self._linear(layer.features, self._linear_norm(layer.features))))
+                self._append(
+                    "linear",
+                    self.unit(self._linear(layer.features, self._linear_norm(layer.features))),
+                )
             case Drop():
                 self._drop(layer)
 
     def grow(self, name: str, block: nn.Module, channels: int, stride: int) -> None:
-        """Appends a block with branches, which turns the map into one of `channels` and ceil(extent / stride)."""
+        """Appends a block with branches, which turns the map into one of `channels` and ceil(extent
+        / stride).
+        """
         self._settle()  # branches share what a pool gives, so it belongs to none of their weights
         self.body.add_module(name, block)
         self.channels, self.size = channels, tuple(-(-extent // stride) for extent in self.size)
@@ -70,9 +76,16 @@ class Chain:
 
     def _convolution(self, layer: Convolution) -> None:
         self._resize(layer, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-        weights = Conv2d(self.channels, layer.channels, layer.kernel, layer.stride, layer.padding, bias=self.bias)
+        weights = Conv2d(
+            self.channels, layer.channels, layer.kernel, layer.stride, layer.padding, bias=self.bias
+        )
         self.channels = layer.channels
-        self._append("convolution", self.unit(self._connect(weights, self.norm(features=layer.channels, dimensions=2, branches=1))))
+        self._append(
+            "convolution",
+            self.unit(
+                self._connect(weights, self.norm(features=layer.channels, dimensions=2, branches=1))
+            ),
+        )
 
     def _linear(self, features: int, norm: nn.Module) -> Connection:
         if self.size:
@@ -83,7 +96,11 @@ class Chain:
         return self._connect(weights, norm)
 
     def _linear_norm(self, features: int) -> nn.Module:
-        return self.norm(features=features, dimensions=1, branches=1) if self.norm_linear else nn.Identity()
+        return (
+            self.norm(features=features, dimensions=1, branches=1)
+            if self.norm_linear
+            else nn.Identity()
+        )
 
     def _pool(self, layer: Pool) -> None:
         window = (layer.window, layer.window) if layer.window else self.size
@@ -92,16 +109,23 @@ class Chain:
 
     def _max_pool(self, layer: MaxPool) -> None:
         if 2 * layer.padding > layer.window:
-            raise ValueError(f"{layer.origin}: a padding of {layer.padding} is more than half the window of {layer.window}")
+            raise ValueError(
+                f"{layer.origin}: a padding of {layer.padding} is more than half the window "
+                f"of {layer.window}"
+            )
         self._resize(layer, (layer.window, layer.window), layer.stride, layer.padding)
-        self._append("pool", PerStep(*self._take(), nn.MaxPool2d(layer.window, layer.stride, layer.padding)))
+        self._append(
+            "pool", PerStep(*self._take(), nn.MaxPool2d(layer.window, layer.stride, layer.padding))
+        )
 
     def _firing_pool(self, layer: FiringPool) -> None:
         self._pool(Pool(layer.window, layer.origin))
         self._append("pool", self.unit(PerStep(*self._take(), Scale(1 / layer.threshold))))
 
     def _drop(self, layer: Drop) -> None:
-        self._settle()  # the mask is drawn on the pooled map, so the pool cannot wait for the weights behind the mask
+        # the mask is drawn on the pooled map, so the pool cannot wait for the weights behind the
+        # mask
+        self._settle()
         self._append("dropout", Dropout(layer.probability))
 
     def _settle(self) -> None:
@@ -116,15 +140,32 @@ class Chain:
         return taken
 
     def _append(self, kind: str, module: nn.Module) -> None:
-        """Under a name that does not depend on layers of another kind, so that weights keep theirs when dropout comes or goes."""
+        """Under a name that does not depend on layers of another kind, so that weights keep theirs
+        when dropout comes or goes.
+        """
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.body.add_module(f"{kind}{self.counts[kind]}", module)
 
-    def _resize(self, layer: Convolution | Pool | MaxPool, window: tuple[int, ...], stride: int | None, padding: int) -> None:
+    def _resize(
+        self,
+        layer: Convolution | Pool | MaxPool,
+        window: tuple[int, ...],
+        stride: int | None,
+        padding: int,
+    ) -> None:
         if not self.size:
-            raise ValueError(f"{layer.origin}: needs a map, but a linear layer before it has left none; put it before the first FC")
-        size = tuple((extent + 2 * padding - width) // (stride or width) + 1 for extent, width in zip(self.size, window, strict=True))
+            raise ValueError(
+                f"{layer.origin}: needs a map, but a linear layer before it has left none; "
+                "put it before the first FC"
+            )
+        size = tuple(
+            (extent + 2 * padding - width) // (stride or width) + 1
+            for extent, width in zip(self.size, window, strict=True)
+        )
         if min(size) < 1:
             height, width = self.size
-            raise ValueError(f"{layer.origin}: does not fit on a map of {height} x {width}; use larger images or fewer pools and strides")
+            raise ValueError(
+                f"{layer.origin}: does not fit on a map of {height} x {width}; use larger "
+                "images or fewer pools and strides"
+            )
         self.size = size

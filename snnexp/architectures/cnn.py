@@ -23,12 +23,15 @@ def cnn(
 ) -> nn.Sequential:
     """A chain of layers, one token each, closed by the output layer.
 
-    Tokens: `<n>C<k>` convolution with n channels and a k x k kernel, stride 1, the map keeps its size; `p<padding>` and `s<stride>` behind
-    it change that (`15C5p0`, `256C3s2`); `AP<k>` average pool, `MP<k>` max pool (`MP3p1s2` with padding and stride), `GAP` average over
-    the map, `FC<n>` linear layer, `D<p>` dropout. Average pools belong to the weights behind them, max pools act on spikes; `FP<k>` is an
-    average pool that drives neurons of its own, `FP2t0.75` with a threshold of 0.75 times that of the others.
+    Tokens: `<n>C<k>` convolution with n channels and a k x k kernel, stride 1, the map keeps its
+    size; `p<padding>` and `s<stride>` behind it change that (`15C5p0`, `256C3s2`); `AP<k>` average
+    pool, `MP<k>` max pool (`MP3p1s2` with padding and stride), `GAP` average over the map, `FC<n>`
+    linear layer, `D<p>` dropout. Average pools belong to the weights behind them, max pools act on
+    spikes; `FP<k>` is an average pool that drives neurons of its own, `FP2t0.75` with a threshold
+    of 0.75 times that of the others.
 
-    Source: the default is the MNIST network of Wu 2018 (survey [31]) as its authors' demonstration has it.
+    Source: the default is the MNIST network of Wu 2018 (survey [31]) as its authors' demonstration
+    has it.
 
     Args:
         unit: connection to the unit it drives.
@@ -43,7 +46,9 @@ def cnn(
     Raises:
         ValueError: a token is not in the grammar, or does not fit on the map it meets.
     """
-    chain = Chain(unit, norm, shape, bias, True, partial(initialise, initialization=initialization, gain=gain))
+    chain = Chain(
+        unit, norm, shape, bias, True, partial(initialise, initialization=initialization, gain=gain)
+    )
     for layer in parse(layers):
         chain.add(layer)
     return chain.finish(features)

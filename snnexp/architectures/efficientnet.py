@@ -37,17 +37,21 @@ def efficientnet(
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
-    """A 3 x 3 convolution of stride 2, stages of inverted bottlenecks, a 1 x 1 convolution, an average over the map, the output layer.
+    """A 3 x 3 convolution of stride 2, stages of inverted bottlenecks, a 1 x 1 convolution, an
+    average over the map, the output layer.
 
         y = fire(norm(We s))                    more channels
         y = fire(norm(Wd * y))                  each channel by itself
-        s' = norm(Wp (y gate(y))) + s           fewer channels; no neuron behind, the shortcut only where the shape stays
+        s' = norm(Wp (y gate(y))) + s
+            fewer channels; no neuron behind, the shortcut only where the shape stays
 
-    Source: Tan & Le 2019; used by Stockl & Maass 2021 (survey [33]). Stochastic depth, which only training has, is left out.
+    Source: Tan & Le 2019; used by Stockl & Maass 2021 (survey [33]). Stochastic depth, which only
+    training has, is left out.
 
     Args:
         unit: connection to the unit it drives.
-        norm: called as `norm(features=, dimensions=, branches=)` for every convolution but those of the gates.
+        norm: called as `norm(features=, dimensions=, branches=)` for every convolution but those of
+            the gates.
         shape: (C, H, W) of what the encoder sends.
         features: width of the output layer.
         stem: channels of the first convolution.
@@ -55,7 +59,8 @@ def efficientnet(
         blocks: blocks in each stage.
         strides: stride of the first block of each stage.
         kernels: side of the depthwise kernels of each stage, odd.
-        expansions: channels inside a block, in those that enter it; 1 leaves the first convolution out.
+        expansions: channels inside a block, in those that enter it; 1 leaves the first convolution
+            out.
         last: channels of the last convolution.
         dropout: probability before the output layer, in [0, 1).
         bias: whether the output layer has a bias; gates have one, other convolutions none.
@@ -69,7 +74,9 @@ def efficientnet(
     make = _Maker(unit, Connect(norm, draw), draw, shape[0], shape[1:])
     body = nn.Sequential()
     make = make.append(body, "stem", make.fire(make.channels, stem, kernel=3, stride=2), stem, 2)
-    forms = {number: form for number, form in enumerate(zip(kernels, expansions, strict=True), start=1)}
+    forms = {
+        number: form for number, form in enumerate(zip(kernels, expansions, strict=True), start=1)
+    }
     for name, width, stride in stages(widths, blocks, strides):
         kernel, expansion = forms[int(name.removeprefix("stage").partition("_")[0])]
         make = make.append(body, name, make.block(width, kernel, stride, expansion), width, stride)
@@ -90,7 +97,9 @@ class _Maker:
     channels: int
     size: tuple[int, ...]
 
-    def append(self, body: nn.Sequential, name: str, module: nn.Module, channels: int, stride: int) -> "_Maker":
+    def append(
+        self, body: nn.Sequential, name: str, module: nn.Module, channels: int, stride: int
+    ) -> "_Maker":
         body.add_module(name, module)
         return replace(self, channels=channels, size=_halved(self.size, stride))
 
@@ -103,13 +112,17 @@ class _Maker:
         depthwise = self.fire(inside, inside, kernel=kernel, stride=stride, groups=inside)
         same = stride == 1 and self.channels == outputs
         project = self.connect(inside, outputs, kernel=1, branches=2 if same else 1)
-        branch = nn.Sequential(*expand, depthwise, self._gate(inside, _halved(self.size, stride)), project)
+        branch = nn.Sequential(
+            *expand, depthwise, self._gate(inside, _halved(self.size, stride)), project
+        )
         return Sum(branch, nn.Identity()) if same else branch
 
     def _gate(self, channels: int, size: tuple[int, ...]) -> nn.Module:
         narrow = max(1, self.channels // SQUEEZE)
         squeeze, excite = nn.Conv2d(channels, narrow, 1), nn.Conv2d(narrow, channels, 1)
-        driven = self.unit(Connection(self.draw(squeeze), nn.Identity(), before=(AveragePool(size),)))
+        driven = self.unit(
+            Connection(self.draw(squeeze), nn.Identity(), before=(AveragePool(size),))
+        )
         return SqueezeExcitation(driven, Connection(self.draw(excite), nn.Identity()))
 
 

@@ -25,7 +25,9 @@ _STAGES = {
     ),
     5: ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
 }
-"""Channels of the blocks of each stage: 1 x 1; 1 x 1 before the next, 3 x 3; 1 x 1 before the next, largest kernel; behind the pool."""
+"""Channels of the blocks of each stage: 1 x 1; 1 x 1 before the next, 3 x 3; 1 x 1 before the next,
+largest kernel; behind the pool.
+"""
 
 
 def googlenet(
@@ -40,11 +42,14 @@ def googlenet(
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
-    """Three convolutions, nine inception blocks with maximum pools between them, an average over the map, and the output layer.
+    """Three convolutions, nine inception blocks with maximum pools between them, an average over
+    the map, and the output layer.
 
-    The pools keep what hangs over the edge of the map. The two auxiliary classifiers of the original are left out, they only train.
+    The pools keep what hangs over the edge of the map. The two auxiliary classifiers of the
+    original are left out, they only train.
 
-    Source: Szegedy 2015; with last_pool=2 and largest_kernel=3 as torchvision has it, with 3 and 5 as Zhou 2021 (survey [64]).
+    Source: Szegedy 2015; with last_pool=2 and largest_kernel=3 as torchvision has it, with 3 and 5
+    as Zhou 2021 (survey [64]).
 
     Args:
         unit: connection to the unit it drives.
@@ -72,7 +77,9 @@ def googlenet(
     for number, (stage, blocks) in enumerate(_STAGES.items(), start=2):
         size = _pool(body, number, last_pool if stage == 5 else 3, size)
         for letter, widths in zip("abcde", blocks, strict=False):
-            body.add_module(f"block{stage}{letter}", _inception(fire, channels, widths, largest_kernel))
+            body.add_module(
+                f"block{stage}{letter}", _inception(fire, channels, widths, largest_kernel)
+            )
             channels = widths[0] + widths[2] + widths[4] + widths[5]
     body.add_module("output", _output(body, draw, channels, size, dropout, features, bias))
     return body
@@ -82,13 +89,19 @@ def _fire(unit: Callable, connect: Connect, inputs: int, outputs: int, **form: i
     return unit(connect(inputs, outputs, **form))
 
 
-def _inception(fire: Callable, inputs: int, widths: tuple[int, ...], largest_kernel: int) -> nn.Module:
+def _inception(
+    fire: Callable, inputs: int, widths: tuple[int, ...], largest_kernel: int
+) -> nn.Module:
     direct, narrow, middle, narrower, large, pooled = widths
     return Concatenation(
         fire(inputs, direct, kernel=1),
         nn.Sequential(fire(inputs, narrow, kernel=1), fire(narrow, middle)),
-        nn.Sequential(fire(inputs, narrower, kernel=1), fire(narrower, large, kernel=largest_kernel)),
-        nn.Sequential(PerStep(nn.MaxPool2d(3, stride=1, padding=1)), fire(inputs, pooled, kernel=1)),
+        nn.Sequential(
+            fire(inputs, narrower, kernel=1), fire(narrower, large, kernel=largest_kernel)
+        ),
+        nn.Sequential(
+            PerStep(nn.MaxPool2d(3, stride=1, padding=1)), fire(inputs, pooled, kernel=1)
+        ),
     )
 
 
@@ -97,12 +110,21 @@ def _pool(body: nn.Sequential, number: int, window: int, size: tuple[int, ...]) 
     # A window may hang over the edge by one, but not start behind it.
     smaller = tuple(min((extent - window + 1) // 2 + 1, -(-extent // 2)) for extent in size)
     if min(smaller) < 1:
-        raise ValueError(f"googlenet: pool {number} of 4 does not fit on a map of {size[0]} x {size[1]}; use larger images")
+        raise ValueError(
+            f"googlenet: pool {number} of 4 does not fit on a map of {size[0]} x {size[1]}; "
+            "use larger images"
+        )
     return smaller
 
 
 def _output(
-    body: nn.Sequential, draw: Callable, channels: int, size: tuple[int, ...], dropout: float, features: int, bias: bool
+    body: nn.Sequential,
+    draw: Callable,
+    channels: int,
+    size: tuple[int, ...],
+    dropout: float,
+    features: int,
+    bias: bool,
 ) -> Connection:
     before: tuple[nn.Module, ...] = (AveragePool(size), nn.Flatten())
     if dropout:  # the mask is drawn on the averages

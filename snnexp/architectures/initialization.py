@@ -27,14 +27,15 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
         kaiming       W ~ N(0, 2 / fan_in), b = 0
         kaiming_out   W ~ N(0, 2 / fan_out), b = 0
         xavier        W ~ U(-1, 1) sqrt(6 / (fan_in + fan_out)), b = 0
-        dirac         as default, but the first filters of a convolution hand on a channel each, b = 0
+        dirac       as default, but the first filters of a convolution hand on a channel each, b = 0
 
-    A Dirac filter is 1 at the middle of its kernel and 0 elsewhere; an even kernel, which has no middle, spreads the 1 over the four places
-    (or two, of one line) about it: with a stride of 2 it is an average pool. What a layer is told reaches the next from the beginning,
-    which saves the first epochs of a short training; for layers behind a norm, which sets the scale.
+    A Dirac filter is 1 at the middle of its kernel and 0 elsewhere; an even kernel, which has no
+    middle, spreads the 1 over the four places (or two, of one line) about it: with a stride of 2 it
+    is an average pool. What a layer is told reaches the next from the beginning, which saves the
+    first epochs of a short training; for layers behind a norm, which sets the scale.
 
-    Source: He et al. 2015 (kaiming, forward and backward), Glorot & Bengio 2010 (xavier), Zagoruyko & Komodakis 2017
-    and Jordan 2024 (dirac).
+    Source: He et al. 2015 (kaiming, forward and backward), Glorot & Bengio 2010 (xavier), Zagoruyko
+    & Komodakis 2017 and Jordan 2024 (dirac).
     """
     _SCHEMES[initialization](layer.weight).mul_(gain)
     if layer.bias is not None and initialization != "default":
@@ -47,5 +48,7 @@ def _dirac(weight: Float[Tensor, "o i h w"]) -> Tensor:
     rows, columns = (slice((size - 1) // 2, size // 2 + 1) for size in weight.shape[2:])
     channels = range(min(weight.shape[:2]))
     weight[: len(channels)] = 0
-    weight[channels, channels, rows, columns] = 1 / ((rows.stop - rows.start) * (columns.stop - columns.start))
+    weight[channels, channels, rows, columns] = 1 / (
+        (rows.stop - rows.start) * (columns.stop - columns.start)
+    )
     return weight

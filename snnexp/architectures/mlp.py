@@ -37,7 +37,9 @@ def mlp(
         initialization: how the weights start.
         gain: factor on the initial weights, > 0.
     """
-    chain = Chain(unit, norm, shape, bias, True, partial(initialise, initialization=initialization, gain=gain))
+    chain = Chain(
+        unit, norm, shape, bias, True, partial(initialise, initialization=initialization, gain=gain)
+    )
     for width in widths:
         chain.add(Linear(width, origin="widths"))
         if dropout:

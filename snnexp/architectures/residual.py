@@ -1,4 +1,6 @@
-"""Residual blocks: two or three convolutions beside a shortcut, joined as currents in the last neuron."""
+"""Residual blocks: two or three convolutions beside a shortcut, joined as currents in the last
+neuron.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,14 +32,27 @@ class Connect:
     norm: Callable[..., nn.Module]
     draw: Callable[[nn.Module], nn.Module]
 
-    def __call__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, branches: int = 1, groups: int = 1) -> Connection:
+    def __call__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        branches: int = 1,
+        groups: int = 1,
+    ) -> Connection:
         """From `inputs` to `outputs` channels; `branches` such currents meet in one neuron."""
-        weights = Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-        return Connection(self.draw(weights), self.norm(features=outputs, dimensions=2, branches=branches))
+        weights = Conv2d(
+            inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
+        )
+        return Connection(
+            self.draw(weights), self.norm(features=outputs, dimensions=2, branches=branches)
+        )
 
 
 def shortcut(connect: Connect, inputs: int, outputs: int, stride: int, kind: Shortcut) -> nn.Module:
-    """What goes round a block: the spikes themselves where it changes no shape, else of the given kind.
+    """What goes round a block: the spikes themselves where it changes no shape, else of the given
+    kind.
 
     Raises:
         ValueError: "pad" where channels would have to go.
@@ -47,7 +62,10 @@ def shortcut(connect: Connect, inputs: int, outputs: int, stride: int, kind: Sho
     if kind == "projection" or (kind == "channel_projection" and inputs != outputs):
         return connect(inputs, outputs, kernel=1, stride=stride, branches=2)
     if outputs < inputs:
-        raise ValueError(f"shortcut=pad cannot go from {inputs} to {outputs} channels; let widths grow, or choose shortcut=projection")
+        raise ValueError(
+            f"shortcut=pad cannot go from {inputs} to {outputs} channels; let widths grow, or "
+            "choose shortcut=projection"
+        )
     return PerStep(Subsample(stride, outputs - inputs))
 
 
@@ -76,8 +94,12 @@ class Block:
 
     def __call__(self, inputs: int, width: int, stride: int) -> nn.Module:
         """From `inputs` channels to `outputs(width)`."""
-        branch = {"basic": self._basic, "bottleneck": self._bottleneck}[self.kind](inputs, width, stride)
-        return self.unit(Sum(branch, shortcut(self.connect, inputs, self.outputs(width), stride, self.shortcut)))
+        branch = {"basic": self._basic, "bottleneck": self._bottleneck}[self.kind](
+            inputs, width, stride
+        )
+        return self.unit(
+            Sum(branch, shortcut(self.connect, inputs, self.outputs(width), stride, self.shortcut))
+        )
 
     def outputs(self, width: int) -> int:
         """Channels of a block of this width."""
@@ -91,7 +113,9 @@ class Block:
     def _bottleneck(self, inputs: int, width: int, stride: int) -> nn.Module:
         narrow = self.unit(self.connect(inputs, width, kernel=1))
         middle = self.unit(self.connect(width, width, stride=stride))
-        return self._branch(narrow, middle, self.connect(width, self.outputs(width), kernel=1, branches=2))
+        return self._branch(
+            narrow, middle, self.connect(width, self.outputs(width), kernel=1, branches=2)
+        )
 
     def _branch(self, *layers: nn.Module) -> nn.Sequential:
         """The layers with dropout between them, which does not count in their names."""

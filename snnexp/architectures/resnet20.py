@@ -25,7 +25,8 @@ def resnet20(
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
-    """A 3 x 3 convolution, stages of residual blocks that halve the map between them, an average over the map, and the output layer.
+    """A 3 x 3 convolution, stages of residual blocks that halve the map between them, an average
+    over the map, and the output layer.
 
         s' = fire(norm(W2 fire(norm(W1 s))) + shortcut(s))
 
@@ -38,8 +39,8 @@ def resnet20(
         features: width of the output layer.
         widths: channels of each stage; the first is also that of the first convolution.
         blocks: residual blocks in each stage.
-        shortcut: where the shape changes, `pad` keeps every second pixel and appends channels of zeros (widths must not shrink then),
-            `projection` is a 1 x 1 convolution with a norm.
+        shortcut: where the shape changes, `pad` keeps every second pixel and appends channels of
+            zeros (widths must not shrink then), `projection` is a 1 x 1 convolution with a norm.
         bias: whether the output layer has a bias; convolutions have none.
         initialization: how the weights start.
         gain: factor on the initial weights, > 0.
@@ -62,7 +63,13 @@ def resnet20(
     return body
 
 
-def _output(draw: Callable, shape: tuple[int, int, int], widths: list[int], features: int, bias: bool) -> Connection:
+def _output(
+    draw: Callable, shape: tuple[int, int, int], widths: list[int], features: int, bias: bool
+) -> Connection:
     halvings = 2 ** (len(widths) - 1)
     whole_map = tuple(-(-extent // halvings) for extent in shape[1:])
-    return Connection(draw(nn.Linear(widths[-1], features, bias=bias)), nn.Identity(), before=(AveragePool(whole_map), nn.Flatten()))
+    return Connection(
+        draw(nn.Linear(widths[-1], features, bias=bias)),
+        nn.Identity(),
+        before=(AveragePool(whole_map), nn.Flatten()),
+    )

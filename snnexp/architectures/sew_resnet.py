@@ -32,7 +32,8 @@ def sew_resnet(
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
-    """A residual network in which every convolution, the last of a block and that of a shortcut too, drives neurons of its own.
+    """A residual network in which every convolution, the last of a block and that of a shortcut
+    too, drives neurons of its own.
 
         s' = g(fire(norm(W2 fire(norm(W1 s)))), shortcut(s))        g: see `function`
 
@@ -44,11 +45,13 @@ def sew_resnet(
         shape: (C, H, W) of what the encoder sends.
         features: width of the output layer.
         stem: tokens before the first stage (see `cnn`); its convolutions have no bias.
-        block: basic is two 3 x 3 convolutions, bottleneck 1 x 1, 3 x 3, 1 x 1 that gives four times its width.
+        block: basic is two 3 x 3 convolutions, bottleneck 1 x 1, 3 x 3, 1 x 1 that gives four times
+            its width.
         widths: channels of each stage.
         blocks: residual blocks in each stage.
         strides: stride of the first block of each stage.
-        function: how spikes a of the branch and s of the shortcut join: add a + s, and a s, iand (1 - a) s.
+        function: how spikes a of the branch and s of the shortcut join: add a + s, and a s, iand (1
+            - a) s.
         head: tokens behind the last stage.
         bias: whether linear layers have a bias; convolutions have none.
         initialization: how the weights start.
@@ -78,9 +81,15 @@ class _Block:
     function: Function
 
     def __call__(self, inputs: int, width: int, stride: int) -> nn.Module:
-        branch = {"basic": self._basic, "bottleneck": self._bottleneck}[self.kind](inputs, width, stride)
+        branch = {"basic": self._basic, "bottleneck": self._bottleneck}[self.kind](
+            inputs, width, stride
+        )
         same = stride == 1 and inputs == self.outputs(width)
-        shortcut = nn.Identity() if same else self._fire(inputs, self.outputs(width), kernel=1, stride=stride)
+        shortcut = (
+            nn.Identity()
+            if same
+            else self._fire(inputs, self.outputs(width), kernel=1, stride=stride)
+        )
         return Elementwise(self.function, branch, shortcut)
 
     def outputs(self, width: int) -> int:

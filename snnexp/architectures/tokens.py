@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass
 
 GRAMMAR = (
-    "<n>C<k>[p<padding>][s<stride>] convolution with n channels and a k x k kernel (an even k needs its padding), "
-    "AP<k> average pool, MP<k>[p<padding>][s<stride>] max pool, P<k> in a vgg the pool that `pooling` names, "
-    "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of its own, "
+    "<n>C<k>[p<padding>][s<stride>] convolution with n channels and a k x k kernel (an even "
+    "k needs its padding), "
+    "AP<k> average pool, MP<k>[p<padding>][s<stride>] max pool, P<k> in a vgg the pool that "
+    "`pooling` names, "
+    "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
+    "its own, "
     "FC<n> linear layer, D<p> dropout with p in [0, 1)"
 )
 
@@ -42,7 +45,9 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class FiringPool:
-    """`FP<k>[t<threshold>]`: neurons driven by an average; their threshold relative to that of all others."""
+    """`FP<k>[t<threshold>]`: neurons driven by an average; their threshold relative to that of all
+    others.
+    """
 
     window: int
     threshold: float
@@ -68,8 +73,16 @@ class Drop:
 Layer = Convolution | Pool | MaxPool | FiringPool | Linear | Drop
 
 
-def _convolution(channels: str, kernel: str, padding: str | None, stride: str | None, *, origin: str) -> Convolution:
-    return Convolution(int(channels), int(kernel), int(kernel) // 2 if padding is None else int(padding), int(stride or 1), origin)
+def _convolution(
+    channels: str, kernel: str, padding: str | None, stride: str | None, *, origin: str
+) -> Convolution:
+    return Convolution(
+        int(channels),
+        int(kernel),
+        int(kernel) // 2 if padding is None else int(padding),
+        int(stride or 1),
+        origin,
+    )
 
 
 def _max_pool(window: str, padding: str | None, stride: str | None, *, origin: str) -> MaxPool:
@@ -80,7 +93,8 @@ def _firing_pool(window: str, threshold: str | None, *, origin: str) -> FiringPo
     return FiringPool(int(window), float(threshold or 1), origin)
 
 
-# An even kernel has no padding that keeps the size of the map, so it matches only with `p` behind it.
+# An even kernel has no padding that keeps the size of the map, so it matches only with `p` behind
+# it.
 _COUNT, _KERNEL = r"([1-9]\d*)", r"(\d*[13579]|[1-9]\d*(?=p))"
 _FORMS = {
     rf"{_COUNT}C{_KERNEL}(?:p(\d+))?(?:s{_COUNT})?": _convolution,
@@ -99,7 +113,10 @@ def parse(tokens: list[str]) -> list[Layer]:
     Raises:
         ValueError: a token is not in the grammar.
     """
-    return [_parse_one(str(token), f"layer {place} of {len(tokens)}, {token!r}") for place, token in enumerate(tokens, start=1)]
+    return [
+        _parse_one(str(token), f"layer {place} of {len(tokens)}, {token!r}")
+        for place, token in enumerate(tokens, start=1)
+    ]
 
 
 def _parse_one(token: str, origin: str) -> Layer:

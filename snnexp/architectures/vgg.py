@@ -9,7 +9,16 @@ from torch import nn
 
 from snnexp.architectures.chain import Chain
 from snnexp.architectures.initialization import Initialization, initialise
-from snnexp.architectures.tokens import Convolution, Drop, FiringPool, Layer, Linear, MaxPool, Pool, parse
+from snnexp.architectures.tokens import (
+    Convolution,
+    Drop,
+    FiringPool,
+    Layer,
+    Linear,
+    MaxPool,
+    Pool,
+    parse,
+)
 from snnexp.limits import Positive, Probability
 
 
@@ -27,11 +36,12 @@ def vgg(
     initialization: Initialization,
     gain: Positive,
 ) -> nn.Sequential:
-    """A list of tokens as in `cnn`, in which `P<k>` is the pool that `pooling` names, with the dropout of the VGG family.
+    """A list of tokens as in `cnn`, in which `P<k>` is the pool that `pooling` names, with the
+    dropout of the VGG family.
 
-    Source: vgg5 Kim 2022 (survey [77]); vgg7, vgg9 and vgg11 Kim & Panda 2021 (survey [67]), vgg7 with assumed widths;
-    vgg13 Garg 2020 (survey [74]), which is configuration B of Simonyan & Zisserman 2015; vgg16 Rathi 2020 (survey [66], [70]),
-    which has no fifth pool.
+    Source: vgg5 Kim 2022 (survey [77]); vgg7, vgg9 and vgg11 Kim & Panda 2021 (survey [67]), vgg7
+    with assumed widths; vgg13 Garg 2020 (survey [74]), which is configuration B of Simonyan &
+    Zisserman 2015; vgg16 Rathi 2020 (survey [66], [70]), which has no fifth pool.
 
     Args:
         unit: connection to the unit it drives.
@@ -52,7 +62,14 @@ def vgg(
     """
     kind = {"average": "AP", "max": "MP"}[pooling]
     parsed = parse([re.sub(r"^P(?=\d)", kind, str(token)) for token in layers])
-    chain = Chain(unit, norm, shape, bias, norm_linear, partial(initialise, initialization=initialization, gain=gain))
+    chain = Chain(
+        unit,
+        norm,
+        shape,
+        bias,
+        norm_linear,
+        partial(initialise, initialization=initialization, gain=gain),
+    )
     for layer in _with_dropout(parsed, dropout, dropout_linear):
         chain.add(layer)
     return chain.finish(features)
@@ -61,7 +78,11 @@ def vgg(
 def _with_dropout(layers: list[Layer], dropout: float, dropout_linear: float) -> Iterator[Layer]:
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         yield layer
-        if isinstance(layer, Convolution) and not isinstance(following, Pool | MaxPool | FiringPool) and dropout:
+        if (
+            isinstance(layer, Convolution)
+            and not isinstance(following, Pool | MaxPool | FiringPool)
+            and dropout
+        ):
             yield Drop(dropout, origin="dropout")
         if isinstance(layer, Linear) and dropout_linear:
             yield Drop(dropout_linear, origin="dropout_linear")

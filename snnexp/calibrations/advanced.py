@@ -12,12 +12,13 @@ from snnexp.limits import Count
 
 
 class Advanced(Calibration):
-    """After the light calibration, layer by layer, lets every neuron start with the charge it misses on average.
+    """After the light calibration, layer by layer, lets every neuron start with the charge it
+    misses on average.
 
-        v(0) <- v(0) + timesteps (mean(a) - mean(threshold s))        means over images and timesteps
+        v(0) <- v(0) + timesteps (mean(a) - mean(threshold s))       means over images and timesteps
 
-    Source: Li 2021, SNN calibration, advanced pipeline with potentials; beyond the survey. The correction is for these timesteps alone:
-    at twice as many its effect is half.
+    Source: Li 2021, SNN calibration, advanced pipeline with potentials; beyond the survey. The
+    correction is for these timesteps alone: at twice as many its effect is half.
 
     Args:
         samples: number of training images, without augmentation.
@@ -37,7 +38,9 @@ class Advanced(Calibration):
         for name, wanted in converted.activations(batch, _per_neuron).items():
             missing = wanted - _per_neuron(converted.train(name, batch, self.timesteps).value)
             start = holder(hidden_units(converted.spiking)[name].neuron)
-            start.initial_potential = start.initial_potential + missing * (self.timesteps * converted.current(name))
+            start.initial_potential = start.initial_potential + missing * (
+                self.timesteps * converted.current(name)
+            )
 
 
 def _per_neuron(values: Float[Tensor, "B *m"]) -> Float[Tensor, "*m"]:

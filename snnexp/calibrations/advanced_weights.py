@@ -19,15 +19,18 @@ from snnexp.stopping import look_together
 
 
 class AdvancedWeights(Calibration):
-    """Layer by layer trains the weights on what the layer really gets from the spikes of those before, then calibrates as light does.
+    """Layer by layer trains the weights on what the layer really gets from the spikes of those
+    before, then calibrates as light does.
 
         x = mean over timesteps of the input spikes,  z = W x + b
-        y = threshold clip(floor(timesteps z / threshold + initial potential), 0, timesteps) / timesteps
-        (W, b) <- argmin mean (a - y)^2                by Adam; backward the floor counts as the identity
+        y = threshold clip(floor(timesteps z / threshold + initial potential), 0,
+            timesteps) / timesteps
+        (W, b) <- argmin mean (a - y)^2           by Adam; backward the floor counts as the identity
 
     What the order of spikes within the timesteps does is not in y; the light calibration sees it.
 
-    Source: Li 2021, SNN calibration, advanced pipeline with weights (1024 images, 5000 steps of 1e-5); beyond the survey.
+    Source: Li 2021, SNN calibration, advanced pipeline with weights (1024 images, 5000 steps of
+    1e-5); beyond the survey.
 
     Args:
         samples: number of training images, without augmentation.
@@ -37,7 +40,14 @@ class AdvancedWeights(Calibration):
         batch_size: images per step, drawn at random.
     """
 
-    def __init__(self, samples: Count, timesteps: Count, iterations: Count, learning_rate: Positive, batch_size: Count):
+    def __init__(
+        self,
+        samples: Count,
+        timesteps: Count,
+        iterations: Count,
+        learning_rate: Positive,
+        batch_size: Count,
+    ):
         self.light = Light(samples, timesteps)
         self.samples = samples
         self.timesteps = timesteps
@@ -62,17 +72,29 @@ class AdvancedWeights(Calibration):
         for places in self._draws(len(wanted)):
             with torch.enable_grad():
                 current = connection.weights(x[None, places])[0] + rest[places]
-                error = (wanted[places] - span * self._rate(current / threshold, start)).square().mean()
+                error = (
+                    (wanted[places] - span * self._rate(current / threshold, start)).square().mean()
+                )
             optimizer.zero_grad(set_to_none=True)
             error.backward()
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def _inputs(self, converted: Converted, name: str, connection: Connection, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What the weights get, and what other branches add to their current, on average over time."""
+    def _inputs(
+        self, converted: Converted, name: str, connection: Connection, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """What the weights get, and what other branches add to their current, on average over
+        time.
+        """
         joint, x, current = hidden_units(converted.spiking)[name].connection, Mean(), Mean()
-        probe.run(converted.spiking, batch, self.timesteps, {connection.before: x.add, joint: current.add}, last=joint)
+        probe.run(
+            converted.spiking,
+            batch,
+            self.timesteps,
+            {connection.before: x.add, joint: current.add},
+            last=joint,
+        )
         return x.value()[0], current.value()[0] - connection.weights(x.value())[0]
 
     def _draws(self, images: int) -> Iterator[Tensor]:
@@ -80,7 +102,11 @@ class AdvancedWeights(Calibration):
             look_together()
             yield torch.randint(images, (min(self.batch_size, images),))
 
-    def _rate(self, z: Float[Tensor, "B *m"], start: Float[Tensor, "1 *m"]) -> Float[Tensor, "B *m"]:
+    def _rate(
+        self, z: Float[Tensor, "B *m"], start: Float[Tensor, "1 *m"]
+    ) -> Float[Tensor, "B *m"]:
         """Spikes per timestep for a current of z thresholds."""
         counts = z * self.timesteps + start
-        return (counts + (counts.floor() - counts).detach()).clamp(0, self.timesteps) / self.timesteps
+        return (counts + (counts.floor() - counts).detach()).clamp(
+            0, self.timesteps
+        ) / self.timesteps

@@ -11,11 +11,13 @@ from snnexp.limits import Count
 
 
 class Light(Calibration):
-    """Layer by layer, adds to the bias of every channel what its spikes miss on average, with the layers before corrected already.
+    """Layer by layer, adds to the bias of every channel what its spikes miss on average, with the
+    layers before corrected already.
 
         b <- b + mean(a) - mean(threshold s)        means over images, positions and timesteps
 
-    Source: Li 2021, SNN calibration, light pipeline; beyond the survey. Goes with threshold=mse there.
+    Source: Li 2021, SNN calibration, light pipeline; beyond the survey. Goes with threshold=mse
+    there.
 
     Args:
         samples: number of training images, without augmentation.

@@ -29,10 +29,24 @@ def compare(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("snnexp compare", description="Runs side by side: what differs in configuration and in result.")
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN_DIR", help="folder of a finished run, or a result as a JSON file")
+    parser = Parser(
+        "snnexp compare",
+        description="Runs side by side: what differs in configuration and in result.",
+    )
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN_DIR",
+        help="folder of a finished run, or a result as a JSON file",
+    )
     parser.add_argument("--format", choices=FORMATS, default="rich")
-    parser.add_argument("--plot", type=_picture, metavar="FILE", help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}")
+    parser.add_argument(
+        "--plot",
+        type=_picture,
+        metavar="FILE",
+        help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}",
+    )
     return parser
 
 

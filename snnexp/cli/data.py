@@ -15,13 +15,23 @@ from snnexp.files.visible import one_line, visible
 from snnexp.jobs.mistakes import listed, mistakes
 
 ACTIONS = ("list", "prepare", "verify")
-USAGE = "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify cifar10 data_dir=/data"
+USAGE = (
+    "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify "
+    "cifar10 data_dir=/data"
+)
 
 
 def data(arguments: list[str]) -> int:
     """Shows, prepares or verifies one data set, or all."""
-    names = sorted(path.name.removesuffix(".yaml") for path in (files("snnexp.conf") / "dataset").iterdir() if path.name.endswith(".yaml"))
-    words, overrides = [each for each in arguments if "=" not in each], [each for each in arguments if "=" in each]
+    names = sorted(
+        path.name.removesuffix(".yaml")
+        for path in (files("snnexp.conf") / "dataset").iterdir()
+        if path.name.endswith(".yaml")
+    )
+    words, overrides = (
+        [each for each in arguments if "=" not in each],
+        [each for each in arguments if "=" in each],
+    )
     if not words or words[0] not in ACTIONS or len(words) > 2:
         print(USAGE, file=sys.stderr)
         return 2
@@ -55,11 +65,19 @@ def _dataset(name: str, overrides: list[str]):
 
 
 def _list(names: list[str], overrides: list[str]) -> int:
-    table = Table("data set", "state", title=Text(f"Data under {one_line(composed(overrides).data_dir)}"), title_justify="left")
+    table = Table(
+        "data set",
+        "state",
+        title=Text(f"Data under {one_line(composed(overrides).data_dir)}"),
+        title_justify="left",
+    )
     for name in names:
         table.add_row(name, Text(one_line(_dataset(name, overrides).source.status())))
     Console().print(table)
-    print("Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` downloads what torchvision can download.")
+    print(
+        "Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` "
+        "downloads what torchvision can download."
+    )
     return 0
 
 

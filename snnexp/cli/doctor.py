@@ -15,7 +15,12 @@ from snnexp.files.visible import one_line, visible
 def doctor(arguments: list[str]) -> int:
     """Prints versions, device, threads, kernels, tracker mode and data."""
     if arguments:
-        print(visible("usage: snnexp doctor (it takes no arguments, got " + " ".join(arguments) + ")"), file=sys.stderr)
+        print(
+            visible(
+                "usage: snnexp doctor (it takes no arguments, got " + " ".join(arguments) + ")"
+            ),
+            file=sys.stderr,
+        )
         return 2
     table = Table(show_header=False, title="snnexp doctor", title_justify="left")
     for name, value in [*_software(), *_hardware(), *_tracker()]:
@@ -42,12 +47,24 @@ def _hardware() -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.release()} ({platform.machine()})"),
         ("processors", f"{os.cpu_count()}, {torch.get_num_threads()} threads in use"),
         ("CUDA device", cuda),
-        ("bfloat16 on the CPU", "in hardware (AMX)" if torch.cpu._is_amx_tile_supported() else "emulated: float32 is as fast or faster"),
-        ("compiled CPU kernel", "present" if library() else "not built: time loops run in torch operations"),
+        (
+            "bfloat16 on the CPU",
+            "in hardware (AMX)"
+            if torch.cpu._is_amx_tile_supported()
+            else "emulated: float32 is as fast or faster",
+        ),
+        (
+            "compiled CPU kernel",
+            "present" if library() else "not built: time loops run in torch operations",
+        ),
     ]
 
 
 def _tracker() -> list[tuple[str, str]]:
     tracker = composed([]).tracker
     key = "set" if os.environ.get("WANDB_API_KEY") else "not set"
-    return [("tracker", f"W&B, mode {tracker.mode}"), ("WANDB_API_KEY", key), ("SNNEXP_DATA", os.environ.get("SNNEXP_DATA", "not set"))]
+    return [
+        ("tracker", f"W&B, mode {tracker.mode}"),
+        ("WANDB_API_KEY", key),
+        ("SNNEXP_DATA", os.environ.get("SNNEXP_DATA", "not set")),
+    ]

@@ -25,16 +25,24 @@ from snnexp.runs.result import stage_result, surroundings
 from snnexp.runs.stored import EXPECTED
 from snnexp.training.memory import explaining_elsewhere
 
-USAGE = "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate outputs/train/... timesteps=32"
+USAGE = (
+    "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate "
+    "outputs/train/... timesteps=32"
+)
 
 
 def evaluate(arguments: list[str]) -> int:
-    """Evaluates a run again under the changes given, prints the result and keeps it under RUN_DIR/evaluations."""
+    """Evaluates a run again under the changes given, prints the result and keeps it under
+    RUN_DIR/evaluations.
+    """
     if not arguments or "=" in arguments[0]:
         print(USAGE, file=sys.stderr)
         return 2
     if processes() > 1:
-        print("snnexp: several processes (torchrun) train one run; evaluate without torchrun", file=sys.stderr)
+        print(
+            "snnexp: several processes (torchrun) train one run; evaluate without torchrun",
+            file=sys.stderr,
+        )
         return 2
     try:
         return _evaluate(Path(arguments[0]), arguments[1:])

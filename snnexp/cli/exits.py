@@ -18,7 +18,15 @@ def exit_code(error: BaseException) -> int:
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return STOPPED
-    if ran_out(error) or isinstance(error, OutOfMemory) or (isinstance(error, OSError) and error.errno in FULL):
+    if (
+        ran_out(error)
+        or isinstance(error, OutOfMemory)
+        or (isinstance(error, OSError) and error.errno in FULL)
+    ):
         return NO_ROOM
-    kinds = (((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG), ((DataError, Unreadable), BAD_DATA), (NumericalError, NOT_FINITE))
+    kinds = (
+        ((ConfigError, RunFolderTaken, *MISTAKES), BAD_CONFIG),
+        ((DataError, Unreadable), BAD_DATA),
+        (NumericalError, NOT_FINITE),
+    )
     return next((code for kind, code in kinds if isinstance(error, kind)), FAILED)

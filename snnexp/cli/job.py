@@ -35,7 +35,9 @@ from snnexp.track.trackers import Trackers
 
 Config = dict[str, Any]
 NOT_FINITE = "not_finite.json"
-"""In the folder of a run that the numerical guard has stopped: of which step, and for which images."""
+"""In the folder of a run that the numerical guard has stopped: of which step, and for which
+images.
+"""
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
 COMMON = (ConfigError, NumericalError, KeyboardInterrupt, Stopped)
 """What all processes of a run come to alike, so that one says it for all."""
@@ -49,15 +51,18 @@ def attempt(
     command: str | None = None,
     goes_on: str | None = None,
 ) -> tuple[RunResult | None, BaseException | None, int]:
-    """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned, not raised.
+    """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned,
+    not raised.
 
     Args:
         config: the composed configuration.
         choices: the option chosen in each group.
         run_dir: the run folder; nothing is left there if the configuration is wrong.
-        overrides: of a job of a sweep, which keeps them in its folder, and its status even if the configuration is wrong.
+        overrides: of a job of a sweep, which keeps them in its folder, and its status even if the
+            configuration is wrong.
         command: the command line that gives this run, for its result.
-        goes_on: the one with which it goes on if it ends before its end; None for a job of a sweep, which says it once for all.
+        goes_on: the one with which it goes on if it ends before its end; None for a job of a sweep,
+            which says it once for all.
 
     Returns:
         The result or None, the error or None, and the exit code.
@@ -69,7 +74,11 @@ def attempt(
         refuse_unusable(run_dir)
         if result := finished_before(config, run_dir):
             return _known(result, config, run_dir), None, 0
-        past = past_of(plain or _checked(config), run_dir) if _has_checkpoints(run_dir) or plain else Past()
+        past = (
+            past_of(plain or _checked(config), run_dir)
+            if _has_checkpoints(run_dir) or plain
+            else Past()
+        )
         with stopping_on_signals() as last_words, claimed(run_dir, exit_code) as status:
             last_words.act = lambda code: (status.preempt(code), _last_line(goes_on))
             stopping.look()
@@ -94,7 +103,9 @@ def _assisting(config: DictConfig, choices: dict[str, str]) -> RunResult | None:
 def _known(result: RunResult, config: DictConfig, run_dir: Path) -> RunResult:
     if processes() > 1:
         nothing_to_do(resolved(config))
-    print(visible(f"snnexp: {run_dir} holds this run, finished: its result is taken"), file=sys.stderr)
+    print(
+        visible(f"snnexp: {run_dir} holds this run, finished: its result is taken"), file=sys.stderr
+    )
     return result
 
 
@@ -103,15 +114,24 @@ def _has_checkpoints(run_dir: Path) -> bool:
 
 
 def _in_company(error: BaseException) -> BaseException:
-    """What ends one of several processes that were asked to stop: an error that comes of it is that others were the first to stop."""
+    """What ends one of several processes that were asked to stop: an error that comes of it is that
+    others were the first to stop.
+    """
     number = stopping.asked()
-    return error if processes() == 1 or number is None or isinstance(error, COMMON) else Stopped(number)
+    return (
+        error
+        if processes() == 1 or number is None or isinstance(error, COMMON)
+        else Stopped(number)
+    )
 
 
 def _conclude(error: BaseException, config: DictConfig, run_dir: Path, goes_on: str | None) -> None:
     if rank() > 0:
         if not isinstance(error, COMMON):
-            print(visible(f"snnexp: process {rank()}: {type(error).__name__}: {error}"), file=sys.stderr)
+            print(
+                visible(f"snnexp: process {rank()}: {type(error).__name__}: {error}"),
+                file=sys.stderr,
+            )
         return
     if isinstance(error, ConfigError | Stopped):
         _withdraw(run_dir, config)
@@ -134,17 +154,23 @@ def _checked(config: DictConfig) -> Config:
     return plain
 
 
-def _tracked(config: Config, choices: dict[str, str], run_dir: Path, past: Past, command: str | None) -> RunResult:
+def _tracked(
+    config: Config, choices: dict[str, str], run_dir: Path, past: Past, command: str | None
+) -> RunResult:
     (run_dir / NOT_FINITE).unlink(missing_ok=True)
     for folder in (run_dir, run_dir / "checkpoints"):
         remove_drafts(folder)
     written = OmegaConf.to_yaml(OmegaConf.create(config))
     write_text(run_dir / "config.yaml", written)
     stages, often = tuple(config["strategy"]["stages"]), config["checkpoint"]
-    checkpoints = Checkpoints(run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past)
+    checkpoints = Checkpoints(
+        run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past
+    )
     labels, ended = Labels(choices.get("experiment"), choices, stages), len(past.finished)
     tracker = build.component(config["tracker"])
-    with Trackers(run_dir, config, labels, tracker, config["progress"], past.metrics, ended) as trackers:
+    with Trackers(
+        run_dir, config, labels, tracker, config["progress"], past.metrics, ended
+    ) as trackers:
         result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)
     return result
@@ -156,7 +182,9 @@ def _intended(choices: dict[str, str]) -> Config | None:
 
 
 def _withdraw(run_dir: Path, config: DictConfig) -> None:
-    """Takes away the folder made for a run that cannot start, and those above it in the output folder, where nothing else is in them."""
+    """Takes away the folder made for a run that cannot start, and those above it in the output
+    folder, where nothing else is in them.
+    """
     with suppress(OSError, OmegaConfBaseException):
         run_dir.rmdir()
         output = Path(str(config.output_dir)).absolute()
@@ -166,7 +194,11 @@ def _withdraw(run_dir: Path, config: DictConfig) -> None:
 
 
 def _say(error: BaseException, run_dir: Path) -> None:
-    kind = "" if isinstance(error, Stopped | ConfigError | RunFolderTaken | NoRoom) else f"{type(error).__name__}: "
+    kind = (
+        ""
+        if isinstance(error, Stopped | ConfigError | RunFolderTaken | NoRoom)
+        else f"{type(error).__name__}: "
+    )
     has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
     details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
     print(visible(f"snnexp: {kind}{error}{details}"), file=sys.stderr)

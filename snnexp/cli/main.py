@@ -8,21 +8,30 @@ from snnexp.cli.allocator import keep_freed_memory
 from snnexp.cli.streams import patient_streams, shown
 from snnexp.files.visible import visible
 
-HELP = """snnexp: train deep spiking neural networks in every way of the survey, measure them and compare them.
+HELP = """snnexp: train, measure and compare deep spiking neural networks in every way of the survey.
 
-  snnexp train [+experiment=NAME] [group=option] [key=value] [-m]   train and evaluate; -m sweeps over comma-separated values
-  snnexp evaluate RUN_DIR [group=option] [key=value]                evaluate a run's weights again: timesteps=32, encoder=poisson, ...
-  snnexp list [GROUP]                                               experiments with what they reproduce; the options of a group
-  snnexp data {list,prepare,verify} [NAME]                          where data is expected, what is missing, how to get it
-  snnexp doctor                                                     versions, device, threads, tracker, data found
-  snnexp table {1,2,3,text} [--runs DIR] [--format FORM]            the survey's table, published beside measured
-  snnexp compare RUN_DIR... [--plot FILE.png] [--format FORM]       runs side by side: what differs, what came of it
-  snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]       the queue: what says most per hour first, at idle priority
-  snnexp report | export                                            not there yet
+  snnexp train [+experiment=NAME] [group=option] [key=value] [-m]
+      train and evaluate; -m sweeps over comma-separated values
+  snnexp evaluate RUN_DIR [group=option] [key=value]
+      evaluate a run's weights again: timesteps=32, encoder=poisson, ...
+  snnexp list [GROUP]
+      experiments with what they reproduce; the options of a group
+  snnexp data {list,prepare,verify} [NAME]
+      where data is expected, what is missing, how to get it
+  snnexp doctor
+      versions, device, threads, tracker, data found
+  snnexp table {1,2,3,text} [--runs DIR] [--format FORM]
+      the survey's table, published beside measured
+  snnexp compare RUN_DIR... [--plot FILE.png] [--format FORM]
+      runs side by side: what differs, what came of it
+  snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]
+      the queue: what says most per hour first, at idle priority
+  snnexp report | export
+      not there yet
 
 Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
-`snnexp train --help` lists all groups and options, `snnexp train --cfg job` prints the composed configuration.
-`eval "$(snnexp train -sc install=bash)"` switches on tab completion.
+`snnexp train --help` lists all groups and options, `snnexp train --cfg job` prints the
+composed configuration. `eval "$(snnexp train -sc install=bash)"` switches on tab completion.
 """
 
 MISSING = ("report", "export")
@@ -30,7 +39,8 @@ MISSING = ("report", "export")
 
 def main() -> None:
     """Runs the command named by the first argument and exits with its code."""
-    # Spinning OpenMP threads and small pages cost up to ten times the work on shared machines; torch reads both when it is imported.
+    # Spinning OpenMP threads and small pages cost up to ten times the work on shared machines;
+    # torch reads both when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     keep_freed_memory()
@@ -42,7 +52,9 @@ def main() -> None:
 
 
 def _print_any_letter() -> None:
-    """A folder may have a name that the terminal's encoding does not know: it is then shown in escapes, and no command fails of it."""
+    """A folder may have a name that the terminal's encoding does not know: it is then shown in
+    escapes, and no command fails of it.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -88,8 +100,17 @@ def _help(arguments: list[str]) -> int:
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, ["train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce", *MISSING], 1)
-    return _refuse(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (snnexp --help)", 2)
+    near = get_close_matches(
+        name,
+        ["train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce", *MISSING],
+        1,
+    )
+    return _refuse(
+        f"there is no command {name!r}"
+        + (f"; did you mean {near[0]!r}?" if near else "")
+        + " (snnexp --help)",
+        2,
+    )
 
 
 def _refuse(message: str, code: int) -> int:

@@ -20,18 +20,30 @@ if TYPE_CHECKING:
 
 def show(arguments: list[str]) -> int:
     """Prints the experiments, or the options of one group."""
-    groups = {each.name: each for each in files("snnexp.conf").iterdir() if each.is_dir() and not each.name.startswith("_")}
+    groups = {
+        each.name: each
+        for each in files("snnexp.conf").iterdir()
+        if each.is_dir() and not each.name.startswith("_")
+    }
     group = arguments[0] if arguments else "experiment"
     if group not in groups or len(arguments) > 1:
         print(visible(_no_group(" ".join(arguments), groups)), file=sys.stderr)
         return 2
-    options = sorted((path for path in groups[group].iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name)
+    options = sorted(
+        (path for path in groups[group].iterdir() if path.name.endswith(".yaml")),
+        key=lambda path: path.name,
+    )
     console = Console()
-    with console.capture() as capture:  # what rich prints itself ends with code 1 where `head` closes the pipe
+    with (
+        console.capture() as capture
+    ):  # what rich prints itself ends with code 1 where `head` closes the pipe
         console.print(_experiments(options) if group == "experiment" else _options(group, options))
     print(capture.get(), end="")
     if not arguments:
-        print(f"Run one with: snnexp train +experiment=NAME.  Groups: {', '.join(sorted(groups))} (snnexp list GROUP).")
+        print(
+            "Run one with: snnexp train +experiment=NAME.  Groups: "
+            f"{', '.join(sorted(groups))} (snnexp list GROUP)."
+        )
     return 0
 
 
@@ -50,7 +62,11 @@ def _experiments(paths: list["Traversable"]) -> Table:
         words = Text(headline(path))
         words.append("".join(f"\n{row}" for row in reference.get("rows", [])), "dim")
         values = (reference.get("accuracy"), reference.get("timesteps"))
-        table.add_row(path.name.removesuffix(".yaml"), words, *("" if each is None else str(each) for each in values))
+        table.add_row(
+            path.name.removesuffix(".yaml"),
+            words,
+            *("" if each is None else str(each) for each in values),
+        )
     return table
 
 
@@ -70,12 +86,16 @@ def _page(title: str, name: str, words: str) -> Table:
 
 
 def _is_added(path: "Traversable") -> bool:
-    """Whether a file sets keys of all the configuration, so that it is added to it and replaces no other option."""
+    """Whether a file sets keys of all the configuration, so that it is added to it and replaces no
+    other option.
+    """
     return path.read_text().startswith("# @package _global_")
 
 
 def headline(path: "Traversable") -> str:
-    """The title of a YAML file: its first comment that is no directive to Hydra, and what is indented behind it."""
+    """The title of a YAML file: its first comment that is no directive to Hydra, and what is
+    indented behind it.
+    """
     lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
     title = lines[:1] if lines and lines[0].startswith("#") else []
     title += takewhile(lambda line: line.startswith("#   "), lines[1:])

@@ -19,7 +19,9 @@ RUNS = "~/.local/share/snnexp/reproduce"
 
 
 def reproduce(arguments: list[str]) -> int:
-    """Runs experiments one after the other, what says most per hour first, and returns the exit code."""
+    """Runs experiments one after the other, what says most per hour first, and returns the exit
+    code.
+    """
     try:
         chosen = _parser().parse_args(arguments)
     except SystemExit as end:
@@ -34,17 +36,47 @@ def reproduce(arguments: list[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "snnexp reproduce",
-        description="Runs the experiments behind rows of the survey one at a time at idle priority, what says most per hour first. "
-        "It can be ended anywhere and started again: finished runs are taken, the others go on, each with the code that began it.",
+        description="Runs the experiments behind rows of the survey one at a time at idle priority, "
+        "what "
+        "says most per hour first. "
+        "It can be ended anywhere and started again: finished runs are taken, the others go "
+        "on, each with the code that began it.",
     )
-    parser.add_argument("names", nargs="*", metavar="ROW or EXPERIMENT", help="what to run; all that is planned without a name")
-    parser.add_argument("--budget-hours", type=_hours, default=math.inf, metavar="H", help="stop after so many hours (no limit)")
-    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads of each run (1)")
-    parser.add_argument("--replicates", type=_count, default=1, metavar="N", help="seeds of each, from 1 (1)")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="ROW or EXPERIMENT",
+        help="what to run; all that is planned without a name",
+    )
+    parser.add_argument(
+        "--budget-hours",
+        type=_hours,
+        default=math.inf,
+        metavar="H",
+        help="stop after so many hours (no limit)",
+    )
+    parser.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="threads of each run (1)"
+    )
+    parser.add_argument(
+        "--replicates", type=_count, default=1, metavar="N", help="seeds of each, from 1 (1)"
+    )
     parser.add_argument("--runs", default=RUNS, metavar="DIR", help=f"folder of the runs ({RUNS})")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an override of every experiment; may be repeated")
-    parser.add_argument("--status", action="store_true", help="say how everything stands, and run nothing")
-    parser.add_argument("--dry-run", action="store_true", help="measure and say what would be run in which order, and run nothing")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an override of every experiment; may be repeated",
+    )
+    parser.add_argument(
+        "--status", action="store_true", help="say how everything stands, and run nothing"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="measure and say what would be run in which order, and run nothing",
+    )
     return parser
 
 
@@ -126,7 +158,7 @@ def _within(queue: Sequence[Job], hours: Mapping[str, float | None], budget: flo
         if needed is not None and needed > left:
             _say(f"{job.name}: skipped, over budget ({needed:.2f} h of the {left:.2f} h left)")
             continue
-        _say(f"{job.name}: {'not measured' if needed is None else f'{needed:.2f} h' if needed else 'finished'}")
+        _say(f"{job.name}: {_in_words(needed)}")
         left -= needed or 0.0
         kept.append(job)
     return kept
@@ -138,6 +170,13 @@ def _status(wanted: Sequence[Job], runs: Path) -> int:
     for job in wanted:
         print(visible(f"{job.name:44} {standing(job, runs)}"))
     return 0
+
+
+def _in_words(hours: float | None) -> str:
+    """What is left of a run, in hours; None where it was not measured."""
+    if hours is None:
+        return "not measured"
+    return f"{hours:.2f} h" if hours else "finished"
 
 
 def _say(text: str) -> None:

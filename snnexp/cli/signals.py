@@ -1,4 +1,6 @@
-"""What signals do to a run: the first asks it to stop where nothing is half done, a second one ends it at once."""
+"""What signals do to a run: the first asks it to stop where nothing is half done, a second one ends
+it at once.
+"""
 
 import multiprocessing
 import os
@@ -14,7 +16,9 @@ from snnexp.stopping import Stopped
 
 NUMBERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
 PASSED_ON = (signal.SIGUSR2,)
-"""Signals that are a run's business only where somebody listens to them already, as submitit does, who puts the job back in the queue."""
+"""Signals that are a run's business only where somebody listens to them already, as submitit does,
+who puts the job back in the queue.
+"""
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -27,8 +31,12 @@ class LastWords:
         self.act: Callable[[int], None] = lambda code: None
 
     def hear(self, number: int, frame: FrameType | None = None) -> None:
-        """The handler of all signals: it sets a flag, and nothing is raised in whatever code is running."""
-        if os.getpid() != self.owner:  # a child that reads images: whoever made it tells it when to end
+        """The handler of all signals: it sets a flag, and nothing is raised in whatever code is
+        running.
+        """
+        if (
+            os.getpid() != self.owner
+        ):  # a child that reads images: whoever made it tells it when to end
             return
         first = stopping.asked()
         stopping.ask(number)
@@ -45,13 +53,16 @@ class LastWords:
 
 
 def _hastens(number: int, first: int) -> bool:
-    """Whether a second signal is meant as one: a terminal that closes sends its own twice, and launchers send another after theirs."""
+    """Whether a second signal is meant as one: a terminal that closes sends its own twice, and
+    launchers send another after theirs.
+    """
     return number == signal.SIGINT or (number == first and number != signal.SIGHUP)
 
 
 @contextmanager
 def stopping_on_signals() -> Iterator[LastWords]:
-    """Within the block signals set the flag of `snnexp.stopping`; who listened before is told at its end if the run has stopped for it.
+    """Within the block signals set the flag of `snnexp.stopping`; who listened before is told at
+    its end if the run has stopped for it.
 
     What the parent has this process ignore, as nohup does, stays ignored.
     """
@@ -89,7 +100,9 @@ def _pass_on(before: dict[int, Handler | int | None]) -> None:
 
 @contextmanager
 def stopping_between_jobs() -> Iterator[None]:
-    """Within the block, a sweep, a signal that reaches no job raises `Stopped`: nothing is half done there, but the rest is not begun."""
+    """Within the block, a sweep, a signal that reaches no job raises `Stopped`: nothing is half
+    done there, but the rest is not begun.
+    """
     before = {number: signal.getsignal(number) for number in NUMBERS}
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -12,13 +12,17 @@ from snnexp.cli.codes import NO_ROOM, NOBODY_READS, STOPPED
 from snnexp.files.disk import FULL
 
 GONE = (errno.EPIPE, errno.EIO)
-"""What is said of a pipe whose reader, such as `head`, has had enough, and of a terminal that was closed."""
+"""What is said of a pipe whose reader, such as `head`, has had enough, and of a terminal that was
+closed.
+"""
 TAKES_NO_MORE = (*FULL, errno.EAGAIN)
 """What is said of a file that has no room, and of a pipe that is full and does not wait."""
 
 
 def shown(command: Callable[[list[str]], int], arguments: list[str]) -> int:
-    """The code of a command. Where nobody reads on it is that of SIGPIPE; where the output has no room, that of a full disk."""
+    """The code of a command. Where nobody reads on it is that of SIGPIPE; where the output has no
+    room, that of a full disk.
+    """
     try:
         try:
             code = command(arguments)
@@ -34,24 +38,40 @@ def shown(command: Callable[[list[str]], int], arguments: list[str]) -> int:
         _drop()
         if cause.errno in GONE:
             return NOBODY_READS
-        print(f"snnexp: what was to be shown has no room: {cause.strerror}, where stdout leads to; lead it elsewhere", file=sys.stderr)
+        print(
+            (
+                f"snnexp: what was to be shown has no room: {cause.strerror}, where stdout leads "
+                "to; lead it elsewhere"
+            ),
+            file=sys.stderr,
+        )
         return NO_ROOM
     return code
 
 
 def _cause(error: BaseException | None) -> OSError | None:
-    """The error of a stream that is behind what was raised: rich makes a broken pipe the end of the program."""
-    while error is not None and not (isinstance(error, OSError) and error.filename is None and error.errno in (*GONE, *TAKES_NO_MORE)):
+    """The error of a stream that is behind what was raised: rich makes a broken pipe the end of the
+    program.
+    """
+    while error is not None and not (
+        isinstance(error, OSError)
+        and error.filename is None
+        and error.errno in (*GONE, *TAKES_NO_MORE)
+    ):
         error = error.__context__
     return error
 
 
 def _drop() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+    )  # Python flushes once more when it ends
 
 
 class Patient:
-    """A stream of words that may get lost: the work they are about goes on, and its exit code stands."""
+    """A stream of words that may get lost: the work they are about goes on, and its exit code
+    stands.
+    """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
@@ -78,8 +98,9 @@ class Patient:
 def patient_streams() -> Iterator[None]:
     """Within the block there are all three streams, and stderr may take nothing.
 
-    Streams that were closed before the start lead to nowhere: the first file to be opened would take their place, and what is said land
-    in it. Behind the block Ctrl+C ends the process without a word.
+    Streams that were closed before the start lead to nowhere: the first file to be opened would
+    take their place, and what is said land in it. Behind the block Ctrl+C ends the process without
+    a word.
     """
     _open_closed()
     listens = signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.default_int_handler)

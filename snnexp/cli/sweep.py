@@ -1,4 +1,6 @@
-"""What a sweep came to, job by job, read from the folders of its jobs: whichever launcher ran them."""
+"""What a sweep came to, job by job, read from the folders of its jobs: whichever launcher ran
+them.
+"""
 
 import os
 import re
@@ -30,33 +32,51 @@ ONE_RUN = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_
 
 
 class Sweep(Callback):
-    """The sweep that goes on in this process: Hydra tells its callbacks where it is, and nobody else."""
+    """The sweep that goes on in this process: Hydra tells its callbacks where it is, and nobody
+    else.
+    """
 
     folder: Path | None = None
 
     @staticmethod
     def watched(arguments: list[str]) -> list[str]:
-        """The arguments with which Hydra says where a sweep is; those of a single run as they are."""
-        sweeping = any(each in ("-m", "--multirun") or each.startswith("hydra.mode=") for each in arguments)
-        return [*arguments, f"+hydra.callbacks.sweep._target_={__name__}.Sweep"] if sweeping else arguments
+        """The arguments with which Hydra says where a sweep is; those of a single run as they
+        are.
+        """
+        sweeping = any(
+            each in ("-m", "--multirun") or each.startswith("hydra.mode=") for each in arguments
+        )
+        return (
+            [*arguments, f"+hydra.callbacks.sweep._target_={__name__}.Sweep"]
+            if sweeping
+            else arguments
+        )
 
     def on_multirun_start(self, config: DictConfig, **more: Any) -> None:
         Sweep.folder = Path(config.hydra.sweep.dir)
 
     @staticmethod
     def without_jobs() -> bool:
-        """Whether a sweep goes on in which no job has started, whichever process would have run it."""
+        """Whether a sweep goes on in which no job has started, whichever process would have run
+        it.
+        """
         return Sweep.folder is not None and not job_folders(Sweep.folder)
 
     @staticmethod
     def partly() -> bool:
         """Whether jobs of the sweep have finished, beside those that have not."""
         jobs = [] if Sweep.folder is None else job_folders(Sweep.folder)
-        return any(isinstance(found := _read(job / "status.json"), dict) and found.get("status") == "finished" for job in jobs)
+        return any(
+            isinstance(found := _read(job / "status.json"), dict)
+            and found.get("status") == "finished"
+            for job in jobs
+        )
 
     @staticmethod
     def close() -> Path | None:
-        """Prints the summary of the sweep, if there was one, and says where it is; one of which no job could start leaves nothing."""
+        """Prints the summary of the sweep, if there was one, and says where it is; one of which no
+        job could start leaves nothing.
+        """
         folder, Sweep.folder = Sweep.folder, None
         jobs = [] if folder is None else job_folders(folder)
         if jobs:
@@ -72,22 +92,42 @@ def every_job_its_own_run() -> None:
     """Leaves aside what would make one W&B run of all jobs of a sweep, and says so."""
     found = [name for name in ONE_RUN if os.environ.pop(name, None) is not None]
     if found:
-        print(f"snnexp: {', '.join(found)} left aside: every job of a sweep is a W&B run of its own", file=sys.stderr)
+        print(
+            f"snnexp: {', '.join(found)} left aside: every job of a sweep is a W&B run of its own",
+            file=sys.stderr,
+        )
 
 
 def job_folders(folder: Path) -> list[Path]:
     """The folders below `folder` in which a job has started, in the order of their numbers."""
     found = [path.parent for path in folder.rglob("status.json")]
-    return sorted(found, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))])
+    return sorted(
+        found,
+        key=lambda path: [
+            int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))
+        ],
+    )
 
 
 def _table(folder: Path, jobs: list[Path]) -> Table:
     title = Text(f"Sweep {one_line(folder)}")
-    table = Table("job", "overrides", "status", "accuracy %", "error or flags", title=title, title_justify="left")
+    table = Table(
+        "job",
+        "overrides",
+        "status",
+        "accuracy %",
+        "error or flags",
+        title=title,
+        title_justify="left",
+    )
     overrides = [_overrides(job) for job in jobs]
     common = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
     for job, chosen in zip(jobs, overrides, strict=True):
-        cells = (str(job.relative_to(folder)), " ".join(each for each in chosen if each not in common), *_outcome(job))
+        cells = (
+            str(job.relative_to(folder)),
+            " ".join(each for each in chosen if each not in common),
+            *_outcome(job),
+        )
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     return table
 

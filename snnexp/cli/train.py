@@ -1,4 +1,6 @@
-"""`snnexp train`: Hydra composes, then the job runs. Nothing here imports torch until a job starts."""
+"""`snnexp train`: Hydra composes, then the job runs. Nothing here imports torch until a job
+starts.
+"""
 
 import atexit
 import os
@@ -36,19 +38,31 @@ def train(arguments: list[str]) -> int:
     _complete_after_the_command()
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         if _sweeping(arguments):
-            print("snnexp: several processes (torchrun) train one run; start a sweep without torchrun", file=sys.stderr)
+            print(
+                (
+                    "snnexp: several processes (torchrun) train one run; start a sweep without "
+                    "torchrun"
+                ),
+                file=sys.stderr,
+            )
             return 2
         arguments = _aside(arguments)
-    arguments = sorted(arguments, key=_is_override)  # -m and the like may stand anywhere; Hydra's parser wants the overrides in one piece
+    arguments = sorted(
+        arguments, key=_is_override
+    )  # -m and the like may stand anywhere; Hydra's parser wants the overrides in one piece
     overrides = [each for each in arguments if _is_override(each)]
-    unfit = [f"{each}: a key is missing" for each in overrides if each.startswith("=")] + secrets(overrides)
+    unfit = [f"{each}: a key is missing" for each in overrides if each.startswith("=")] + secrets(
+        overrides
+    )
     wrong = listed(unfit) if unfit else in_sweep(overrides) if _sweeping(arguments) else None
     if wrong:
         print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     _Job.code, _Job.begun, _Job.over = 0, False, False  # a process may run more than one
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing and leaving with code 1
+    os.environ.setdefault(
+        "HYDRA_FULL_ERROR", "1"
+    )  # Hydra then raises its errors instead of printing and leaving with code 1
     _Job.arguments = arguments
     code = 1
     try:
@@ -65,24 +79,37 @@ def _composed(overrides: list[str]) -> int:
         return _Job.code if _Job.begun or not Sweep.without_jobs() else _no_job()
     except (SystemExit, BrokenPipeError):
         raise
-    except BaseException as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
+    except (
+        BaseException
+    ) as error:  # an exception or a signal, of a job in a sweep or of its launcher or sweeper
         if _is_of_the_terminal(error):
             raise
         if _Job.over and isinstance(error, KeyboardInterrupt):
             return _Job.code
-        if isinstance(error, MISTAKES) and stopping.asked() is None:  # else a signal has broken what Hydra was at
+        if (
+            isinstance(error, MISTAKES) and stopping.asked() is None
+        ):  # else a signal has broken what Hydra was at
             print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
             return 2
         under_way = _Job.begun or _sweeping(_Job.arguments) or not isinstance(error, Exception)
-        under_way = under_way or (isinstance(error, OSError) and error.filename is not None)  # not of a stream, but of a folder
+        under_way = under_way or (
+            isinstance(error, OSError) and error.filename is not None
+        )  # not of a stream, but of a folder
         return _exit_code(error, overrides) if under_way else _unbegun(error, overrides)
 
 
 def _is_of_the_terminal(error: BaseException) -> bool:
-    """Whether what Hydra prints itself, help and configurations, has found no room; an error of a file has its name."""
+    """Whether what Hydra prints itself, help and configurations, has found no room; an error of a
+    file has its name.
+    """
     if isinstance(error, MISTAKES):  # of which Hydra makes one an OSError
         return False
-    return isinstance(error, OSError) and error.filename is None and not hasattr(error, "of_a_job") and Sweep.folder is None
+    return (
+        isinstance(error, OSError)
+        and error.filename is None
+        and not hasattr(error, "of_a_job")
+        and Sweep.folder is None
+    )
 
 
 def _close(arguments: list[str], code: int) -> None:
@@ -102,7 +129,10 @@ def _aside(arguments: list[str]) -> list[str]:
         return arguments
     folder = tempfile.mkdtemp(prefix="snnexp-process-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return [*(each for each in arguments if not each.startswith("hydra.run.dir=")), f"hydra.run.dir={folder}"]
+    return [
+        *(each for each in arguments if not each.startswith("hydra.run.dir=")),
+        f"hydra.run.dir={folder}",
+    ]
 
 
 def _is_override(argument: str) -> bool:
@@ -125,29 +155,43 @@ def _job(config: DictConfig) -> float | None:
 
     _Job.begun = True
     settings = HydraConfig.get()
-    choices = {group: option for group, option in settings.runtime.choices.items() if option and not group.startswith("hydra/")}
+    choices = {
+        group: option
+        for group, option in settings.runtime.choices.items()
+        if option and not group.startswith("hydra/")
+    }
     sweeping = settings.mode == RunMode.MULTIRUN
     given = list(settings.overrides.task)
     overrides = given if sweeping else None
     if sweeping:
-        print(visible(f"job {settings.job.num}: {' '.join(overrides)}"), file=sys.stderr, flush=True)
+        print(
+            visible(f"job {settings.job.num}: {' '.join(overrides)}"), file=sys.stderr, flush=True
+        )
     run_dir = Path(settings.runtime.output_dir)
     if sweeping:
         every_job_its_own_run()
-        check_sweeper(config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize"))
+        check_sweeper(
+            config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize")
+        )
     command = None if sweeping else going_on(_Job.arguments, run_dir)
-    result, error, _Job.code = attempt(config, choices, run_dir, overrides, _command(given), command)
+    result, error, _Job.code = attempt(
+        config, choices, run_dir, overrides, _command(given), command
+    )
     _Job.over = not sweeping
     if error is not None and sweeping:
         error.of_a_job = True
-        raise SweepEnded(error) if config.on_error == "stop" else error  # a launcher and a sweeper know a failed job by its exception
+        raise (
+            SweepEnded(error) if config.on_error == "stop" else error
+        )  # a launcher and a sweeper know a failed job by its exception
     if sweeping and stopping.asked() is not None:
         raise stopping.Stopped(stopping.asked())  # too late for this job, in time for the next
     return None if result is None else objective(result)
 
 
 def _command(overrides: list[str]) -> str:
-    """The command line that gives a run on any machine: each has folders for data and outputs of its own."""
+    """The command line that gives a run on any machine: each has folders for data and outputs of
+    its own.
+    """
     kept = [each for each in overrides if each.partition("=")[0].lstrip("+") not in PLACES]
     return shlex.join(["snnexp", "train", *kept])
 
@@ -163,25 +207,40 @@ class SweepEnded(BaseException):
 def _exit_code(error: BaseException, overrides: list[str]) -> int:
     from snnexp.cli.exits import exit_code
 
-    if hasattr(error, "of_a_job") and isinstance(error, Exception) and stopping.asked() is None and Sweep.partly():
+    if (
+        hasattr(error, "of_a_job")
+        and isinstance(error, Exception)
+        and stopping.asked() is None
+        and Sweep.partly()
+    ):
         return FAILED  # of a sweep whose other jobs have gone on
     error = error.error if isinstance(error, SweepEnded) else error
     if stopping.asked() is not None and isinstance(error, Exception):
         error = stopping.Stopped(stopping.asked())
-    said = _unmade(error, overrides) if isinstance(error, OSError) and not hasattr(error, "of_a_job") else None
+    said = (
+        _unmade(error, overrides)
+        if isinstance(error, OSError) and not hasattr(error, "of_a_job")
+        else None
+    )
     if said is not None:
         print(visible(f"snnexp: {said}"), file=sys.stderr)
         return BAD_CONFIG
     if not hasattr(error, "of_a_job"):  # a job has said and written it already
         trace = "" if str(error) else "".join(traceback.format_exception(error))
         kind = "" if isinstance(error, stopping.Stopped) else f"{type(error).__name__}: "
-        place = f" ({Sweep.folder})" if Sweep.folder is not None and isinstance(error, OSError) and error.filename is None else ""
+        place = (
+            f" ({Sweep.folder})"
+            if Sweep.folder is not None and isinstance(error, OSError) and error.filename is None
+            else ""
+        )
         print(visible(f"snnexp: {kind}{error}{trace}{place}"), file=sys.stderr)
     return exit_code(error)
 
 
 def _unmade(error: OSError, overrides: list[str]) -> str | None:
-    """Why the folder of a run could not be made; None where an error says something else. Its name may come of a value that is wrong."""
+    """Why the folder of a run could not be made; None where an error says something else. Its name
+    may come of a value that is wrong.
+    """
     from snnexp.cli.usable import unmade
 
     said = unmade(error)
@@ -190,7 +249,9 @@ def _unmade(error: OSError, overrides: list[str]) -> str | None:
 
 
 def _unbegun(error: Exception, overrides: list[str]) -> int:
-    """The exit code of what kept a run from beginning: what was typed, unless there is no room for its folder."""
+    """The exit code of what kept a run from beginning: what was typed, unless there is no room for
+    its folder.
+    """
     from snnexp.cli.exits import exit_code
 
     print(visible(f"snnexp: {told(error, overrides)}"), file=sys.stderr)
@@ -203,9 +264,12 @@ def _no_job() -> int:
 
 
 def _complete_after_the_command() -> None:
-    # Bash hands over the whole line; Hydra completes overrides and does not know that a command comes first.
+    # Bash hands over the whole line; Hydra completes overrides and does not know that a command
+    # comes first.
     line = os.environ.get("COMP_LINE")
     if line and re.match(r"\S+\s+train\s", line):
         shorter = re.sub(r"^(\S+)\s+train\s", r"\1 ", line)
-        os.environ["COMP_POINT"] = str(int(os.environ.get("COMP_POINT", len(line))) - len(line) + len(shorter))
+        os.environ["COMP_POINT"] = str(
+            int(os.environ.get("COMP_POINT", len(line))) - len(line) + len(shorter)
+        )
         os.environ["COMP_LINE"] = shorter

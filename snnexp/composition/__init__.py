@@ -1,1 +1,3 @@
-"""Configurations as they are typed: composed by Hydra, with its errors in the words of this program."""
+"""Configurations as they are typed: composed by Hydra, with its errors in the words of this
+program.
+"""

@@ -1,4 +1,6 @@
-"""Settings that components have not had from the beginning, and what runs did before there were any."""
+"""Settings that components have not had from the beginning, and what runs did before there were
+any.
+"""
 
 from typing import Any
 
@@ -7,15 +9,28 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.norms.batch.Batch": {"learn_scale": True},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
     "snnexp.stages.ann.ANN": {"average": None},
-    "snnexp.stages.bptt.BPTT": {"average": None, "teacher": None, "teacher_share": 0.5, "temperature": 1.0},
+    "snnexp.stages.bptt.BPTT": {
+        "average": None,
+        "teacher": None,
+        "teacher_share": 0.5,
+        "temperature": 1.0,
+    },
 }
-"""By component. A hash of the science is the same with and without them, so that recorded results and new seeds are taken together."""
+"""By component. A hash of the science is the same with and without them, so that recorded results
+and new seeds are taken together.
+"""
 AUGMENTATION: dict[str, Any] = {"crop_border": "zero"}
-"""The same of settings under `augmentation` that name no component, as those of data sets that are made by one function."""
+"""The same of settings under `augmentation` that name no component, as those of data sets that are
+made by one function.
+"""
 
 
 def without_neutral(node: dict[str, Any], name: str) -> dict[str, Any]:
-    """`node`, which stands under `name`, without settings that leave a run as it was before there were any."""
+    """`node`, which stands under `name`, without settings that leave a run as it was before there
+    were any.
+    """
     plain = name == "augmentation" and "_target_" not in node
     neutral = AUGMENTATION if plain else NEUTRAL.get(str(node.get("_target_")), {})
-    return {key: value for key, value in node.items() if key not in neutral or value != neutral[key]}
+    return {
+        key: value for key, value in node.items() if key not in neutral or value != neutral[key]
+    }

@@ -23,8 +23,12 @@ def option(overrides: list[str], group: str) -> str:
 
 
 def again(overrides: list[str]) -> DictConfig:
-    """The configuration with these overrides alone, also from within a job that Hydra runs, and with the search path of that job."""
+    """The configuration with these overrides alone, also from within a job that Hydra runs, and
+    with the search path of that job.
+    """
     if not GlobalHydra.instance().is_initialized():
         return composed(overrides)
     given = HydraConfig.get().overrides.hydra if HydraConfig.initialized() else []
-    return compose("config", [*(each for each in given if each.startswith("hydra.searchpath=")), *overrides])
+    return compose(
+        "config", [*(each for each in given if each.startswith("hydra.searchpath=")), *overrides]
+    )

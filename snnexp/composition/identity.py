@@ -15,17 +15,24 @@ START = "start"
 
 
 def scientific(node: Any, starts: Mapping[str, str], path: str = "") -> Any:
-    """`node` without places, and with what a network starts from, by the dotted name of its key, in place of the folder it was in."""
+    """`node` without places, and with what a network starts from, by the dotted name of its key, in
+    place of the folder it was in.
+    """
     if not isinstance(node, Mapping):
         return node
     node = without_neutral(dict(node), path.rpartition(".")[2])
     inner = {key: f"{path}.{key}" if path else str(key) for key in node if key not in PLACES}
-    found = {key: starts[where] if where in starts else scientific(node[key], starts, where) for key, where in inner.items()}
+    found = {
+        key: starts[where] if where in starts else scientific(node[key], starts, where)
+        for key, where in inner.items()
+    }
     return as_before(found) if path == "dataset" else found
 
 
 def starts(config: Mapping[str, Any]) -> dict[str, str]:
-    """The networks that a run starts from, by the dotted names of the keys: SHA-256 of their weights, `gone` where there are none."""
+    """The networks that a run starts from, by the dotted names of the keys: SHA-256 of their
+    weights, `gone` where there are none.
+    """
     return {where: _weights(Path(folder)) for where, folder in _folders(config, "")}
 
 
@@ -39,10 +46,16 @@ def _folders(node: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def without_lost_starts(node: Any) -> Any:
-    """`node` with null in place of folders to start from that are gone: whoever has the trained network does not need them."""
+    """`node` with null in place of folders to start from that are gone: whoever has the trained
+    network does not need them.
+    """
     if not isinstance(node, Mapping):
         return node
-    lost = {key for key, value in node.items() if key == START and isinstance(value, str) and not Path(value).exists()}
+    lost = {
+        key
+        for key, value in node.items()
+        if key == START and isinstance(value, str) and not Path(value).exists()
+    }
     return {key: None if key in lost else without_lost_starts(value) for key, value in node.items()}
 
 

@@ -1,4 +1,6 @@
-"""Data sets as configurations named them before they had parts, and the same as they are named now."""
+"""Data sets as configurations named them before they had parts, and the same as they are named
+now.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -17,8 +19,9 @@ _CLASS_FOLDERS = "snnexp.datasets.class_folders.ClassFolders"
 class Former(NamedTuple):
     """What a function stood for that made a whole data set.
 
-    `source` has what the function knew itself; `settings` says where those that it was given stand below the
-    source; `augmentation` is the component whose settings it was given as a plain mapping.
+    `source` has what the function knew itself; `settings` says where those that it was given stand
+    below the source; `augmentation` is the component whose settings it was given as a plain
+    mapping.
     """
 
     source: dict[str, Any]
@@ -34,21 +37,31 @@ _FILES = _same("data_dir")
 _PHOTOGRAPHS = _same("data_dir", "folder", "size", "workers")
 FORMER: dict[str, Former] = {
     "snnexp.datasets.mnist.mnist": Former({"_target_": _IDX, "name": "MNIST"}, _FILES),
-    "snnexp.datasets.fashion_mnist.fashion_mnist": Former({"_target_": _IDX, "name": "FashionMNIST"}, _FILES),
+    "snnexp.datasets.fashion_mnist.fashion_mnist": Former(
+        {"_target_": _IDX, "name": "FashionMNIST"}, _FILES
+    ),
     "snnexp.datasets.mnist16.mnist16": Former(
-        {"_target_": "snnexp.datasets.shrunk.Shrunk", "source": {"_target_": _IDX, "name": "MNIST"}},
+        {
+            "_target_": "snnexp.datasets.shrunk.Shrunk",
+            "source": {"_target_": _IDX, "name": "MNIST"},
+        },
         {"data_dir": "source.data_dir", "crop": "crop", "size": "size"},
     ),
     "snnexp.datasets.cifar10.cifar10": Former({"_target_": _CIFAR, "name": "CIFAR10"}, _FILES),
     "snnexp.datasets.cifar100.cifar100": Former({"_target_": _CIFAR, "name": "CIFAR100"}, _FILES),
     "snnexp.datasets.digits.digits": Former(
-        {"_target_": "snnexp.datasets.digits.EmbeddedDigits"}, _same("data_dir", "test_share", "split_seed")
+        {"_target_": "snnexp.datasets.digits.EmbeddedDigits"},
+        _same("data_dir", "test_share", "split_seed"),
     ),
     "snnexp.datasets.image_folder.image_folder": Former(
         {"_target_": "snnexp.datasets.folder.FolderImages"}, _same("data_dir", "folder", "size")
     ),
-    "snnexp.datasets.imagenet.imagenet": Former({"_target_": _CLASS_FOLDERS, "name": "ImageNet"}, _PHOTOGRAPHS, RESIZED_CROP),
-    "snnexp.datasets.imagenette.imagenette": Former({"_target_": _CLASS_FOLDERS, "name": "Imagenette"}, _PHOTOGRAPHS, RESIZED_CROP),
+    "snnexp.datasets.imagenet.imagenet": Former(
+        {"_target_": _CLASS_FOLDERS, "name": "ImageNet"}, _PHOTOGRAPHS, RESIZED_CROP
+    ),
+    "snnexp.datasets.imagenette.imagenette": Former(
+        {"_target_": _CLASS_FOLDERS, "name": "Imagenette"}, _PHOTOGRAPHS, RESIZED_CROP
+    ),
 }
 """By the name that it had in configurations."""
 _KEPT = ("validation", "split_seed")
@@ -64,16 +77,25 @@ def upgraded(dataset: Mapping[str, Any]) -> dict[str, Any]:
     for key, path in former.settings.items():
         if key in dataset:
             _put(source, path, dataset[key])
-    parts = {"source": source, "normalisation": {"_target_": PIXELS} | _some(dataset, _NORMALISATION)}
+    parts = {
+        "source": source,
+        "normalisation": {"_target_": PIXELS} | _some(dataset, _NORMALISATION),
+    }
     augmentation = dataset.get("augmentation")
     if isinstance(augmentation, Mapping):
         parts["augmentation"] = {"_target_": former.augmentation, **augmentation}
     taken = {"_target_", *_NORMALISATION, *former.settings} - {*_KEPT}
-    return {"_target_": DATASET} | {key: value for key, value in dataset.items() if key not in taken} | parts
+    return (
+        {"_target_": DATASET}
+        | {key: value for key, value in dataset.items() if key not in taken}
+        | parts
+    )
 
 
 def as_before(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """A data set as it was named before, where it had such a name: by this name the hashes of runs go."""
+    """A data set as it was named before, where it had such a name: by this name the hashes of runs
+    go.
+    """
     for target, former in FORMER.items():
         settings = _former_settings(dataset, former)
         if settings is not None:
@@ -84,10 +106,14 @@ def as_before(dataset: Mapping[str, Any]) -> dict[str, Any]:
 def _former_settings(dataset: Mapping[str, Any], former: Former) -> dict[str, Any] | None:
     """What the function was given; None where it could not make this data set."""
     parts = {key: dataset.get(key) for key in ("source", "normalisation", "augmentation")}
-    if dataset.get("_target_") != DATASET or not all(isinstance(part, Mapping) for part in parts.values()):
+    if dataset.get("_target_") != DATASET or not all(
+        isinstance(part, Mapping) for part in parts.values()
+    ):
         return None
     source, normalisation, augmentation = (copy.deepcopy(dict(part)) for part in parts.values())
-    settings = {key: _taken(source, path) for key, path in former.settings.items() if _has(source, path)}
+    settings = {
+        key: _taken(source, path) for key, path in former.settings.items() if _has(source, path)
+    }
     targets = normalisation.pop("_target_", None), augmentation.pop("_target_", None)
     kept = {key: value for key, value in dataset.items() if key not in ("_target_", *parts)}
     at_odds = any(kept[key] != settings[key] for key in kept if key in settings)

@@ -1,4 +1,6 @@
-"""Names that the configuration asks code for: `${snnexp.experiment:}`, `stamp`, `real` and `product`."""
+"""Names that the configuration asks code for: `${snnexp.experiment:}`, `stamp`, `real` and
+`product`.
+"""
 
 import math
 import os
@@ -22,12 +24,16 @@ def _experiment(*, _root_: DictConfig) -> str:
 
 
 def _real(value: Any) -> Any:
-    """A whole number as a real one, such as a threshold that is as large as T; what is no number is left to the check."""
+    """A whole number as a real one, such as a threshold that is as large as T; what is no number is
+    left to the check.
+    """
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def product(*factors: Any) -> Any:
-    """The product of numbers, such as T = (layers + 1) x window; what is no number is left to the check."""
+    """The product of numbers, such as T = (layers + 1) x window; what is no number is left to the
+    check.
+    """
     strange = [factor for factor in factors if not _is_number(factor)]
     return strange[0] if strange else math.prod(factors)
 

@@ -1,4 +1,6 @@
-"""Short names: `dataset.mean` for `dataset.normalisation.mean`, whichever part of a data set takes it."""
+"""Short names: `dataset.mean` for `dataset.normalisation.mean`, whichever part of a data set takes
+it.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,12 +14,16 @@ _ABSENT = object()
 def without_short_names(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """A data set without the settings that its parts have taken over from it.
 
-    One that no part has taken over stays, and so does one that a part has with another value: the check then says
-    that nothing reads it.
+    One that no part has taken over stays, and so does one that a part has with another value: the
+    check then says that nothing reads it.
     """
     if dataset.get("_target_") != DATASET:
         return dict(dataset)
-    return {key: value for key, value in dataset.items() if key in _OWN or not _is_taken_over(dataset, key)}
+    return {
+        key: value
+        for key, value in dataset.items()
+        if key in _OWN or not _is_taken_over(dataset, key)
+    }
 
 
 def places(dataset: Mapping[str, Any], key: str) -> list[str]:

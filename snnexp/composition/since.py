@@ -26,7 +26,9 @@ AUGMENTATION = {"auto_augment": None}
 
 
 def completed(config: DictConfig) -> DictConfig:
-    """`config` with the settings that have come since the run was made, with values that leave the run as it was."""
+    """`config` with the settings that have come since the run was made, with values that leave the
+    run as it was.
+    """
     since = again([])
     for key in (key for key in KEYS if key not in config):
         config[key] = since[key]
@@ -40,7 +42,9 @@ def completed(config: DictConfig) -> DictConfig:
 
 
 def as_now(config: dict[str, Any]) -> dict[str, Any]:
-    """Plain values of a configuration with its data set as data sets are named now, every setting where it is read."""
+    """Plain values of a configuration with its data set as data sets are named now, every setting
+    where it is read.
+    """
     dataset = config.get("dataset")
     if not isinstance(dataset, Mapping):
         return config
@@ -50,7 +54,14 @@ def as_now(config: dict[str, Any]) -> dict[str, Any]:
 def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:
     if isinstance(node, DictConfig):
         target = str(node.get("_target_"))
-        pixels = name == "augmentation" and "crop_padding" in node  # photographs of any size have settings of their own
-        yield node, AUGMENTATION | added.AUGMENTATION if pixels else SETTINGS.get(target, {}) | added.NEUTRAL.get(target, {})
+        pixels = (
+            name == "augmentation" and "crop_padding" in node
+        )  # photographs of any size have settings of their own
+        yield (
+            node,
+            AUGMENTATION | added.AUGMENTATION
+            if pixels
+            else SETTINGS.get(target, {}) | added.NEUTRAL.get(target, {}),
+        )
         for key, value in node.items():
             yield from _lacking(value, key)

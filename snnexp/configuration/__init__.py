@@ -1,1 +1,3 @@
-"""The configuration: built into components, checked before anything is built, and the rules of what fits together."""
+"""The configuration: built into components, checked before anything is built, and the rules of what
+fits together.
+"""

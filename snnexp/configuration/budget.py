@@ -22,7 +22,9 @@ def shortfall(config: Config, intended: Config | None) -> list[Share]:
     return [share for measure in measures for share in measure(config, intended)]
 
 
-def _stages(config: Config, intended: Config, measure: Callable[[Config], int]) -> Iterator[tuple[str, int, int]]:
+def _stages(
+    config: Config, intended: Config, measure: Callable[[Config], int]
+) -> Iterator[tuple[str, int, int]]:
     given = config["strategy"]["stages"]
     for name, stage in intended["strategy"]["stages"].items():
         yield name, measure(given.get(name, {})), measure(stage)
@@ -40,7 +42,11 @@ def _timesteps(config: Config, intended: Config) -> Iterator[Share]:
     if given < full:
         yield Share("timesteps", None, given, full)
     for name, trained, asked in _stages(config, intended, lambda stage: stage.get("timesteps", 0)):
-        if trained < asked and "epochs" in intended["strategy"]["stages"][name] and (trained, asked) != (given, full):
+        if (
+            trained < asked
+            and "epochs" in intended["strategy"]["stages"][name]
+            and (trained, asked) != (given, full)
+        ):
             yield Share("timesteps", name, trained, asked)
 
 

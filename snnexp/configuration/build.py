@@ -1,4 +1,6 @@
-"""From the composed configuration to objects. With `check` and `run` the only reader of the configuration."""
+"""From the composed configuration to objects. With `check` and `run` the only reader of the
+configuration.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -39,23 +41,35 @@ PROVIDED = {
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer"}),
 }
-"""Arguments that code hands over, by the key under which a component stands; YAML names all others."""
+"""Arguments that code hands over, by the key under which a component stands; YAML names all
+others.
+"""
 
 
 def locate(target: str) -> Any:
-    """The class or function a `_target_` names; `check` has already refused every target outside the allow-list."""
+    """The class or function a `_target_` names; `check` has already refused every target outside
+    the allow-list.
+    """
     module, _, name = target.rpartition(".")
     return getattr(import_module(module), name)
 
 
 def component(node: Mapping[str, Any], **provided: Any) -> Any:
-    """Builds what `node` names: its keys are the hyper-parameters, `provided` is what code hands over."""
+    """Builds what `node` names: its keys are the hyper-parameters, `provided` is what code hands
+    over.
+    """
     return factory(node)(**provided)
 
 
 def factory(node: Mapping[str, Any]) -> partial:
-    """The constructor of what `node` names, waiting for what code provides; nested components become factories too."""
-    settings = {key: factory(value) if _names_component(value) else value for key, value in node.items() if key != "_target_"}
+    """The constructor of what `node` names, waiting for what code provides; nested components
+    become factories too.
+    """
+    settings = {
+        key: factory(value) if _names_component(value) else value
+        for key, value in node.items()
+        if key != "_target_"
+    }
     return partial(locate(node["_target_"]), **settings)
 
 
@@ -78,14 +92,26 @@ def blueprint(config: Mapping[str, Any], shape: tuple[int, ...], classes: int) -
 
 
 def _neuron(config: Mapping[str, Any]) -> Callable[[], Any]:
-    """The constructor of the neurons; those that are not trained through time, or bring their own slope, take no surrogate."""
+    """The constructor of the neurons; those that are not trained through time, or bring their own
+    slope, take no surrogate.
+    """
     surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
-    return (lambda: neuron(surrogate=surrogate())) if "surrogate" in signature(neuron).parameters else neuron
+    return (
+        (lambda: neuron(surrogate=surrogate()))
+        if "surrogate" in signature(neuron).parameters
+        else neuron
+    )
 
 
 def activation(config: Mapping[str, Any]) -> Callable[[], Any]:
-    """The constructor of the activations of the analog form: those of the last stage that chooses some."""
-    chosen = [stage["activation"] for stage in config["strategy"]["stages"].values() if "activation" in stage]
+    """The constructor of the activations of the analog form: those of the last stage that chooses
+    some.
+    """
+    chosen = [
+        stage["activation"]
+        for stage in config["strategy"]["stages"].values()
+        if "activation" in stage
+    ]
     return factory(chosen[-1]) if chosen else ReLU
 
 

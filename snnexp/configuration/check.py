@@ -29,7 +29,9 @@ def refuse(found: list[str], where: str = "this configuration") -> None:
 
 
 def faults(config: dict[str, Any]) -> list[str]:
-    """Every fault of the resolved configuration in words: of keys and values, and what the rules say that do not depend on these."""
+    """Every fault of the resolved configuration in words: of keys and values, and what the rules
+    say that do not depend on these.
+    """
     groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
     found = [
         *_root(config),
@@ -82,7 +84,11 @@ def _root(config: dict[str, Any]) -> Iterator[Fault]:
 
 def _stages(config: dict[str, Any]) -> Iterator[Fault]:
     strategy = config.get("strategy")
-    if not isinstance(strategy, Mapping) or not isinstance(strategy.get("stages"), Mapping) or not strategy["stages"]:
+    if (
+        not isinstance(strategy, Mapping)
+        or not isinstance(strategy.get("stages"), Mapping)
+        or not strategy["stages"]
+    ):
         yield Fault("strategy", f"expected a mapping with stages, got {shown(strategy)}")
         return
     yield from _keys(strategy, {"stages": None}, "strategy.")
@@ -95,7 +101,9 @@ def _stages(config: dict[str, Any]) -> Iterator[Fault]:
         yield from _component(stage, f"strategy.stages.{name}", "stage")
 
 
-def _keys(node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, optional: tuple[str, ...] = ()) -> Iterator[Fault]:
+def _keys(
+    node: Mapping[str, Any], known: Mapping[str, Any], prefix: str, optional: tuple[str, ...] = ()
+) -> Iterator[Fault]:
     for key in (key for key in node if key not in known):
         yield Fault(f"{prefix}{key}", f"no such key{nearest(key, known)}", superfluous=True)
     for key in (key for key in known if key not in node and key not in optional):
@@ -115,11 +123,15 @@ def _component(node: Any, path: str, slot: str) -> Iterator[Fault]:
     yield from _arguments(node, target, hints, path)
 
 
-def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, Any], path: str) -> Iterator[Fault]:
+def _arguments(
+    node: Mapping[str, Any], target: Callable, hints: Mapping[str, Any], path: str
+) -> Iterator[Fault]:
     provided = PROVIDED.get(path.rpartition(".")[2], frozenset())
     starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     accepted = inspect.signature(target).parameters.items()
-    parameters = {name: each for name, each in accepted if name not in provided and each.kind not in starred}
+    parameters = {
+        name: each for name, each in accepted if name not in provided and each.kind not in starred
+    }
     for key in (key for key in node if key not in parameters and key != "_target_"):
         leftover = f" (if an experiment set it for another option, take it out with ~{path}.{key})"
         yield Fault(
@@ -129,7 +141,9 @@ def _arguments(node: Mapping[str, Any], target: Callable, hints: Mapping[str, An
         )
     for key, parameter in parameters.items():
         if key not in node and parameter.default is inspect.Parameter.empty:
-            yield Fault(f"{path}.{key}", f"{target.__name__} needs it and the option does not set it")
+            yield Fault(
+                f"{path}.{key}", f"{target.__name__} needs it and the option does not set it"
+            )
     yield from _values({key: node[key] for key in parameters if key in node}, hints, f"{path}.")
 
 
@@ -137,7 +151,11 @@ def _values(node: Mapping[str, Any], hints: Mapping[str, Any], prefix: str) -> I
     for key, value in node.items():
         hint, path = hints.get(key, Any), f"{prefix}{key}"
         if _is_factory(hint) and not (value is None and NoneType in get_args(hint)):
-            yield from _component(value, path, key) if key in SLOTS else [Fault(path, f"a component stands under the name of {_SLOTS}")]
+            yield from (
+                _component(value, path, key)
+                if key in SLOTS
+                else [Fault(path, f"a component stands under the name of {_SLOTS}")]
+            )
         elif value == "???":
             yield Fault(path, f"a value is needed here; set {path}=...")
         elif not fits(value, hint):

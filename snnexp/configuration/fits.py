@@ -11,11 +11,15 @@ from snnexp.limits import LARGEST, SMALLEST, WHOLE, computable
 
 
 def out_of_place(value: Any, path: str) -> Iterator[Fault]:
-    """What may stand nowhere: components where none are built, and text that would be read as something else the next time."""
+    """What may stand nowhere: components where none are built, and text that would be read as
+    something else the next time.
+    """
     if isinstance(value, Mapping):
         if "_target_" in value:
             yield Fault(f"{path}._target_", "nothing is built here")
-        yield from (fault for key, each in value.items() for fault in out_of_place(each, f"{path}.{key}"))
+        yield from (
+            fault for key, each in value.items() for fault in out_of_place(each, f"{path}.{key}")
+        )
     elif isinstance(value, list):
         yield from (fault for each in value for fault in out_of_place(each, path))
     elif isinstance(value, str) and "${" in value:
@@ -32,7 +36,14 @@ def beyond(value: Any) -> str:
         return ""
     if isinstance(value, int):
         return f"; whole numbers are below 2^{WHOLE.bit_length() - 1}"
-    return f"; numbers other than 0 are from {SMALLEST:.2g} to {LARGEST:.2g}, which is what float32 holds" if abs(value) != math.inf else ""
+    return (
+        (
+            f"; numbers other than 0 are from {SMALLEST:.2g} to {LARGEST:.2g}, which is what "
+            "float32 holds"
+        )
+        if abs(value) != math.inf
+        else ""
+    )
 
 
 def nearest(key: Any, known: Mapping[str, Any]) -> str:

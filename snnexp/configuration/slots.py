@@ -1,4 +1,6 @@
-"""What a `_target_` may name, by the slot of the configuration it stands in: a component of that slot's kind, and nothing else."""
+"""What a `_target_` may name, by the slot of the configuration it stands in: a component of that
+slot's kind, and nothing else.
+"""
 
 import inspect
 import os
@@ -32,11 +34,16 @@ from snnexp.timed.form import Form
 from snnexp.track.base import Tracker
 
 OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
-SCHEDULES = tuple(f"torch.optim.lr_scheduler.{name}" for name in ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR"))
+SCHEDULES = tuple(
+    f"torch.optim.lr_scheduler.{name}"
+    for name in ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR")
+)
 ALLOWED = frozenset({*OPTIMIZERS, *SCHEDULES})
 """The classes of torch that a `_target_` may name."""
 TRUST = "SNNEXP_TRUST"
-"""The environment variable in which the owner of a machine names packages, with commas between them, whose components may be used on it."""
+"""The environment variable in which the owner of a machine names packages, with commas between
+them, whose components may be used on it.
+"""
 PLAIN = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
 
 
@@ -92,19 +99,30 @@ def refused(target: str, slot: str) -> str | None:
     """Why `target` may not be loaded for a slot, or None; nothing is imported to find out."""
     kind = SLOTS[slot]
     ours = target.startswith(f"snnexp.{kind.package}.")
-    if PLAIN.fullmatch(target) and (ours or target in kind.named or target.partition(".")[0] in trusted()):
+    if PLAIN.fullmatch(target) and (
+        ours or target in kind.named or target.partition(".")[0] in trusted()
+    ):
         return None
-    place = f"lives in snnexp.{kind.package}" + (f" or is one of {', '.join(kind.named)}" if kind.named else "")
-    return f"{target!r} is not allowed; a component for {slot} {place}, or in a package that {TRUST}=NAME declares as trusted"
+    place = f"lives in snnexp.{kind.package}" + (
+        f" or is one of {', '.join(kind.named)}" if kind.named else ""
+    )
+    return (
+        f"{target!r} is not allowed; a component for {slot} {place}, or in a package that "
+        f"{TRUST}=NAME declares as trusted"
+    )
 
 
 def trusted() -> frozenset[str]:
-    """The packages that the owner of this machine has declared as trusted; no file of a run can declare any."""
+    """The packages that the owner of this machine has declared as trusted; no file of a run can
+    declare any.
+    """
     return frozenset(filter(None, (each.strip() for each in os.environ.get(TRUST, "").split(","))))
 
 
 def component_of(target: str, slot: str) -> Callable[..., Any]:
-    """The class or function that `target` names. Raises `Refused` where it is not a component of the slot's kind."""
+    """The class or function that `target` names. Raises `Refused` where it is not a component of
+    the slot's kind.
+    """
     if refusal := refused(target, slot):
         raise Refused(refusal)
     try:
@@ -113,7 +131,10 @@ def component_of(target: str, slot: str) -> Callable[..., Any]:
         raise Refused(f"cannot load {target!r}: {error}") from error
     if target not in ALLOWED and getattr(found, "__module__", None) != target.rpartition(".")[0]:
         raise Refused(f"{target!r} is not defined there; name the module that defines it")
-    if not _makes(found, SLOTS[slot].base) or not HANDED.get(slot, frozenset()) <= inspect.signature(found).parameters.keys():
+    if (
+        not _makes(found, SLOTS[slot].base)
+        or not HANDED.get(slot, frozenset()) <= inspect.signature(found).parameters.keys()
+    ):
         raise Refused(f"{target!r} is no component for {slot}; expected {_expected(slot)}")
     return found
 
@@ -137,9 +158,13 @@ def ability(target: str, slot: str, name: str) -> Any:
 
 
 def annotations(found: Callable[..., Any]) -> dict[str, Any]:
-    """The types of the arguments of a class or function, and of what it returns. Raises `Refused` where they lead nowhere."""
+    """The types of the arguments of a class or function, and of what it returns. Raises `Refused`
+    where they lead nowhere.
+    """
     try:
-        return typing.get_type_hints(found.__init__ if inspect.isclass(found) else found, include_extras=True)
+        return typing.get_type_hints(
+            found.__init__ if inspect.isclass(found) else found, include_extras=True
+        )
     except Exception as error:
         raise Refused(f"cannot read the annotations of {found.__name__}: {error}") from error
 

@@ -45,15 +45,21 @@ class Sound(Mapping):
     def __iter__(self) -> Iterator[Any]:
         superfluous = {fault.path for fault in self.faults if fault.superfluous}
         yield from (key for key in self.node if f"{self.prefix}{key}" not in superfluous)
-        faulty = (fault.path.removeprefix(self.prefix) for fault in self.faults if not fault.superfluous)
-        yield from dict.fromkeys(key for key in faulty if "." not in key and key not in self.node)  # what is missing is asked for, too
+        faulty = (
+            fault.path.removeprefix(self.prefix) for fault in self.faults if not fault.superfluous
+        )
+        yield from dict.fromkeys(
+            key for key in faulty if "." not in key and key not in self.node
+        )  # what is missing is asked for, too
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
 def distinct(faults: list[Fault]) -> list[Fault]:
-    """The faults without those that repeat another one where its value has been passed on, such as to a stage."""
+    """The faults without those that repeat another one where its value has been passed on, such as
+    to a stage.
+    """
     return [fault for fault in faults if not any(_repeats(fault, other) for other in faults)]
 
 

@@ -1,1 +1,3 @@
-"""From an analog network to a spiking one: what stands in the way, thresholds, and how well the layers agree."""
+"""From an analog network to a spiking one: what stands in the way, thresholds, and how well the
+layers agree.
+"""

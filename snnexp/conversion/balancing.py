@@ -1,8 +1,9 @@
 """Thresholds of a converted network: measured by a rule, and set in one of three conventions.
 
-A  unit spikes, weights kept           threshold in units of weighted spikes; a spike stands for the product of the thresholds so far
-B  spikes of threshold, weights kept   threshold in units of the activation, which is what a spike stands for
-C  unit spikes, weights normalised     W_l threshold_(l-1) / threshold_l, b_l / threshold_l, then every threshold is 1; the spikes of B
+A  unit spikes, weights kept           threshold in units of weighted spikes; a spike stands for the
+product of the thresholds so far B  spikes of threshold, weights kept   threshold in units of the
+activation, which is what a spike stands for C  unit spikes, weights normalised     W_l
+threshold_(l-1) / threshold_l, b_l / threshold_l, then every threshold is 1; the spikes of B
 """
 
 from itertools import accumulate
@@ -32,16 +33,22 @@ class Balance:
         weights: whether the weights change so that every threshold is 1.
     """
 
-    def __init__(self, spiking: Network, analog: Network, initial_potential: float, weights: Weights):
+    def __init__(
+        self, spiking: Network, analog: Network, initial_potential: float, weights: Weights
+    ):
         self.spiking, self.units, self.analog = spiking, hidden_units(spiking), analog_units(analog)
         self.source = analog
         self.initial_potential = initial_potential
         self.thresholds: dict[str, float] = {}
         ordered = list(connections(spiking).values())[1:]
-        self.following = dict(zip(self.units, ordered, strict=True)) if weights == "normalised" else {}
+        self.following = (
+            dict(zip(self.units, ordered, strict=True)) if weights == "normalised" else {}
+        )
 
     def set(self, name: str, threshold: float) -> None:
-        """Sets the threshold of a layer; where weights are to be normalised, those behind it turn unit spikes into as much at once."""
+        """Sets the threshold of a layer; where weights are to be normalised, those behind it turn
+        unit spikes into as much at once.
+        """
         self.units[name].neuron.set_threshold(threshold, self.initial_potential)
         if self.following:
             with torch.no_grad():
@@ -65,7 +72,9 @@ class Balance:
         found: dict[str, float] = {}
 
         def reader(name: str) -> probe.See:
-            return lambda activation: found.update({name: self._valid(name, rule(activation[0], self._layer(name)))})
+            return lambda activation: found.update(
+                {name: self._valid(name, rule(activation[0], self._layer(name)))}
+            )
 
         probe.run(self.source, batch, 1, {self.analog[name]: reader(name) for name in names})
         return {name: found[name] for name in names}
@@ -84,14 +93,24 @@ class Balance:
         return self._valid(name, found)
 
     def _layer(self, name: str) -> Layer:
-        weights = tuple(connection.layer.weight.detach() for connection in driving(self.units[name]))
+        weights = tuple(
+            connection.layer.weight.detach() for connection in driving(self.units[name])
+        )
         unit: AnalogUnit = self.analog[name]
-        return Layer(name, list(self.units).index(name), unit.activation, weights, self.initial_potential)
+        return Layer(
+            name, list(self.units).index(name), unit.activation, weights, self.initial_potential
+        )
 
     def _valid(self, name: str, threshold: float) -> float:
         if threshold <= 0:
-            said = f"layer {name} is silent on the calibration images, or the rule reads no threshold above 0 there"
-            raise problem(f"{said}; train the ANN longer, or raise threshold.percentile where the rule has one")
+            said = (
+                f"layer {name} is silent on the calibration images, or the rule reads no "
+                "threshold above 0 there"
+            )
+            raise problem(
+                f"{said}; train the ANN longer, or raise threshold.percentile where the rule "
+                "has one"
+            )
         return threshold
 
     def scale(self, factor: float, names: list[str]) -> None:
@@ -101,9 +120,17 @@ class Balance:
 
     def spans(self) -> dict[str, float]:
         """The activation that one spike per timestep stands for, by layer."""
-        if self.following or all(amplitude(unit.neuron) == "threshold" for unit in self.units.values()):
+        if self.following or all(
+            amplitude(unit.neuron) == "threshold" for unit in self.units.values()
+        ):
             return dict(self.thresholds)
-        return dict(zip(self.units, accumulate((self.thresholds[name] for name in self.units), mul), strict=True))
+        return dict(
+            zip(
+                self.units,
+                accumulate((self.thresholds[name] for name in self.units), mul),
+                strict=True,
+            )
+        )
 
     def normalise(self) -> None:
         """Divides the weights of every layer by its threshold, if they are not to be kept."""

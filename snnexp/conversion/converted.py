@@ -31,11 +31,17 @@ class Converted:
     thresholds: dict[str, float]
     spans: dict[str, float]
 
-    def activations(self, batch: Batch, of: Callable[[Tensor], Tensor] = lambda a: a) -> dict[str, Tensor]:
+    def activations(
+        self, batch: Batch, of: Callable[[Tensor], Tensor] = lambda a: a
+    ) -> dict[str, Tensor]:
         """`of` the activations `[B, *m]` of every layer of the analog network."""
         found: dict[str, Tensor] = {}
-        units = {name: unit for name, unit in analog_units(self.analog).items() if name in self.spans}
-        probe.run(self.analog, batch, 1, {unit: _keep(found, name, of) for name, unit in units.items()})
+        units = {
+            name: unit for name, unit in analog_units(self.analog).items() if name in self.spans
+        }
+        probe.run(
+            self.analog, batch, 1, {unit: _keep(found, name, of) for name, unit in units.items()}
+        )
         return found
 
     def activation(self, name: str, batch: Batch) -> Float[Tensor, "B *m"]:
@@ -46,8 +52,16 @@ class Converted:
 
     def trains(self, batch: Batch, timesteps: int) -> dict[str, "Train"]:
         """What every layer sends in so many timesteps."""
-        trains = {name: self._train(name, unit, timesteps) for name, unit in hidden_units(self.spiking).items()}
-        probe.run(self.spiking, batch, timesteps, {unit: trains[name].add for name, unit in hidden_units(self.spiking).items()})
+        trains = {
+            name: self._train(name, unit, timesteps)
+            for name, unit in hidden_units(self.spiking).items()
+        }
+        probe.run(
+            self.spiking,
+            batch,
+            timesteps,
+            {unit: trains[name].add for name, unit in hidden_units(self.spiking).items()},
+        )
         return trains
 
     def train(self, name: str, batch: Batch, timesteps: int) -> "Train":
@@ -59,7 +73,9 @@ class Converted:
 
     def _train(self, name: str, unit: nn.Module, timesteps: int) -> "Train":
         height = self.thresholds[name] if amplitude(unit.neuron) == "threshold" else 1.0
-        window = getattr(unit.neuron, "window", timesteps)  # a code in windows has its value in each, the first ones are too early
+        window = getattr(
+            unit.neuron, "window", timesteps
+        )  # a code in windows has its value in each, the first ones are too early
         return Train(self.spans[name] / height, max(timesteps - window, 0))
 
     def connection(self, name: str) -> Connection | None:

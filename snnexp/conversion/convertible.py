@@ -22,10 +22,18 @@ OUTPUT = "output"
 
 
 def hidden_units(network: Network) -> dict[str, SpikingUnit]:
-    """The spiking units that take the place of an activation; neurons of gates take that of a fixed function."""
+    """The spiking units that take the place of an activation; neurons of gates take that of a fixed
+    function.
+    """
     joints = wiring(network).of("joint")
-    gates = tuple(f"{node.name}.gate." for node in joints if isinstance(node.module, SqueezeExcitation))
-    return {name: unit for name, unit in spiking_units(network).items() if name != OUTPUT and not name.startswith(gates)}
+    gates = tuple(
+        f"{node.name}.gate." for node in joints if isinstance(node.module, SqueezeExcitation)
+    )
+    return {
+        name: unit
+        for name, unit in spiking_units(network).items()
+        if name != OUTPUT and not name.startswith(gates)
+    }
 
 
 def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
@@ -36,7 +44,9 @@ def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
 
 
 def driving(unit: nn.Module) -> list[Connection]:
-    """The connections whose currents the neurons of a unit get, in order; not those of units inside a residual branch."""
+    """The connections whose currents the neurons of a unit get, in order; not those of units inside
+    a residual branch.
+    """
     return [node.module for node in wiring(unit).driving("")]
 
 
@@ -44,25 +54,37 @@ def in_blocks(network: Network) -> set[str]:
     """Names of the units of branches and of their joints."""
     nodes = wiring(network).by_name
     units = hidden_units(network)
-    return {name for name, unit in units.items() if nodes[name].within or isinstance(unit.connection, Sum)}
+    return {
+        name
+        for name, unit in units.items()
+        if nodes[name].within or isinstance(unit.connection, Sum)
+    }
 
 
 def parts(network: Network) -> tuple[list[str], list[str], list[str]]:
     """Names of the units before all residual blocks, of those of the blocks, and of the others."""
     units, inside = list(hidden_units(network)), in_blocks(network)
     first = min((place for place, name in enumerate(units) if name in inside), default=len(units))
-    return units[:first], [name for name in units if name in inside], [name for name in units[first:] if name not in inside]
+    return (
+        units[:first],
+        [name for name in units if name in inside],
+        [name for name in units[first:] if name not in inside],
+    )
 
 
 def is_chain(network: Network) -> bool:
     """Whether every layer gets its spikes from the one before and from no other."""
     wired = wiring(network.body)
-    weightless = [node for node in wired.of("unit") if not isinstance(node.module.connection, Connection)]
+    weightless = [
+        node for node in wired.of("unit") if not isinstance(node.module.connection, Connection)
+    ]
     loops = [node for node in wired.nodes if isinstance(node.module, Over)]
     return not wired.of("joint") and not weightless and not loops
 
 
 def holder(neuron: nn.Module) -> nn.Module | None:
-    """What holds the potential at which a neuron starts, in units of the current; None where it is held as a share of the threshold."""
+    """What holds the potential at which a neuron starts, in units of the current; None where it is
+    held as a share of the threshold.
+    """
     held = getattr(neuron, "firing", getattr(neuron, "threshold", None))
     return held if hasattr(held, "initial_potential") else None

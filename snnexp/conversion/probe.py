@@ -11,7 +11,9 @@ from snnexp.network.network import Network
 from snnexp.stopping import look_together
 
 PER_CALL = 1024
-"""Images times timesteps of one call, for images of up to 64 x 64 pixels; memory grows with it, nothing else."""
+"""Images times timesteps of one call, for images of up to 64 x 64 pixels; memory grows with it,
+nothing else.
+"""
 PIXELS = 64 * 64
 
 See = Callable[[Tensor], None]
@@ -22,8 +24,15 @@ class _Reached(Exception):
     """The layer in question has been run."""
 
 
-def run(network: Network, batch: Batch, timesteps: int, seen: dict[nn.Module, See], last: nn.Module | None = None) -> None:
-    """Runs `network` without gradients for `timesteps`, showing what the modules in `seen` give; what lies behind `last` is not run.
+def run(
+    network: Network,
+    batch: Batch,
+    timesteps: int,
+    seen: dict[nn.Module, See],
+    last: nn.Module | None = None,
+) -> None:
+    """Runs `network` without gradients for `timesteps`, showing what the modules in `seen` give;
+    what lies behind `last` is not run.
 
     Raises `Stopped` between two parts if the run is asked to stop.
     """
@@ -42,7 +51,10 @@ def _stop(output: Tensor) -> None:
 @contextmanager
 def watching(seen: dict[nn.Module, See]) -> Iterator[None]:
     """Within the block, every output of a module is shown to its observer."""
-    hooks = [module.register_forward_hook(lambda _, __, output, see=see: see(output)) for module, see in seen.items()]
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, see=see: see(output))
+        for module, see in seen.items()
+    ]
     try:
         yield
     finally:
@@ -59,4 +71,6 @@ def chunks(timesteps: int, images: int) -> Iterator[range]:
 
 def parts(batch: Batch, images: int) -> Iterator[Batch]:
     """The batch in parts of at most so many images."""
-    yield from (Batch(*part) for part in zip(*(tensor.split(images) for tensor in batch), strict=True))
+    yield from (
+        Batch(*part) for part in zip(*(tensor.split(images) for tensor in batch), strict=True)
+    )

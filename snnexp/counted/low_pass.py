@@ -13,7 +13,8 @@ from snnexp.neurons.lateral_lif import SMALLEST, LateralLIF
 
 
 class Trace:
-    """A spike train as its low-pass filtered value at the end: sum over spikes of decay^(timesteps since).
+    """A spike train as its low-pass filtered value at the end: sum over spikes of decay^(timesteps
+    since).
 
     Args:
         decay: what is left of a spike after a timestep, the leak of the neurons.
@@ -27,7 +28,11 @@ class Trace:
         """Takes the next timesteps."""
         dtype, steps = torch.promote_types(spikes.dtype, torch.float32), len(spikes)
         left = self.decay ** torch.arange(steps - 1, -1, -1, dtype=dtype, device=spikes.device)
-        recent = once(spikes).to(dtype) * left.sum() if is_static(spikes) else torch.tensordot(left, spikes.to(dtype), dims=1)
+        recent = (
+            once(spikes).to(dtype) * left.sum()
+            if is_static(spikes)
+            else torch.tensordot(left, spikes.to(dtype), dims=1)
+        )
         self.trace = self.trace * self.decay**steps + recent
 
     def value(self) -> Float[Tensor, "1 B *n"]:
@@ -43,16 +48,19 @@ def full_trace(decay: float, timesteps: int) -> float:
 class LowPass(nn.Module):
     """The membrane potential without its discontinuities: spikes in and out both low-pass filtered.
 
-        z_i = sum_k w_ik x_k                                      x_k, a_i traces of input and own spikes at the end
-        a_i = z_i / threshold_i - inhibition sum_(j != i) a_j     the potential itself counted as noise
-        dL/dz_i = (e_i - q sum_j e_j) / (threshold_i (1 - inhibition)),  q = inhibition / (1 + inhibition (n - 1))
+        z_i = sum_k w_ik x_k                      x_k, a_i traces of input and own spikes at the end
+        a_i = z_i / threshold_i - inhibition sum_(j != i) a_j  the potential itself counted as noise
+        dL/dz_i = (e_i - q sum_j e_j) / (threshold_i (1 - inhibition)),
+            q = inhibition / (1 + inhibition (n - 1))
         dL/dthreshold_i = -(e_i / threshold_i) (a_i + inhibition sum_(j != i) a_j)
         e_i = dL/da_i sqrt(N / n) / rms(g),  g_i = 1 / threshold_i
 
-    Sums run over the n of N neurons that fired (a > 0); those that did not get no error. A layer is what inhibits one another. With e the
-    error is normalised: what reaches z_i has the factor g_i / rms(g) in place of g_i, so that neither the size of thresholds nor how few
-    fired changes its size. Output neurons get their error whether they fired or not. What would have a neuron
-    that fired at every timestep fire more, which it cannot, is no error (e = 0): it would drive a layer to its limit for good.
+    Sums run over the n of N neurons that fired (a > 0); those that did not get no error. A layer is
+    what inhibits one another. With e the error is normalised: what reaches z_i has the factor g_i /
+    rms(g) in place of g_i, so that neither the size of thresholds nor how few fired changes its
+    size. Output neurons get their error whether they fired or not. What would have a neuron that
+    fired at every timestep fire more, which it cannot, is no error (e = 0): it would drive a layer
+    to its limit for good.
 
     Source: Lee 2016 (survey [44]).
 
@@ -61,18 +69,37 @@ class LowPass(nn.Module):
         output: whether they are the output of the network.
         normalise: whether errors are normalised; if not, e = dL/da.
         limit: trace of a neuron that fires at every timestep, > 0.
-        pull: step rho with which thresholds of the neurons of a linear layer that fired rise and all fall by as much together, >= 0.
+        pull: step rho with which thresholds of the neurons of a linear layer that fired rise and
+            all fall by as much together, >= 0.
     """
 
-    def __init__(self, neuron: LateralLIF, output: bool, normalise: bool, limit: float, pull: float):
+    def __init__(
+        self, neuron: LateralLIF, output: bool, normalise: bool, limit: float, pull: float
+    ):
         super().__init__()
-        self.neuron, self.output, self.normalise, self.limit, self.pull = neuron, output, normalise, limit, pull
+        self.neuron, self.output, self.normalise, self.limit, self.pull = (
+            neuron,
+            output,
+            normalise,
+            limit,
+            pull,
+        )
 
-    def forward(self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"]) -> Float[Tensor, "1 B *m"]:
+    def forward(
+        self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"]
+    ) -> Float[Tensor, "1 B *m"]:
         threshold = self.neuron.threshold_of(z[0])
         reached = torch.ones_like(measured) if self.output else measured > 0
         full = measured >= self.limit * (1 - 1e-6)
-        activation = _LowPass.apply(z, threshold, measured.to(z.dtype), reached, full, self.neuron.inhibition, self.normalise)
+        activation = _LowPass.apply(
+            z,
+            threshold,
+            measured.to(z.dtype),
+            reached,
+            full,
+            self.neuron.inhibition,
+            self.normalise,
+        )
         if self.training and self.pull and z.dim() == 3:
             self._share_out(measured[0] > 0)
         return activation
@@ -88,7 +115,15 @@ class LowPass(nn.Module):
 
 class _LowPass(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, threshold: Tensor, measured: Tensor, reached: Tensor, full: Tensor, *rule: Any) -> Tensor:
+    def forward(
+        ctx: Any,
+        z: Tensor,
+        threshold: Tensor,
+        measured: Tensor,
+        reached: Tensor,
+        full: Tensor,
+        *rule: Any,
+    ) -> Tensor:
         ctx.save_for_backward(threshold, measured, reached, full)
         ctx.inhibition, ctx.normalise = rule
         return measured.view_as(z)
@@ -102,7 +137,9 @@ class _LowPass(torch.autograd.Function):
         e = torch.where(full, grad.clamp(min=0), grad) * fired
         if ctx.normalise:
             e = e * (a.shape[2] / active).sqrt() / threshold.reciprocal().square().mean().sqrt()
-        spread = ctx.inhibition / (1 + ctx.inhibition * (active - 1)) * e.sum(2, keepdim=True) * fired
+        spread = (
+            ctx.inhibition / (1 + ctx.inhibition * (active - 1)) * e.sum(2, keepdim=True) * fired
+        )
         z_grad = (e - spread) / (threshold * (1 - ctx.inhibition))
         pressed = a + ctx.inhibition * (a.sum(2, keepdim=True) - a)
         threshold_grad = -(e / threshold * pressed).sum_to_size(threshold.shape)

@@ -1,4 +1,6 @@
-"""A training pass in count form: forward over time in spikes, backward once through an analog step on what the spikes amount to."""
+"""A training pass in count form: forward over time in spikes, backward once through an analog step
+on what the spikes amount to.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +19,14 @@ from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
 
 Rule = Callable[[Cell, bool], nn.Module]
-"""From the neurons of a unit, and whether they are the output, to what stands for them in the count form."""
+"""From the neurons of a unit, and whether they are the output, to what stands for them in the count
+form.
+"""
 
 
 def count_network(blueprint: Blueprint, spiking: Network, rule: Rule) -> Network:
-    """The count form of a spiking network: units that stand for spike trains as a whole, on the connections of `spiking`.
+    """The count form of a spiking network: units that stand for spike trains as a whole, on the
+    connections of `spiking`.
 
     Args:
         blueprint: that of `spiking`.
@@ -31,7 +36,9 @@ def count_network(blueprint: Blueprint, spiking: Network, rule: Rule) -> Network
     with torch.device("meta"):  # weights of its own would be thrown away
         readout = blueprint.readout()
         output = CountUnit(nn.Identity()) if readout.spiking else nn.Identity()
-        network = Network(nn.Identity(), blueprint.body(CountUnit, readout), output, readout, form="counted")
+        network = Network(
+            nn.Identity(), blueprint.body(CountUnit, readout), output, readout, form="counted"
+        )
     network.readout = spiking.readout
     for name, connection in connections(spiking).items():
         network.set_submodule(name, connection)
@@ -41,10 +48,13 @@ def count_network(blueprint: Blueprint, spiking: Network, rule: Rule) -> Network
 
 
 class Counted(nn.Module):
-    """Trains a spiking network without a graph over time: what is kept for the backward pass does not depend on T.
+    """Trains a spiking network without a graph over time: what is kept for the backward pass does
+    not depend on T.
 
-        1. spikes over all timesteps in chunks, without gradients, norms with running statistics: the spiking form as it is evaluated
-        2. one step of the count form, whose units give what was measured in 1; norms with batch statistics; its gradient is the result
+        1. spikes over all timesteps in chunks, without gradients, norms with running statistics:
+           the spiking form as it is evaluated
+        2. one step of the count form, whose units give what was measured in 1; norms with batch
+           statistics; its gradient is the result
 
     Dropout has one mask for the sequence, the same in both.
 
@@ -57,7 +67,15 @@ class Counted(nn.Module):
         chunk: timesteps per call in 1.
     """
 
-    def __init__(self, network: Network, steps: range, blueprint: Blueprint, rule: Rule, signal: Callable[[], Any], chunk: int):
+    def __init__(
+        self,
+        network: Network,
+        steps: range,
+        blueprint: Blueprint,
+        rule: Rule,
+        signal: Callable[[], Any],
+        chunk: int,
+    ):
         super().__init__()
         self.network = network
         self.twin = count_network(blueprint, network, rule)
@@ -70,11 +88,15 @@ class Counted(nn.Module):
         return Reading(valued(analog.scores, measured.scores), valued(analog.drive, measured.drive))
 
     def analog(self, images: Float[Tensor, "B *sample"]) -> Reading:
-        """The pass in which nothing is measured: units are analog activations. Norms see batches of them."""
+        """The pass in which nothing is measured: units are analog activations. Norms see batches of
+        them.
+        """
         return self._read(self.network.encoder.analog(images))
 
     def _read(self, x: Float[Tensor, "1 B *n"]) -> Reading:
-        """The reading at every timestep, as if what the output layer gets on average came at each."""
+        """The reading at every timestep, as if what the output layer gets on average came at
+        each.
+        """
         current = self.twin.output(self.twin.body(x))
         current = current.to(torch.promote_types(current.dtype, torch.float32))
         drive = current.expand(len(self.steps), *current.shape[1:])
@@ -84,9 +106,12 @@ class Counted(nn.Module):
         readings = []
         with self._as_evaluated(), self._measuring() as signals, streaming(self.network):
             for start in range(0, len(self.steps), self.chunk):
-                # The random state is put back each time, so that chunks and the count form draw the same masks.
+                # The random state is put back each time, so that chunks and the count form draw the
+                # same masks.
                 with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-                    readings.append(self.network(images, self.steps[start : start + self.chunk], keys))
+                    readings.append(
+                        self.network(images, self.steps[start : start + self.chunk], keys)
+                    )
         return joined(readings), {name: signal.value() for name, signal in signals.items()}
 
     @contextmanager
@@ -94,7 +119,8 @@ class Counted(nn.Module):
         senders = {"encoder": self.network.encoder, **spiking_units(self.network)}
         signals = {name: self.signal() for name in senders}
         hooks = [
-            sender.register_forward_hook(lambda _, __, spikes, name=name: signals[name].add(spikes)) for name, sender in senders.items()
+            sender.register_forward_hook(lambda _, __, spikes, name=name: signals[name].add(spikes))
+            for name, sender in senders.items()
         ]
         try:
             yield signals

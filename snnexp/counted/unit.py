@@ -1,4 +1,6 @@
-"""The count form of a unit: what its neurons have sent over all timesteps as one activation, with one gradient."""
+"""The count form of a unit: what its neurons have sent over all timesteps as one activation, with
+one gradient.
+"""
 
 from typing import Any
 
@@ -10,10 +12,11 @@ from snnexp.network.wiring import wiring
 
 
 class CountUnit(nn.Module):
-    """A connection and the rule by which what its neurons sent depends on the current they got; one timestep stands for all.
+    """A connection and the rule by which what its neurons sent depends on the current they got; one
+    timestep stands for all.
 
-    The forward value is what was measured on the spiking form, the gradient that of an analog activation. Without a measurement the
-    unit is that analog activation.
+    The forward value is what was measured on the spiking form, the gradient that of an analog
+    activation. Without a measurement the unit is that analog activation.
 
     Args:
         connection: activations to current, shared with the spiking form.

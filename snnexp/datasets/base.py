@@ -13,19 +13,23 @@ from torch import Tensor
 
 from snnexp.datasets.text import shown
 
-TEST_OFFSET = 2**32  # test samples are numbered from here, so that no noise key of theirs is a training sample's
+TEST_OFFSET = (
+    2**32
+)  # test samples are numbered from here, so that no noise key of theirs is a training sample's
 
 
 class DataError(Exception):
-    """Data is missing or not what it should be; the message names the file, the form expected and how to get it."""
+    """Data is missing or not what it should be; the message names the file, the form expected and
+    how to get it.
+    """
 
 
 class Samples(abc.ABC):
     """Samples of one shape that are used together; where they are is up to the kind.
 
-    A sample is an image `[C, H, W]`, frames over time `[T, C, H, W]`, or whatever else an encoder takes.
-    `labels` are class numbers from 0; `index` is the number of each sample in the official order, test samples from `TEST_OFFSET`:
-    noise keys derive from it.
+    A sample is an image `[C, H, W]`, frames over time `[T, C, H, W]`, or whatever else an encoder
+    takes. `labels` are class numbers from 0; `index` is the number of each sample in the official
+    order, test samples from `TEST_OFFSET`: noise keys derive from it.
     """
 
     labels: Int64[Tensor, "N"]
@@ -44,13 +48,18 @@ class Samples(abc.ABC):
 
     @abc.abstractmethod
     def read(
-        self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
+        self,
+        chunks: Sequence[Int64[Tensor, "_"]],
+        keys: Int64[Tensor, "N"],
+        augmentation: Callable | None,
     ) -> Iterator[Shaped[Tensor, "_ *sample"]]:
-        """The samples of each of the `chunks`, which are places of the split, in this order and as they are stored.
+        """The samples of each of the `chunks`, which are places of the split, in this order and as
+        they are stored.
 
         Args:
             chunks: what is wanted, batch by batch.
-            keys: of all samples of the split; a function of its sample's key is all that augmentation is.
+            keys: of all samples of the split; a function of its sample's key is all that
+                augmentation is.
             augmentation: of the kind that goes with the samples; None for what evaluation sees.
         """
 
@@ -62,7 +71,8 @@ class Split(Samples):
     Args:
         input: the samples as they are stored, such as pixels 0 to 255.
         labels: class numbers from 0.
-        index: number of each sample in the official order, test samples from `TEST_OFFSET`; noise keys derive from it.
+        index: number of each sample in the official order, test samples from `TEST_OFFSET`; noise
+            keys derive from it.
     """
 
     input: Shaped[Tensor, "N *sample"]
@@ -78,7 +88,10 @@ class Split(Samples):
         return Split(self.input.to(device), self.labels.to(device), self.index.to(device))
 
     def read(
-        self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: Callable | None
+        self,
+        chunks: Sequence[Int64[Tensor, "_"]],
+        keys: Int64[Tensor, "N"],
+        augmentation: Callable | None,
     ) -> Iterator[Shaped[Tensor, "_ *sample"]]:
         """Gathered and augmented where the split is, whole batches at a time."""
         for places in chunks:
@@ -88,7 +101,8 @@ class Split(Samples):
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits of a data set; `shape` is that of a sample, `validation` is None where none were held out.
+    """The splits of a data set; `shape` is that of a sample, `validation` is None where none were
+    held out.
 
     `class_names` are in the order of the class numbers.
     """
@@ -102,19 +116,25 @@ class Splits:
 
 
 class Source(abc.ABC):
-    """Where a data set comes from. Building one touches no data; files are first looked at by the methods."""
+    """Where a data set comes from. Building one touches no data; files are first looked at by the
+    methods.
+    """
 
     classes: int
     shape: tuple[int, ...]
     """Of a sample: (C, H, W) of an image, another for what else an encoder takes."""
     augmented: ClassVar[Literal["batches", "pictures"]] = "batches"
-    """How samples can be augmented: whole batches of those in memory, or pictures one by one as they are read."""
+    """How samples can be augmented: whole batches of those in memory, or pictures one by one as
+    they are read.
+    """
     train_samples: int | None = None
     """Number of official training samples, where it is known without reading."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the classes are, in the order of their numbers; digits, unless a source says otherwise."""
+        """What the classes are, in the order of their numbers; digits, unless a source says
+        otherwise.
+        """
         return tuple(map(str, range(self.classes)))
 
     @property
@@ -132,14 +152,18 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def verify(self) -> str:
-        """Compares what is there with what was published and says what was compared. Raises `DataError`."""
+        """Compares what is there with what was published and says what was compared. Raises
+        `DataError`.
+        """
 
     @abc.abstractmethod
     def prepare(self) -> str:
         """Downloads or builds what is needed once and says what was done. Raises `DataError`."""
 
 
-def numbered(samples: Shaped[Tensor, "N *sample"], labels: Int64[Tensor, "N"], first: int = 0) -> Split:
+def numbered(
+    samples: Shaped[Tensor, "N *sample"], labels: Int64[Tensor, "N"], first: int = 0
+) -> Split:
     """A split whose samples are numbered in order from `first`."""
     return Split(samples, labels, torch.arange(first, first + len(labels)))
 
@@ -156,5 +180,7 @@ def fault(path: Path, wrong: str, expected: str, remedy: str) -> DataError:
 
 
 def present(path: Path) -> bool:
-    """Whether something is at `path`; a path that cannot be looked at, or that no file system could hold, has nothing."""
+    """Whether something is at `path`; a path that cannot be looked at, or that no file system could
+    hold, has nothing.
+    """
     return os.path.exists(path)

@@ -18,9 +18,11 @@ from snnexp.stopping import look_if_alone, look_together
 
 
 class Batch(NamedTuple):
-    """What the network sees, the class numbers, and the keys everything random about the samples derives from.
+    """What the network sees, the class numbers, and the keys everything random about the samples
+    derives from.
 
-    `input` are images `[B, C, H, W]`, frames over time `[B, T, C, H, W]`, or whatever else an encoder takes.
+    `input` are images `[B, C, H, W]`, frames over time `[B, T, C, H, W]`, or whatever else an
+    encoder takes.
     """
 
     input: Float[Tensor, "B *sample"]
@@ -29,13 +31,15 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Passes over a split: the same pass for the same (seed, epoch), wherever the samples come from.
+    """Passes over a split: the same pass for the same (seed, epoch), wherever the samples come
+    from.
 
         input = normalisation(augmentation(samples))
 
-    A training epoch (`shuffle`) is in random order and augmented; its last batch may be smaller, and is left out if it were a single
-    sample after full batches, which batch normalisation cannot take. Otherwise the order is the natural one, nothing is augmented or
-    left out, and the keys are those of epoch 0, whichever epoch it is. `len` is the number of batches of a training epoch.
+    A training epoch (`shuffle`) is in random order and augmented; its last batch may be smaller,
+    and is left out if it were a single sample after full batches, which batch normalisation cannot
+    take. Otherwise the order is the natural one, nothing is augmented or left out, and the keys are
+    those of epoch 0, whichever epoch it is. `len` is the number of batches of a training epoch.
     With several processes each gets its part of every batch; `batch_size` is that of all together.
 
     Args:
@@ -66,20 +70,34 @@ class Batches:
         return -(-self._training_samples() // self.batch_size)
 
     def epoch(self, number: int, shuffle: bool, first: int = 0) -> Iterator[Batch]:
-        """One pass from batch `first` on: random and augmented as a training epoch, or in natural order for evaluation."""
+        """One pass from batch `first` on: random and augmented as a training epoch, or in natural
+        order for evaluation.
+        """
         keys = sample_keys(self.seed, number if shuffle else 0, self.split.index)
-        # The keys are mixed once more so that neighbours in the order do not have neighbouring keys.
-        order = mix(keys).argsort()[: self._training_samples()] if shuffle else torch.arange(len(keys), device=keys.device)
-        # Several processes share every batch; in evaluation a process may have nothing of the last one.
+        # The keys are mixed once more so that neighbours in the order do not have neighbouring
+        # keys.
+        order = (
+            mix(keys).argsort()[: self._training_samples()]
+            if shuffle
+            else torch.arange(len(keys), device=keys.device)
+        )
+        # Several processes share every batch; in evaluation a process may have nothing of the last
+        # one.
         chunks = [part for part in map(share, order.split(self.batch_size)) if len(part)]
-        yield from self._batches(chunks[first:], keys, self._augmentation(number) if shuffle else None)
+        yield from self._batches(
+            chunks[first:], keys, self._augmentation(number) if shuffle else None
+        )
 
     def in_order(self) -> Iterator[Batch]:
-        """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the same, if any is asked to stop."""
+        """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the
+        same, if any is asked to stop.
+        """
         with closing(self.epoch(0, shuffle=False)) as passing:
             for _ in range(-(-len(self.split) // self.batch_size)):
                 look_together()
-                yield from islice(passing, 1)  # none for a process that has no part of the last batch
+                yield from islice(
+                    passing, 1
+                )  # none for a process that has no part of the last batch
 
     def size_of(self, number: int) -> int:
         """Samples of a training epoch's batch `number` (from 0), of all processes together."""
@@ -90,13 +108,17 @@ class Batches:
         return sample_numbers(self.seed, number, batch.keys).tolist()
 
     def sample(self, count: int) -> Batch:
-        """`count` random samples (all, if there are fewer) as one batch, not augmented: the same whenever it is called."""
+        """`count` random samples (all, if there are fewer) as one batch, not augmented: the same
+        whenever it is called.
+        """
         keys = sample_keys(self.seed, 0, self.split.index)
         places = mix(keys).argsort()[:count]
         parts = zip(*self._batches(places.split(self.batch_size), keys, None), strict=True)
         return Batch(*(torch.cat(part) for part in parts))
 
-    def _batches(self, chunks: Sequence[Tensor], keys: Tensor, augmentation: Callable | None) -> Iterator[Batch]:
+    def _batches(
+        self, chunks: Sequence[Tensor], keys: Tensor, augmentation: Callable | None
+    ) -> Iterator[Batch]:
         if not chunks:
             return
         # Closed as soon as the caller ends, errors included: worker processes may stand behind it.

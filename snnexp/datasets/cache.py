@@ -23,7 +23,9 @@ except ImportError:  # Windows: whoever needs a cache builds it
 Arrays = dict[str, np.ndarray]
 
 PATIENCE = 600.0
-"""Seconds after which one does not wait for another's cache any longer: the work is then done twice, and never wrong."""
+"""Seconds after which one does not wait for another's cache any longer: the work is then done
+twice, and never wrong.
+"""
 _KEY = "key"
 _PIECE = 1 << 24
 _log = logging.getLogger(__name__)
@@ -32,8 +34,9 @@ _log = logging.getLogger(__name__)
 def cached(path: Path, key: str, build: Callable[[], Arrays]) -> Arrays:
     """The arrays kept at `path` if they were kept under the same `key`, or newly built and kept.
 
-    A damaged file is built again. Of several processes one builds and the others wait for it; if it is killed, the next one builds.
-    A folder that cannot be written costs time, not the run: the arrays are then built every time.
+    A damaged file is built again. Of several processes one builds and the others wait for it; if it
+    is killed, the next one builds. A folder that cannot be written costs time, not the run: the
+    arrays are then built every time.
     """
     found = _read(path, key)
     if found is not None:
@@ -49,16 +52,22 @@ def _built(path: Path, key: str, build: Callable[[], Arrays]) -> Arrays:
         with replacing(path) as draft, draft.open("xb") as file:
             np.savez(file, **{_KEY: np.array(key), **arrays})
     except OSError as error:
-        _log.warning("%s could not be written (%s); its content will be built again next time", path, error)
+        _log.warning(
+            "%s could not be written (%s); its content will be built again next time", path, error
+        )
     return arrays
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Within the block no other process is in the block for the same folder. The system ends a lock with its process, however that ends."""
+    """Within the block no other process is in the block for the same folder. The system ends a lock
+    with its process, however that ends.
+    """
     descriptor = _locked(path)
     try:
-        for draft in path.parent.glob(f".{path.name}.*.draft") if descriptor is not None else ():  # of builders that were killed
+        for draft in (
+            path.parent.glob(f".{path.name}.*.draft") if descriptor is not None else ()
+        ):  # of builders that were killed
             draft.unlink(missing_ok=True)
         yield
     finally:
@@ -67,10 +76,14 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _locked(path: Path) -> int | None:
-    """The lock of the folder; None where there is no such thing, or another process does not come to an end."""
+    """The lock of the folder; None where there is no such thing, or another process does not come
+    to an end.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_NONBLOCK | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(
+            path.parent, os.O_RDONLY | os.O_NONBLOCK | os.O_DIRECTORY | os.O_CLOEXEC
+        )
     except (OSError, AttributeError):
         return None
     try:
@@ -104,7 +117,11 @@ def _read(path: Path, key: str) -> Arrays | None:
         with _regular(path) as file, zipfile.ZipFile(file) as kept:
             if str(_array(kept, f"{_KEY}.npy")) != key:
                 return None
-            return {name.removesuffix(".npy"): _array(kept, name) for name in kept.namelist() if name != f"{_KEY}.npy"}
+            return {
+                name.removesuffix(".npy"): _array(kept, name)
+                for name in kept.namelist()
+                if name != f"{_KEY}.npy"
+            }
     except Exception:  # a damaged file can raise anything, and what is built anew is right
         return None
 
@@ -118,12 +135,19 @@ def _regular(path: Path) -> io.BufferedReader:
 
 
 def _array(kept: zipfile.ZipFile, name: str) -> np.ndarray:
-    """A kept array. What its header announces is reserved only if the file holds as much. Raises ValueError."""
+    """A kept array. What its header announces is reserved only if the file holds as much. Raises
+    ValueError.
+    """
     info = kept.getinfo(name)
     with kept.open(info) as member:
         shape, columns_first, kind = _header(member)
         size = math.prod(shape) * kind.itemsize
-        if info.compress_type != zipfile.ZIP_STORED or columns_first or kind.hasobject or member.tell() + size != info.file_size:
+        if (
+            info.compress_type != zipfile.ZIP_STORED
+            or columns_first
+            or kind.hasobject
+            or member.tell() + size != info.file_size
+        ):
             raise ValueError("not an array of plain numbers")
         if info.file_size > os.fstat(kept.fp.fileno()).st_size:
             raise ValueError("more is announced than is there")
@@ -134,5 +158,8 @@ def _array(kept: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype]:
-    versions = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    versions = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     return versions[np.lib.format.read_magic(member)](member)

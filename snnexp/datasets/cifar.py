@@ -7,9 +7,25 @@ import numpy as np
 import torch
 
 from snnexp.datasets import pickled
-from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
+from snnexp.datasets.base import (
+    TEST_OFFSET,
+    DataError,
+    Source,
+    Split,
+    fault,
+    numbered,
+    present,
+    status_of,
+)
 from snnexp.datasets.cifar_layout import LAYOUTS
-from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
+from snnexp.datasets.published import (
+    LARGEST,
+    MD5,
+    download,
+    download_command,
+    md5_of,
+    say_unpublished,
+)
 from snnexp.files.foreign import Absent, Unreadable, read_regular
 
 
@@ -53,7 +69,9 @@ class CifarFiles(Source):
 
     def status(self) -> str:
         """`ready`, or the missing files."""
-        return status_of({path: present(path) for path in map(self.folder.joinpath, [*self.train, self.test])})
+        return status_of(
+            {path: present(path) for path in map(self.folder.joinpath, [*self.train, self.test])}
+        )
 
     def verify(self) -> str:
         """Published MD5 of every batch."""
@@ -64,7 +82,8 @@ class CifarFiles(Source):
         return f"MD5 of {len(self.train) + 1} files"
 
     def prepare(self) -> str:
-        """Downloads what is missing with torchvision; an archive that is already in `DATA_DIR` is only unpacked.
+        """Downloads what is missing with torchvision; an archive that is already in `DATA_DIR` is
+        only unpacked.
 
         What is there is read: an interrupted download or unpacking leaves half a file.
         """
@@ -107,9 +126,16 @@ class CifarFiles(Source):
             raise self._fault(path, f"unreadable ({error.why})") from error
 
     def _fault(self, path: Path, wrong: str) -> DataError:
-        archive = f"{self.folder.name.removesuffix('-batches-py').removesuffix('-python')}-python.tar.gz"
+        archive = (
+            f"{self.folder.name.removesuffix('-batches-py').removesuffix('-python')}-python.tar.gz"
+        )
         files = ", ".join([*self.train, self.test])
-        return fault(path, wrong, f"{files} of the official {archive}, unpacked to {self.folder}", download_command(self.name, self.root))
+        return fault(
+            path,
+            wrong,
+            f"{files} of the official {archive}, unpacked to {self.folder}",
+            download_command(self.name, self.root),
+        )
 
 
 def _numbers(labels: Any) -> np.ndarray:

@@ -26,22 +26,24 @@ _log = logging.getLogger(__name__)
 class ClassFolders(Source):
     """Photographs in the layout of ImageNet, `{train,val}/<wnid>/*.JPEG`; `val` is for testing.
 
-    They are listed when the data is loaded and decoded in every epoch by worker processes, while the device
-    computes. Training sees a random part of each, resized; evaluation the middle square of the image whose
-    shorter side is `size` * 256 / 224. Files are read as a person sees them, turned as the camera says
-    (`snnexp.datasets.pictures.opened`). Classes are numbered by sorted folder name, images by class and sorted
-    file name. What else is there is not used, and counted.
+    They are listed when the data is loaded and decoded in every epoch by worker processes, while
+    the device computes. Training sees a random part of each, resized; evaluation the middle square
+    of the image whose shorter side is `size` * 256 / 224. Files are read as a person sees them,
+    turned as the camera says (`snnexp.datasets.pictures.opened`). Classes are numbered by sorted
+    folder name, images by class and sorted file name. What else is there is not used, and counted.
 
-    `ImageNet` are the photographs of the ILSVRC 2012 challenge, 1281167 for training and 50000 for testing, of
-    1000 classes. `Imagenette` are ten easily told classes of it, 9469 and 3925: what takes days there takes
-    minutes here.
+    `ImageNet` are the photographs of the ILSVRC 2012 challenge, 1281167 for training and 50000 for
+    testing, of 1000 classes. `Imagenette` are ten easily told classes of it, 9469 and 3925: what
+    takes days there takes minutes here.
 
-    Source: Russakovsky et al. 2015 (`ImageNet`); Howard 2019, second edition of the split (`Imagenette`).
+    Source: Russakovsky et al. 2015 (`ImageNet`); Howard 2019, second edition of the split
+    (`Imagenette`).
 
     Args:
         data_dir: may start with `~`.
-        folder: where `train` and `val` are, seen from `data_dir`. Imagenette unpacks to `imagenette2-160` (shorter
-            side 160 pixels), `imagenette2-320`, or `imagenette2` (as in ImageNet).
+        folder: where `train` and `val` are, seen from `data_dir`. Imagenette unpacks to
+            `imagenette2-160` (shorter side 160 pixels), `imagenette2-320`, or `imagenette2` (as in
+            ImageNet).
         name: what is expected there, by torchvision's name for it.
         size: side of the images in pixels, >= 1.
         workers: number of processes that read, >= 0; it changes nothing but the speed.
@@ -82,23 +84,38 @@ class ClassFolders(Source):
         unused.say(self.root, _SUFFIXES)
         found = (len(train), len(test))
         if found != self.publication.images:
-            _log.warning("%s holds %d + %d images; %d + %d were published", self.root, *found, *self.publication.images)
+            _log.warning(
+                "%s holds %d + %d images; %d + %d were published",
+                self.root,
+                *found,
+                *self.publication.images,
+            )
         return train, test
 
     def status(self) -> str:
         """`ready`, or the missing folders."""
         counts = {self.root / part: self._folders(part) for part in _PARTS}
-        absent = [f"{folder} ({len(names)} of {self.classes} class folders)" for folder, names in counts.items() if not self._whole(names)]
+        absent = [
+            f"{folder} ({len(names)} of {self.classes} class folders)"
+            for folder, names in counts.items()
+            if not self._whole(names)
+        ]
         return f"missing: {', '.join(absent)}" if absent else "ready"
 
     def verify(self) -> str:
-        """Number of images, and that every one can be decoded; hashes were published of the archives only."""
+        """Number of images, and that every one can be decoded; hashes were published of the
+        archives only.
+        """
         for part, published in zip(_PARTS, self.publication.images, strict=True):
             files = self._files(part, Unused())
             if len(files) != published:
-                raise self._fault(self.root / part, f"it holds {len(files)} images, {published} were published")
+                raise self._fault(
+                    self.root / part, f"it holds {len(files)} images, {published} were published"
+                )
             self._decode(part, files)
-        return "{} training and {} test images, as many as were published, can be read".format(*self.publication.images)
+        return "{} training and {} test images, as many as were published, can be read".format(
+            *self.publication.images
+        )
 
     def prepare(self) -> str:
         """Unpacks or downloads what can be had without the user."""
@@ -121,7 +138,11 @@ class ClassFolders(Source):
         """Names of the image files, seen from `root`, and their class numbers."""
         names = self._folders(part, unused)
         if not self._whole(names):
-            wrong = "missing" if not names else f"it holds {len(names)} class folders, not {self.classes}"
+            wrong = (
+                "missing"
+                if not names
+                else f"it holds {len(names)} class folders, not {self.classes}"
+            )
             raise self._fault(self.root / part, wrong)
         if names != self._folders("train"):
             raise self._fault(self.root / part, "its class folders are not those of train")
@@ -134,13 +155,22 @@ class ClassFolders(Source):
         except Unreadable as error:
             raise self._fault(Path(error.path), error.why) from None
         if not files:
-            raise self._fault(self.root / part, f"there is no image in its class folders ({' '.join(_SUFFIXES)})")
+            raise self._fault(
+                self.root / part, f"there is no image in its class folders ({' '.join(_SUFFIXES)})"
+            )
         return files
 
     def _listed(self, part: str, first: int, unused: Unused) -> Stream:
         names, labels = zip(*self._files(part, unused), strict=True)
         index = torch.arange(first, first + len(labels))
-        return Stream(self.root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels), index, self.size, self.workers)
+        return Stream(
+            self.root,
+            np.array([os.fsencode(name) for name in names]),
+            torch.tensor(labels),
+            index,
+            self.size,
+            self.workers,
+        )
 
     def _decode(self, part: str, files: list[tuple[str, int]]) -> None:
         names = np.array([os.fsencode(name) for name, _ in files])
@@ -150,5 +180,8 @@ class ClassFolders(Source):
                 pass
 
     def _fault(self, path: Path, wrong: str) -> DataError:
-        expected = f"{self.root}/{{train,val}}/<wnid>/*.JPEG with {self.classes} classes, from {self.publication.archives}"
+        expected = (
+            f"{self.root}/{{train,val}}/<wnid>/*.JPEG with {self.classes} classes, from "
+            f"{self.publication.archives}"
+        )
         return fault(path, wrong, expected, self.publication.remedy)

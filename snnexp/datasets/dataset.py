@@ -1,4 +1,6 @@
-"""What a dataset option gives: a source with everything a run decides about it. Building one touches no data."""
+"""What a dataset option gives: a source with everything a run decides about it. Building one
+touches no data.
+"""
 
 import logging
 from collections.abc import Callable
@@ -19,13 +21,14 @@ _log = logging.getLogger(__name__)
 class Dataset:
     """A source with what a run decides about it.
 
-    Data sets of images have a normalisation by mean and std and an augmentation; frames of an event camera,
-    or whatever else an encoder takes, may go without either.
+    Data sets of images have a normalisation by mean and std and an augmentation; frames of an event
+    camera, or whatever else an encoder takes, may go without either.
 
     Args:
         source: where the samples come from.
         validation: number of training samples held out at random, >= 0; 0 for none.
-        split_seed: of that draw, so that the held-out samples do not change with the seed of the run.
+        split_seed: of that draw, so that the held-out samples do not change with the seed of the
+            run.
         normalisation: what the network sees of the samples; None for the stored numbers themselves.
         augmentation: what training changes about them; None for nothing.
 
@@ -63,7 +66,8 @@ class Dataset:
         """Reads the samples, or lists those that are too many for memory.
 
         Raises:
-            DataError: they are missing or damaged, or not what a classifier could be trained and tested on.
+            DataError: they are missing or damaged, or not what a classifier could be trained and
+                tested on.
             ConfigError: there are not as many as are to be held out.
         """
         train, test = self.source.read()
@@ -88,7 +92,9 @@ def held_out(train: Samples, count: int, seed: int) -> tuple[Samples, Samples | 
 
 
 def drawn(split: Samples, count: int | None) -> Samples:
-    """`count` random samples of a split in the official order, whatever the seed of the run; all of them for None or too large a count."""
+    """`count` random samples of a split in the official order, whatever the seed of the run; all of
+    them for None or too large a count.
+    """
     if count is None or count >= len(split):
         return split
     return split.at(sample_keys(_DRAWN, _HELD_OUT, split.index).argsort()[:count].sort().values)
@@ -96,21 +102,39 @@ def drawn(split: Samples, count: int | None) -> Samples:
 
 def _refuse_unusable(train: Samples, test: Samples, names: tuple[str, ...], place: str) -> None:
     if len(names) < 2:
-        raise DataError(f"{place}: there is {listed(names)}, of which every answer would be right. Expected: images of 2 or more classes")
+        raise DataError(
+            f"{place}: there is {listed(names)}, of which every answer would be right. "
+            "Expected: images of 2 or more classes"
+        )
     if len(set(names)) != len(names):
-        raise DataError(f"{place}: two of {listed(names)} have one name. Expected: another name for every class")
+        raise DataError(
+            f"{place}: two of {listed(names)} have one name. Expected: another name for every class"
+        )
     for split, samples in (("training", train), ("test", test)):
         if len(samples) == 0:
-            raise DataError(f"{place}: there is no {split} image. Expected: images to train on, and others to test on")
+            raise DataError(
+                f"{place}: there is no {split} image. Expected: images to train on, and "
+                "others to test on"
+            )
         lowest, highest = int(samples.labels.min()), int(samples.labels.max())
         if lowest < 0 or highest >= len(names):
-            raise DataError(f"{place}: {split} labels go from {lowest} to {highest}. Expected: 0 to {len(names) - 1} for {listed(names)}")
+            raise DataError(
+                f"{place}: {split} labels go from {lowest} to {highest}. Expected: 0 to "
+                f"{len(names) - 1} for {listed(names)}"
+            )
 
 
 def _refuse_single(train: Samples, validation: int, place: str) -> None:
     if len(train) < 2:
-        left = f"validation={validation} leaves 1 training image" if validation else "there is 1 training image"
-        raise DataError(f"{place}: {left}, of which no norm can take a mean and variance. Expected: 2 or more, better many")
+        left = (
+            f"validation={validation} leaves 1 training image"
+            if validation
+            else "there is 1 training image"
+        )
+        raise DataError(
+            f"{place}: {left}, of which no norm can take a mean and variance. Expected: 2 or "
+            "more, better many"
+        )
 
 
 def _say_absent(train: Samples, names: tuple[str, ...], place: str) -> None:
@@ -121,14 +145,19 @@ def _say_absent(train: Samples, names: tuple[str, ...], place: str) -> None:
 
 def _check_held_out(validation: int, available: int) -> None:
     if validation >= available:
-        raise ValueError(f"validation={validation} leaves nothing of {available} training samples; give a number from 0 to {available - 1}")
+        raise ValueError(
+            f"validation={validation} leaves nothing of {available} training samples; give a "
+            f"number from 0 to {available - 1}"
+        )
 
 
 def _check_augmentation(augmentation: Augmenter, source: Source) -> None:
     if augmentation.takes != source.augmented:
         name, other = type(augmentation).__name__, type(source).__name__
         raise ValueError(
-            f"dataset.augmentation: {name} changes {augmentation.takes}, and {other} has samples that are changed as "
-            f"{source.augmented}; name an augmentation for these, or none with dataset.augmentation=null"
+            f"dataset.augmentation: {name} changes {augmentation.takes}, and {other} has "
+            "samples that are changed as "
+            f"{source.augmented}; name an augmentation for these, or none with "
+            "dataset.augmentation=null"
         )
     augmentation.check(source.shape)

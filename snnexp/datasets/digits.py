@@ -16,10 +16,11 @@ _TEST = -2  # stands where an epoch would: this draw belongs to none
 
 
 class EmbeddedDigits(Source):
-    """1797 handwritten digits of 8 x 8 grey pixels, 10 classes; they come with scikit-learn, so nothing is downloaded.
+    """1797 handwritten digits of 8 x 8 grey pixels, 10 classes; they come with scikit-learn, so
+    nothing is downloaded.
 
-    They have no official test set: `test_share` of every class is drawn with `split_seed`. Results compare only
-    where both agree. Values 0 to 16 become 0 to 255.
+    They have no official test set: `test_share` of every class is drawn with `split_seed`. Results
+    compare only where both agree. Values 0 to 16 become 0 to 255.
 
     Source: Alpaydin and Kaynak 1998 (the test part of their set, as scikit-learn holds it).
 
@@ -39,7 +40,9 @@ class EmbeddedDigits(Source):
 
     def read(self) -> tuple[Split, Split]:
         """Training and test samples in scikit-learn's order."""
-        from sklearn.datasets import load_digits  # takes longer to import than a configuration to check
+        from sklearn.datasets import (
+            load_digits,  # takes longer to import than a configuration to check
+        )
 
         table = load_digits()
         images = torch.from_numpy(table.images).mul(255 / 16).round().to(torch.uint8)[:, None]

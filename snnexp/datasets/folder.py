@@ -27,13 +27,14 @@ _log = logging.getLogger(__name__)
 class FolderImages(Source):
     """Colour images sorted into folders: `train/<class>/*` and `test/<class>/*` or `val/<class>/*`.
 
-    The shorter side is brought to `size` and the middle square is cut out; the result is held in memory
-    (3 size^2 bytes per image) and kept in `<folder>/.cache`, where it is used until a file is added, removed
-    or changed. Classes are numbered by sorted name. Where there is a `test`, `val` is not used.
+    The shorter side is brought to `size` and the middle square is cut out; the result is held in
+    memory (3 size^2 bytes per image) and kept in `<folder>/.cache`, where it is used until a file
+    is added, removed or changed. Classes are numbered by sorted name. Where there is a `test`,
+    `val` is not used.
 
-    PNG, JPEG, WebP and BMP files are read as a person sees them: 16 bits as 8, transparency over white, turned
-    as the camera says (`snnexp.datasets.pictures.opened`). Files of other kinds, hidden ones and those in
-    folders below a class are not used, and counted.
+    PNG, JPEG, WebP and BMP files are read as a person sees them: 16 bits as 8, transparency over
+    white, turned as the camera says (`snnexp.datasets.pictures.opened`). Files of other kinds,
+    hidden ones and those in folders below a class are not used, and counted.
 
     Args:
         data_dir: may start with `~`.
@@ -70,7 +71,9 @@ class FolderImages(Source):
         arrays = cached(path, self._key(train + test), lambda: self._arrays(train, test))
         if {name: array.shape for name, array in arrays.items()} != self._shapes(train, test):
             raise self._fault(path, "not what was made of the pictures here; delete it")
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
+        tensors = {
+            name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"
+        }
         return (
             numbered(tensors["train_images"], tensors["train_labels"]),
             numbered(tensors["test_images"], tensors["test_labels"], first=TEST_OFFSET),
@@ -78,7 +81,9 @@ class FolderImages(Source):
 
     def status(self) -> str:
         """`ready`, or the missing folders."""
-        return status_of({path: os.path.isdir(path) for path in (self.root / "train", self.root / self._test())})
+        return status_of(
+            {path: os.path.isdir(path) for path in (self.root / "train", self.root / self._test())}
+        )
 
     def verify(self) -> str:
         """Decodes every image; there are no published hashes."""
@@ -94,7 +99,11 @@ class FolderImages(Source):
         return f"ready in {self.root}: {len(train)} training and {len(test)} test images"
 
     def _test(self) -> str:
-        return "val" if os.path.isdir(self.root / "val") and not os.path.isdir(self.root / "test") else "test"
+        return (
+            "val"
+            if os.path.isdir(self.root / "val") and not os.path.isdir(self.root / "test")
+            else "test"
+        )
 
     def _names(self, folder: Path, unused: Unused | None = None) -> list[str]:
         try:
@@ -112,7 +121,11 @@ class FolderImages(Source):
         unknown = [name for name in names if name not in known]
         if unknown:
             raise self._fault(folder / unknown[0], "there is no such class in train")
-        files = [(path, known.index(name)) for name in names for path in self._pictures(folder / name, part, unused)]
+        files = [
+            (path, known.index(name))
+            for name in names
+            for path in self._pictures(folder / name, part, unused)
+        ]
         if not files:
             raise self._fault(folder, f"there is no image in it ({' '.join(_SUFFIXES)})")
         return files
@@ -124,7 +137,13 @@ class FolderImages(Source):
             raise self._fault(error.path, error.why) from None
         if not found and part == "train":
             unused.say(self.root, _SUFFIXES)
-            raise self._fault(folder, f"a class without a training image: there is no image in it ({' '.join(_SUFFIXES)})")
+            raise self._fault(
+                folder,
+                (
+                    "a class without a training image: there is no image in it "
+                    f"({' '.join(_SUFFIXES)})"
+                ),
+            )
         return [folder / name for name in found]
 
     def _say(self, unused: Unused, test: Files) -> None:
@@ -134,21 +153,31 @@ class FolderImages(Source):
         names = self.class_names
         untested = sorted(set(range(len(names))) - {label for _, label in test})
         if untested:
-            _log.warning("%s: no test image of %s", self.root, listed([names[label] for label in untested]))
+            _log.warning(
+                "%s: no test image of %s", self.root, listed([names[label] for label in untested])
+            )
 
     def _key(self, files: Files) -> str:
         """Changes whenever the pixels may, or what they are called."""
         try:
             stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path, _ in files]
         except OSError as error:
-            raise self._fault(Path(str(error.filename)), f"gone since the folder was listed ({error.strerror})") from None
+            raise self._fault(
+                Path(str(error.filename)), f"gone since the folder was listed ({error.strerror})"
+            ) from None
         listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-        return hashlib.sha256(repr((_FORM, self.size, self.class_names, listing)).encode("utf-8", "surrogateescape")).hexdigest()
+        return hashlib.sha256(
+            repr((_FORM, self.size, self.class_names, listing)).encode("utf-8", "surrogateescape")
+        ).hexdigest()
 
     def _shapes(self, train: Files, test: Files) -> dict[str, tuple[int, ...]]:
         parts = {"train": len(train), "test": len(test)}
         images = {f"{name}_images": (count, *self.shape) for name, count in parts.items()}
-        return images | {f"{name}_labels": (count,) for name, count in parts.items()} | {"classes": (self.classes,)}
+        return (
+            images
+            | {f"{name}_labels": (count,) for name, count in parts.items()}
+            | {"classes": (self.classes,)}
+        )
 
     def _arrays(self, train: Files, test: Files) -> Arrays:
         try:
@@ -158,10 +187,23 @@ class FolderImages(Source):
         labels = np.array([label for _, label in train + test], dtype=np.int64)
         cut = len(train)
         images = {"train_images": pixels[:cut], "test_images": pixels[cut:]}
-        return images | {"train_labels": labels[:cut], "test_labels": labels[cut:], "classes": np.array(self.class_names)}
+        return images | {
+            "train_labels": labels[:cut],
+            "test_labels": labels[cut:],
+            "classes": np.array(self.class_names),
+        }
 
     def _fault(self, path: Path | str, wrong: str) -> DataError:
-        expected = f"{self.root}/train/<class>/<image> and {self.root}/test/<class>/<image> (or val), readable by Pillow"
+        expected = (
+            f"{self.root}/train/<class>/<image> and {self.root}/test/<class>/<image> (or val), "
+            "readable by Pillow"
+        )
         return fault(
-            Path(path), wrong, expected, "set dataset.folder (below data_dir) to the folder that holds train, or mend or remove the file"
+            Path(path),
+            wrong,
+            expected,
+            (
+                "set dataset.folder (below data_dir) to the folder that holds train, or mend or "
+                "remove the file"
+            ),
         )

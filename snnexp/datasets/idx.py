@@ -13,8 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, present, status_of
-from snnexp.datasets.published import LARGEST, MD5, download, download_command, md5_of, say_unpublished
+from snnexp.datasets.base import (
+    TEST_OFFSET,
+    DataError,
+    Source,
+    Split,
+    fault,
+    numbered,
+    present,
+    status_of,
+)
+from snnexp.datasets.published import (
+    LARGEST,
+    MD5,
+    download,
+    download_command,
+    md5_of,
+    say_unpublished,
+)
 from snnexp.files.foreign import Absent, Unreadable, read_regular
 
 CLASSES = {
@@ -30,12 +46,13 @@ _log = logging.getLogger(__name__)
 
 
 class IdxFiles(Source):
-    """Four idx files in `DATA_DIR/<name>/raw`, unpacked or as .gz: 28 x 28 grey images of 10 classes.
+    """Four idx files in `DATA_DIR/<name>/raw`, unpacked or as .gz: 28 x 28 grey images of 10
+    classes.
 
     60000 are for training and 10000 for testing.
 
-    Source: the handwritten digits of LeCun, Cortes and Burges 1998 (`MNIST`); the articles of clothing of
-    Xiao et al. 2017 (`FashionMNIST`).
+    Source: the handwritten digits of LeCun, Cortes and Burges 1998 (`MNIST`); the articles of
+    clothing of Xiao et al. 2017 (`FashionMNIST`).
 
     Args:
         data_dir: folder that holds `<name>/raw`; may start with `~`.
@@ -67,36 +84,61 @@ class IdxFiles(Source):
 
     def status(self) -> str:
         """`ready`, or the missing files."""
-        return status_of({path: present(path) or present(_packed(path)) for path in map(self.folder.joinpath, self._files())})
+        return status_of(
+            {
+                path: present(path) or present(_packed(path))
+                for path in map(self.folder.joinpath, self._files())
+            }
+        )
 
     def verify(self) -> str:
-        """Form of all files; published MD5 of the .gz files that are there, and that the unpacked ones agree with them."""
+        """Form of all files; published MD5 of the .gz files that are there, and that the unpacked
+        ones agree with them.
+        """
         self.read()
-        hashed = [self._verified(self.folder / packed, md5) for packed, md5 in MD5[self.name].items()]
-        return f"form of {len(hashed)} files, MD5 of {sum(hashed)} .gz files (the published ones are of those)"
+        hashed = [
+            self._verified(self.folder / packed, md5) for packed, md5 in MD5[self.name].items()
+        ]
+        return (
+            f"form of {len(hashed)} files, MD5 of {sum(hashed)} .gz files (the published ones are "
+            "of those)"
+        )
 
     def prepare(self) -> str:
-        """Downloads what is missing with torchvision, and reads what is there: an interrupted download leaves half a file."""
+        """Downloads what is missing with torchvision, and reads what is there: an interrupted
+        download leaves half a file.
+        """
         if self.status() != "ready":
             download(self.name, self.root)
         self.read()
         return f"ready in {self.folder}"
 
     def _files(self) -> list[str]:
-        return [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+        return [
+            f"{part}-{kind}-ubyte"
+            for part in ("train", "t10k")
+            for kind in ("images-idx3", "labels-idx1")
+        ]
 
     def _split(self, part: str) -> tuple[Tensor, Tensor]:
         images = self._array(f"{part}-images-idx3-ubyte", axes=3)
         labels = self._array(f"{part}-labels-idx1-ubyte", axes=1)
         path = self.folder / f"{part}-images-idx3-ubyte"
         if images.shape != (len(labels), *self.shape[1:]):
-            raise self._fault(path, f"it holds an array {list(images.shape)} for {len(labels)} labels")
+            raise self._fault(
+                path, f"it holds an array {list(images.shape)} for {len(labels)} labels"
+            )
         if len(labels) == 0 or labels.max() >= self.classes:
-            raise self._fault(self.folder / f"{part}-labels-idx1-ubyte", "there are no labels or some are not class numbers")
+            raise self._fault(
+                self.folder / f"{part}-labels-idx1-ubyte",
+                "there are no labels or some are not class numbers",
+            )
         return torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()
 
     def _array(self, name: str, axes: int) -> np.ndarray:
-        """An idx file: two zero bytes, the type, the number of axes, their lengths (32 bits, big-endian), and the values."""
+        """An idx file: two zero bytes, the type, the number of axes, their lengths (32 bits,
+        big-endian), and the values.
+        """
         path = self.folder / name
         content = self._content(path)
         start = 4 + 4 * axes
@@ -104,7 +146,13 @@ class IdxFiles(Source):
             raise self._fault(path, "it does not start with the header of such a file")
         lengths = struct.unpack(f">{axes}I", content[4:start])
         if len(content) - start != math.prod(lengths):
-            raise self._fault(path, f"the header announces {math.prod(lengths)} bytes and {len(content) - start} follow")
+            raise self._fault(
+                path,
+                (
+                    f"the header announces {math.prod(lengths)} bytes and {len(content) - start} "
+                    "follow"
+                ),
+            )
         return np.frombuffer(bytearray(content), np.uint8, offset=start).reshape(lengths)
 
     def _content(self, path: Path) -> bytes:
@@ -117,7 +165,11 @@ class IdxFiles(Source):
         if content is None:
             return self._unpacked(_packed(path), packed)
         if packed is not None and zlib.crc32(content) != int.from_bytes(packed[-8:-4], "little"):
-            _log.warning("%s is used, and is not what %s contains; `snnexp data verify` says more", path, _packed(path).name)
+            _log.warning(
+                "%s is used, and is not what %s contains; `snnexp data verify` says more",
+                path,
+                _packed(path).name,
+            )
         return content
 
     def _bytes(self, path: Path) -> bytes | None:
@@ -150,7 +202,12 @@ class IdxFiles(Source):
 
     def _fault(self, path: Path, wrong: str) -> DataError:
         files = ", ".join(f"{name}.gz" for name in self._files())
-        return fault(path, wrong, f"the official idx files {files} in {self.folder}, packed or unpacked", self.remedy)
+        return fault(
+            path,
+            wrong,
+            f"the official idx files {files} in {self.folder}, packed or unpacked",
+            self.remedy,
+        )
 
 
 def _packed(path: Path) -> Path:

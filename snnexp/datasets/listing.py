@@ -1,4 +1,6 @@
-"""What is in a folder of classes: the pictures that are used, and what is not, counted by reason."""
+"""What is in a folder of classes: the pictures that are used, and what is not, counted by
+reason.
+"""
 
 import logging
 import os
@@ -33,9 +35,18 @@ class Unused:
         """One line of what is not used, if there is anything."""
         if not self.counts:
             return
-        reasons = ", ".join(f"{count} {reason} ({self.examples[reason]})" for reason, count in self.counts.most_common())
+        reasons = ", ".join(
+            f"{count} {reason} ({self.examples[reason]})"
+            for reason, count in self.counts.most_common()
+        )
         used = f"pictures are {' '.join(suffixes)} in the folder of their class"
-        _log.warning("%s: %d files and folders are not used: %s; %s", shown(root), self.counts.total(), reasons, used)
+        _log.warning(
+            "%s: %d files and folders are not used: %s; %s",
+            shown(root),
+            self.counts.total(),
+            reasons,
+            used,
+        )
 
 
 def folders(folder: Path, unused: Unused) -> list[str]:
@@ -53,7 +64,9 @@ def folders(folder: Path, unused: Unused) -> list[str]:
 
 
 def pictures(folder: Path, suffixes: tuple[str, ...], unused: Unused) -> list[str]:
-    """Sorted names of the pictures in the folder of a class. Raises `Unreadable` where a name leads to no regular file."""
+    """Sorted names of the pictures in the folder of a class. Raises `Unreadable` where a name leads
+    to no regular file.
+    """
     look()  # a thousand folders on a slow disk take minutes
     names = []
     for entry in _entries(folder):

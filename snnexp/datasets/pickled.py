@@ -1,7 +1,9 @@
-"""Pickles of lists, texts and tables of numbers, read without anything of numpy or of the file being called.
+"""Pickles of lists, texts and tables of numbers, read without anything of numpy or of the file
+being called.
 
-A pickle is a program. Python's own reader runs it in plain Python here, which reserves no more memory than the file has bytes, without
-the instructions that make objects, and every name in it stands for a function of this module.
+A pickle is a program. Python's own reader runs it in plain Python here, which reserves no more
+memory than the file has bytes, without the instructions that make objects, and every name in it
+stands for a function of this module.
 """
 
 import io
@@ -21,11 +23,15 @@ class Refused(Exception):
 
 
 def load(data: bytes) -> Any:
-    """What a pickle holds, the tables of numbers in a dictionary as arrays of their own. Raises whatever a damaged pickle leads to."""
+    """What a pickle holds, the tables of numbers in a dictionary as arrays of their own. Raises
+    whatever a damaged pickle leads to.
+    """
     content = _Reader(io.BytesIO(data), encoding="latin1").load()
     if not isinstance(content, dict):
         return content
-    return {name: value.array if isinstance(value, _Table) else value for name, value in content.items()}
+    return {
+        name: value.array if isinstance(value, _Table) else value for name, value in content.items()
+    }
 
 
 class _Kind:
@@ -51,11 +57,24 @@ class _Table:
     def fill(self, state: tuple) -> None:
         """Shape, kind and bytes have to agree."""
         _, shape, kind, by_columns, data = state
-        data = data.encode("latin1") if isinstance(data, str) else data  # as Python 2 has written it
-        sound = isinstance(shape, tuple) and len(shape) <= _MOST_AXES and all(type(side) is int and side >= 0 for side in shape)
-        if not sound or type(kind) is not _Kind or type(data) is not bytes or len(data) != math.prod(shape) * _WIDTHS[kind.name]:
+        data = (
+            data.encode("latin1") if isinstance(data, str) else data
+        )  # as Python 2 has written it
+        sound = (
+            isinstance(shape, tuple)
+            and len(shape) <= _MOST_AXES
+            and all(type(side) is int and side >= 0 for side in shape)
+        )
+        if (
+            not sound
+            or type(kind) is not _Kind
+            or type(data) is not bytes
+            or len(data) != math.prod(shape) * _WIDTHS[kind.name]
+        ):
             raise Refused("a table whose bytes are not those of its shape")
-        self.array = np.frombuffer(data, f"<{kind.name}").reshape(shape, order="F" if by_columns is True or by_columns == 1 else "C")
+        self.array = np.frombuffer(data, f"<{kind.name}").reshape(
+            shape, order="F" if by_columns is True or by_columns == 1 else "C"
+        )
 
 
 def _table(*_: object) -> _Table:
@@ -86,9 +105,15 @@ _MAKERS = (
 
 
 class _Reader(pickle._Unpickler):
-    """The reader in plain Python: its memory is a dictionary, where the one in C reserves as much as a file asks for."""
+    """The reader in plain Python: its memory is a dictionary, where the one in C reserves as much
+    as a file asks for.
+    """
 
-    dispatch = {code: run for code, run in pickle._Unpickler.dispatch.items() if bytes([code]) not in _MAKERS}
+    dispatch = {
+        code: run
+        for code, run in pickle._Unpickler.dispatch.items()
+        if bytes([code]) not in _MAKERS
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in of one of the few names."""

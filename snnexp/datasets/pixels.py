@@ -14,8 +14,8 @@ class Pixels(Normalisation):
 
         x = (pixel / 255 - mean) / std
 
-    Choose mean 0 and std 1 for an encoder that reads pixels in [0, 1] as probabilities or times, those of
-    the training images where real values go into the network.
+    Choose mean 0 and std 1 for an encoder that reads pixels in [0, 1] as probabilities or times,
+    those of the training images where real values go into the network.
 
     Args:
         mean: one number per channel, of pixels in [0, 1].
@@ -29,7 +29,10 @@ class Pixels(Normalisation):
         self.mean = _finite("mean", mean)
         self.std = _finite("std", std)
         if min(std) <= 0:
-            raise ValueError(f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the pixels as they are")
+            raise ValueError(
+                f"std={std}: pixels are divided by it; give numbers > 0, 1.0 to leave the "
+                "pixels as they are"
+            )
 
     @property
     def values(self) -> tuple[float, float]:
@@ -43,7 +46,10 @@ class Pixels(Normalisation):
         """Raises `ValueError` unless there is one mean and one std for each channel."""
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != shape[0]:
-                raise ValueError(f"{name}={values}: the images have {shape[0]} channel(s); give one number for each")
+                raise ValueError(
+                    f"{name}={values}: the images have {shape[0]} channel(s); give one number "
+                    "for each"
+                )
 
     def on(self, device: torch.device | str) -> Normalised:
         """What is done to batches of pixels that are on `device`."""

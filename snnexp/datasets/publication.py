@@ -34,11 +34,15 @@ class Publication:
 def _imagenet(base: Path, folder: Path) -> Publication:
     root = base / folder.expanduser()
     remedy = (
-        f"register at image-net.org, put {_ARCHIVES} with ILSVRC2012_devkit_t12.tar.gz into {root} and type "
-        "`snnexp data prepare imagenet`; or set dataset.folder (below data_dir) to where train and val are, "
+        f"register at image-net.org, put {_ARCHIVES} with ILSVRC2012_devkit_t12.tar.gz into "
+        f"{root} and type "
+        "`snnexp data prepare imagenet`; or set dataset.folder (below data_dir) to where "
+        "train and val are, "
         "both sorted into class folders"
     )
-    return Publication(1000, (1_281_167, 50_000), _ARCHIVES, remedy, partial(unpack_imagenet, root, remedy))
+    return Publication(
+        1000, (1_281_167, 50_000), _ARCHIVES, remedy, partial(unpack_imagenet, root, remedy)
+    )
 
 
 def _imagenette(base: Path, folder: Path) -> Publication:
@@ -50,5 +54,8 @@ def _imagenette(base: Path, folder: Path) -> Publication:
     return Publication(10, (9_469, 3_925), f"{name}.tgz", remedy, fetch)
 
 
-PUBLICATIONS: dict[str, Callable[[Path, Path], Publication]] = {"ImageNet": _imagenet, "Imagenette": _imagenette}
+PUBLICATIONS: dict[str, Callable[[Path, Path], Publication]] = {
+    "ImageNet": _imagenet,
+    "Imagenette": _imagenette,
+}
 """From the folder of all data, and that of the set seen from there, to what is expected in it."""

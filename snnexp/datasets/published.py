@@ -1,6 +1,7 @@
 """What torchvision knows about published archives: their hashes and how to download them.
 
-torchvision is imported only when it is needed: it takes longer to import than a configuration to check.
+torchvision is imported only when it is needed: it takes longer to import than a configuration to
+check.
 """
 
 import hashlib
@@ -37,16 +38,24 @@ MD5 = {
         "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         "test_batch": "40351d587109b95175f43aff81a1287e",
     },
-    "CIFAR100": {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+    "CIFAR100": {
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    },
 }
-"""Published hashes of the files of each set, by torchvision's name for it; a test compares them with torchvision's own."""
+"""Published hashes of the files of each set, by torchvision's name for it; a test compares them
+with torchvision's own.
+"""
 logger = logging.getLogger(__name__)
 
 
 def download_command(name: str, root: Path, **options: str) -> str:
     """What a user types to get the archive of torchvision's class `name`."""
     chosen = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f'python -c "import torchvision; torchvision.datasets.{name}({str(root)!r}{chosen}, download=True)"'
+    return (
+        f'python -c "import torchvision; torchvision.datasets.{name}({str(root)!r}{chosen}, '
+        'download=True)"'
+    )
 
 
 def torchvision_class(name: str) -> Any:
@@ -57,10 +66,16 @@ def torchvision_class(name: str) -> Any:
 
 
 def say_unpublished(name: str, folder: Path) -> None:
-    """One line of the files in `folder` that are there and are not the published ones: damaged, or of another set in the same form."""
+    """One line of the files in `folder` that are there and are not the published ones: damaged, or
+    of another set in the same form.
+    """
     others = [file for file, md5 in MD5[name].items() if _is_another(folder / file, md5)]
     if others:
-        logger.warning("%s: %s used, but not as published; `snnexp data verify` says more", folder, ", ".join(others))
+        logger.warning(
+            "%s: %s used, but not as published; `snnexp data verify` says more",
+            folder,
+            ", ".join(others),
+        )
 
 
 def _is_another(path: Path, md5: str) -> bool:
@@ -76,7 +91,8 @@ def md5_of(content: bytes) -> str:
 
 
 def download(name: str, root: Path, **options: str) -> None:
-    """Lets torchvision download and unpack an archive, whose hash it compares; one that is already there is only unpacked.
+    """Lets torchvision download and unpack an archive, whose hash it compares; one that is already
+    there is only unpacked.
 
     Raises:
         DataError: that did not work.
@@ -87,11 +103,14 @@ def download(name: str, root: Path, **options: str) -> None:
     except Exception as error:  # of the network, the disk, the archive, each with errors of its own
         _let_full_disks_pass(error)
         wrong = f"{root}: torchvision could not download {name} ({type(error).__name__}: {error})"
-        raise DataError(f"{wrong}. Remedy, on a machine with network: {download_command(name, root, **options)}") from error
+        raise DataError(
+            f"{wrong}. Remedy, on a machine with network: {download_command(name, root, **options)}"
+        ) from error
 
 
 def unpack_imagenet(root: Path, remedy: str) -> None:
-    """Lets torchvision check and unpack the archives of ImageNet that are in `root`; a folder has its name only when it is whole.
+    """Lets torchvision check and unpack the archives of ImageNet that are in `root`; a folder has
+    its name only when it is whole.
 
     Raises:
         DataError: that did not work.
@@ -102,7 +121,10 @@ def unpack_imagenet(root: Path, remedy: str) -> None:
     try:
         if not (root / imagenet.META_FILE).is_file():
             imagenet.parse_devkit_archive(root)
-        for name, unpack in (("train", imagenet.parse_train_archive), ("val", imagenet.parse_val_archive)):
+        for name, unpack in (
+            ("train", imagenet.parse_train_archive),
+            ("val", imagenet.parse_val_archive),
+        ):
             if not (root / name).is_dir():
                 draft = root / f".{name}.unpacking"
                 shutil.rmtree(draft, ignore_errors=True)
@@ -110,7 +132,9 @@ def unpack_imagenet(root: Path, remedy: str) -> None:
                 os.replace(draft, root / name)
     except Exception as error:  # of the disk and of the archives, each with errors of its own
         _let_full_disks_pass(error)
-        raise DataError(f"{root}: torchvision could not unpack ImageNet ({error}). Remedy: {remedy}") from error
+        raise DataError(
+            f"{root}: torchvision could not unpack ImageNet ({error}). Remedy: {remedy}"
+        ) from error
 
 
 def _let_full_disks_pass(error: Exception) -> None:

@@ -1,4 +1,6 @@
-"""How photographs of any size become squares: a random part for training, the middle for evaluation."""
+"""How photographs of any size become squares: a random part for training, the middle for
+evaluation.
+"""
 
 import math
 from dataclasses import dataclass
@@ -18,15 +20,20 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class ResizedCrop(Augmenter):
-    """A random part of an image, resized, and a horizontal flip: a pure function of the sample's key.
+    """A random part of an image, resized, and a horizontal flip: a pure function of the sample's
+    key.
 
-        w, h = sqrt(a r), sqrt(a / r)    a uniform in scale times the area, log r uniform in log ratio, drawn again until the part fits
+        w, h = sqrt(a r), sqrt(a / r)
+            a uniform in scale times the area, log r uniform in log ratio,
+                drawn again until the part fits
         y = the w x h part at a random place, resized to size x size, mirrored with probability 1/2
 
-    Source: Szegedy et al. 2015 for the crop, in torchvision's form: ten draws, then the largest middle part with an allowed ratio.
+    Source: Szegedy et al. 2015 for the crop, in torchvision's form: ten draws, then the largest
+    middle part with an allowed ratio.
 
     Args:
-        scale: smallest and largest share of the image's area, in (0, 1]; None for the middle that evaluation sees.
+        scale: smallest and largest share of the image's area, in (0, 1]; None for the middle that
+            evaluation sees.
         ratio: smallest and largest width divided by height, > 0.
         flip: whether half of the samples are mirrored.
     """
@@ -54,8 +61,14 @@ class ResizedCrop(Augmenter):
         if self.scale is None:
             square = middle(image, size)
         else:
-            square = image.crop(self.box(*image.size, key)).resize((size, size), Image.Resampling.BILINEAR)
-        return square.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.flip and _drawn(key, _FLIP, 1, 1)[0][0] < 0.5 else square
+            square = image.crop(self.box(*image.size, key)).resize(
+                (size, size), Image.Resampling.BILINEAR
+            )
+        return (
+            square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            if self.flip and _drawn(key, _FLIP, 1, 1)[0][0] < 0.5
+            else square
+        )
 
     def box(self, width: int, height: int, key: int) -> Box:
         """The part of an image of this form that is seen."""
@@ -78,14 +91,17 @@ class ResizedCrop(Augmenter):
 
 
 def middle(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side brought to `size` * 256 / 224, and the middle square of `size` cut out: what evaluation sees.
+    """The shorter side brought to `size` * 256 / 224, and the middle square of `size` cut out: what
+    evaluation sees.
 
     Source: the evaluation of Krizhevsky et al. 2012 (256 and 224 pixels), in torchvision's form.
     """
     shorter = round(size * 256 / 224)
     width, height = (shorter * side // min(image.size) for side in image.size)
     left, top = round((width - size) / 2), round((height - size) / 2)
-    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
+    return image.resize((width, height), Image.Resampling.BILINEAR).crop(
+        (left, top, left + size, top + size)
+    )
 
 
 def _drawn(key: int, counter: int, rows: int, columns: int) -> list[list[float]]:
@@ -100,5 +116,6 @@ def _refuse_no_range(name: str, ends: list[float], limit: float, usual: str) -> 
     if len(ends) != 2 or not 0 < ends[0] <= ends[1] <= limit or not math.isfinite(ends[1]):
         most = f" <= {limit:g}" if limit < math.inf else ""
         raise ValueError(
-            f"dataset.augmentation.{name}: expected two numbers, 0 < low <= high{most}, got {ends}; set dataset.augmentation.{name}={usual}"
+            f"dataset.augmentation.{name}: expected two numbers, 0 < low <= high{most}, got "
+            f"{ends}; set dataset.augmentation.{name}={usual}"
         )

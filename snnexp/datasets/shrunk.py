@@ -12,23 +12,29 @@ from snnexp.limits import Count
 
 
 class Shrunk(Source):
-    """Images whose middle `crop` x `crop` pixels are shrunk to `size` x `size`, as small analog chips need it.
+    """Images whose middle `crop` x `crop` pixels are shrunk to `size` x `size`, as small analog
+    chips need it.
 
-    Every new pixel is a weighted mean of all old ones it covers (bilinear with antialiasing), so that thin
-    strokes grow pale and are not lost. The images of the other source must fit into memory.
+    Every new pixel is a weighted mean of all old ones it covers (bilinear with antialiasing), so
+    that thin strokes grow pale and are not lost. The images of the other source must fit into
+    memory.
 
     Source: Goeltz et al. 2021 (survey [60]): MNIST with crop 24 and size 16.
 
     Args:
         source: where the images come from.
-        crop: side of the part that is kept, 1 to that of the images; that of the images for all of it.
+        crop: side of the part that is kept, 1 to that of the images; that of the images for all of
+            it.
         size: side of the new images, >= 1.
     """
 
     def __init__(self, source: Callable[[], Source], crop: Count, size: Count):
         source = source()
         if crop > min(source.shape[1:]):
-            raise ValueError(f"crop={crop}: the images have {min(source.shape[1:])} pixels on a side; give 1 to that many")
+            raise ValueError(
+                f"crop={crop}: the images have {min(source.shape[1:])} pixels on a side; give "
+                "1 to that many"
+            )
         self.source = source
         self.crop = crop
         self.classes = source.classes
@@ -47,7 +53,10 @@ class Shrunk(Source):
 
     def read(self) -> tuple[Split, Split]:
         """The splits of the other source, shrunk. Raises `DataError`."""
-        train, test = (Split(self._shrunk(split.input), split.labels, split.index) for split in self.source.read())
+        train, test = (
+            Split(self._shrunk(split.input), split.labels, split.index)
+            for split in self.source.read()
+        )
         return train, test
 
     def status(self) -> str:

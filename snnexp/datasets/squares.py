@@ -16,7 +16,8 @@ _NAMED = 5
 
 
 def squares(paths: list[Path], size: Count) -> np.ndarray:
-    """The middle square of every picture, its shorter side brought to `size`: `[N, 3, size, size]`, 0 to 255.
+    """The middle square of every picture, its shorter side brought to `size`: `[N, 3, size, size]`,
+    0 to 255.
 
     Raises:
         Unreadable: of the first that cannot be read; the others are named, too.
@@ -42,7 +43,9 @@ def _together(faults: list[Unreadable]) -> Unreadable:
     first, *others = faults
     if not others:
         return first
-    named = ", ".join(str(each.path) for each in others[:_NAMED]) + (", ..." if others[_NAMED:] else "")
+    named = ", ".join(str(each.path) for each in others[:_NAMED]) + (
+        ", ..." if others[_NAMED:] else ""
+    )
     return Unreadable(first.path, f"{first.why} (and {len(others)} more cannot be used: {named})")
 
 
@@ -69,5 +72,7 @@ def _cropped(image: Image.Image, size: Count) -> np.ndarray:
     scale = size / min(image.size)
     width, height = (max(size, round(side * scale)) for side in image.size)
     left, top = (width - size) // 2, (height - size) // 2
-    square = image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
+    square = image.resize((width, height), Image.Resampling.BILINEAR).crop(
+        (left, top, left + size, top + size)
+    )
     return np.asarray(square).transpose(2, 0, 1)

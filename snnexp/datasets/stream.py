@@ -37,17 +37,29 @@ class Stream(Samples):
 
     def at(self, places: Int64[Tensor, "M"]) -> "Stream":
         """The samples at these places of the split."""
-        return replace(self, names=self.names[places.cpu().numpy()], labels=self.labels[places], index=self.index[places])
+        return replace(
+            self,
+            names=self.names[places.cpu().numpy()],
+            labels=self.labels[places],
+            index=self.index[places],
+        )
 
     def to(self, device: torch.device | str) -> "Stream":
         """The same samples, with labels and index on `device`, where their pixels will come to."""
         return replace(self, labels=self.labels.to(device), index=self.index.to(device))
 
     def read(
-        self, chunks: Sequence[Int64[Tensor, "_"]], keys: Int64[Tensor, "N"], augmentation: ResizedCrop | None
+        self,
+        chunks: Sequence[Int64[Tensor, "_"]],
+        keys: Int64[Tensor, "N"],
+        augmentation: ResizedCrop | None,
     ) -> Iterator[UInt8[Tensor, "_ C H W"]]:
-        """Decoded and augmented by worker processes. Raises `DataError`, `OutOfMemory` and `ReaderFailed`."""
+        """Decoded and augmented by worker processes. Raises `DataError`, `OutOfMemory` and
+        `ReaderFailed`.
+        """
         all_keys = keys.cpu().numpy()
         places = [chunk.cpu().numpy() for chunk in chunks]
         decoder = reading.Decoder(self.root, self.names, self.size, augmentation)
-        return reading.read(decoder, [(each, all_keys[each]) for each in places], self.workers, self.labels.device)
+        return reading.read(
+            decoder, [(each, all_keys[each]) for each in places], self.workers, self.labels.device
+        )

@@ -8,9 +8,14 @@ def shown(name: object) -> str:
 
     File names are bytes: those that are no UTF-8 could neither be written nor printed as they are.
     """
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in str(name))
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in str(name)
+    )
 
 
 def class_name(folder: str) -> str:
-    """The name of a class from that of its folder; letters with accents in one spelling, since systems spell them in two ways."""
+    """The name of a class from that of its folder; letters with accents in one spelling, since
+    systems spell them in two ways.
+    """
     return shown(normalize("NFC", folder))

@@ -28,9 +28,11 @@ class Normalisation(abc.ABC):
 
 
 class Augmenter(abc.ABC):
-    """Changes samples of training, each by its own key, as they are stored: before they are normalised.
+    """Changes samples of training, each by its own key, as they are stored: before they are
+    normalised.
 
-    Called with `(samples, keys)` it changes whole batches, with `(image, size, key)` one picture as it is read; `takes` says which.
+    Called with `(samples, keys)` it changes whole batches, with `(image, size, key)` one picture as
+    it is read; `takes` says which.
     """
 
     takes: ClassVar[Literal["batches", "pictures"]]
@@ -41,7 +43,9 @@ class Augmenter(abc.ABC):
 
     @abc.abstractmethod
     def of_epoch(self, seed: int, epoch: int) -> Callable[..., Any]:
-        """What is done in an epoch of a run with this seed: itself, unless it goes by the epochs before."""
+        """What is done in an epoch of a run with this seed: itself, unless it goes by the epochs
+        before.
+        """
 
     @abc.abstractmethod
     def __call__(self, *samples: Any) -> Any:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, abc.ABC):
-    """Turns samples into the input of the network over time: images, unless an encoder says otherwise.
+    """Turns samples into the input of the network over time: images, unless an encoder says
+    otherwise.
 
     The check asks a class for the abilities below, never for its name. Methods are abilities too:
 
@@ -40,8 +41,12 @@ class Encoder(nn.Module, abc.ABC):
     """Of the samples that are encoded, in words."""
 
     @abc.abstractmethod
-    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B D Y X"]:
-        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of sample, its key and step."""
+    def forward(
+        self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]
+    ) -> Float[Tensor, "T B D Y X"]:
+        """The input at the timesteps in `steps` (contiguous, from 0): a pure function of sample,
+        its key and step.
+        """
 
     @abc.abstractmethod
     def analog(self, images: Float[Tensor, "B *sample"]) -> Float[Tensor, "1 B D Y X"]:

@@ -8,7 +8,9 @@ from torch import Tensor
 
 
 def zigzag(block: int) -> list[tuple[int, int]]:
-    """Frequencies (row, column) of a block from coarse to fine: along the anti-diagonals, turning round at each end."""
+    """Frequencies (row, column) of a block from coarse to fine: along the anti-diagonals, turning
+    round at each end.
+    """
     every = [(m, n) for m in range(block) for n in range(block)]
     return sorted(every, key=lambda mn: (sum(mn), mn[0] if sum(mn) % 2 else mn[1]))
 

@@ -16,8 +16,9 @@ class Poisson(Encoder):
         s(t) = sign(x) 1[|x| > r U(t)]      signed
         s(t) = 1[x > r U(t)]                unsigned
 
-    The firing probability is min(|x| / r, 1): values beyond `rate_scale` saturate, so images standardised by mean and standard
-    deviation need a larger scale or a wider deviation. Unsigned, negative values send nothing.
+    The firing probability is min(|x| / r, 1): values beyond `rate_scale` saturate, so images
+    standardised by mean and standard deviation need a larger scale or a wider deviation. Unsigned,
+    negative values send nothing.
 
     Source: Lee 2020 (survey [53]), Rathi 2020 (survey [66]); unsigned: Wu 2018 (survey [31]).
 
@@ -34,13 +35,21 @@ class Poisson(Encoder):
         self.pixels = "any" if signed else "unit"
         self.rate_scale = rate_scale
 
-    def forward(self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B C H W"]:
+    def forward(
+        self, images: Float[Tensor, "B C H W"], steps: range, keys: Int[Tensor, "B"]
+    ) -> Float[Tensor, "T B C H W"]:
         strength = images.abs() if self.signed else images
         value = images.sign() if self.signed else torch.ones_like(images)
-        return torch.stack([(strength > self.rate_scale * uniform(keys, step, images.shape[1:])) * value for step in steps])
+        return torch.stack(
+            [
+                (strength > self.rate_scale * uniform(keys, step, images.shape[1:])) * value
+                for step in steps
+            ]
+        )
 
     def analog(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "1 B C H W"]:
-        # The mean of the spike train, so that a firing rate and an activation stand for the same pixel.
+        # The mean of the spike train, so that a firing rate and an activation stand for the same
+        # pixel.
         return (images / self.rate_scale).clamp(-1.0 if self.signed else 0.0, 1.0)[None]
 
     def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:

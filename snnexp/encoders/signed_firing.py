@@ -8,7 +8,8 @@ from snnexp.cell import Cell, State, at_rest
 
 
 class SignedFiring(Cell):
-    """Integrates without leak and fires a positive or a negative spike, with a threshold for each sign.
+    """Integrates without leak and fires a positive or a negative spike, with a threshold for each
+    sign.
 
         u <- u + x
         s = 1[u > upper] - 1[u < lower]

@@ -1,4 +1,6 @@
-"""Files that appear whole or not at all: what was there before stays good until its successor is complete on the disk."""
+"""Files that appear whole or not at all: what was there before stays good until its successor is
+complete on the disk.
+"""
 
 import json
 import math
@@ -14,9 +16,11 @@ from snnexp.files.drafts import draft_of
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Lends a draft file beside `path`; it takes the place of `path` when the block ends well, and vanishes when it does not.
+    """Lends a draft file beside `path`; it takes the place of `path` when the block ends well, and
+    vanishes when it does not.
 
-    A folder that is not there yet is made. The new file outlasts a power cut from the end of the block on.
+    A folder that is not there yet is made. The new file outlasts a power cut from the end of the
+    block on.
     """
     path = Path(path)
     make_folder(path.parent)
@@ -37,7 +41,8 @@ def write_bytes(path: Path | str, data: bytes | memoryview) -> None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` as UTF-8, whole or not at all; what is no text in it, as bytes of file names may be, as an escape (of JSON, too).
+    """Writes `text` as UTF-8, whole or not at all; what is no text in it, as bytes of file names
+    may be, as an escape (of JSON, too).
 
     Raises `NoRoom` where the disk is full.
     """
@@ -45,12 +50,16 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Writes `value` as strict, indented JSON, whole or not at all; NaN and infinities become null."""
+    """Writes `value` as strict, indented JSON, whole or not at all; NaN and infinities become
+    null.
+    """
     write_bytes(path, _json(value))
 
 
 def create_json(path: Path | str, value: Any) -> None:
-    """Writes `value` as JSON where nothing is yet, or raises FileExistsError; of several writers at once one succeeds."""
+    """Writes `value` as JSON where nothing is yet, or raises FileExistsError; of several writers at
+    once one succeeds.
+    """
     path, data = Path(path), _json(value)
     make_folder(path.parent)
     draft = draft_of(path)
@@ -75,7 +84,9 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Has the names in a folder written to the disk, where the system can: a file that is there may otherwise be gone after a power cut."""
+    """Has the names in a folder written to the disk, where the system can: a file that is there may
+    otherwise be gone after a power cut.
+    """
     with suppress(OSError):
         place = os.open(folder, os.O_RDONLY)
         try:
@@ -90,7 +101,9 @@ def dumps(value: Any, indent: int | None = None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` in dicts, lists, strings, numbers and None alone: tensors and arrays as lists, NaN and infinities as None."""
+    """`value` in dicts, lists, strings, numbers and None alone: tensors and arrays as lists, NaN
+    and infinities as None.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # numpy and torch, without importing either
@@ -116,6 +129,7 @@ def _publish(draft: Path, data: bytes, path: Path) -> None:
         os.link(draft, path)  # exclusive, and nobody ever sees the file without its content
     except FileExistsError:
         raise
-    except OSError:  # no hard links, or the draft was held for dead: exclusive still, but not whole in the blink of an eye
+    except OSError:
+        # No hard links, or the draft was held for dead: exclusive still, but not whole at once.
         with path.open("xb") as file:
             file.write(data)

@@ -1,4 +1,6 @@
-"""What a disk that takes no more says: which file, how many bytes it needs, and how many are free."""
+"""What a disk that takes no more says: which file, how many bytes it needs, and how many are
+free.
+"""
 
 import errno
 import os
@@ -7,11 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What is said where a disk is full, a quota is used up, and a file may not be longer (`ulimit -f`)."""
+"""What is said where a disk is full, a quota is used up, and a file may not be longer (`ulimit
+-f`).
+"""
 
 
 class NoRoom(OSError):
-    """A disk is full, a quota is used up, or a file may not be so long; the message names the file and the bytes. Exit code 4."""
+    """A disk is full, a quota is used up, or a file may not be so long; the message names the file
+    and the bytes. Exit code 4.
+    """
 
     def __init__(self, number: int, path: Path, size: int):
         super().__init__(number, os.strerror(number), str(path))
@@ -20,12 +26,17 @@ class NoRoom(OSError):
     def __str__(self) -> str:
         free = "" if self.free is None else f", {self.free} are free"
         remedy = "allow longer files (ulimit -f)" if self.errno == errno.EFBIG else "make room"
-        return f"{self.strerror}: {self.filename} needs {self.size} bytes{free}; {remedy}, and start the run again in its folder"
+        return (
+            f"{self.strerror}: {self.filename} needs {self.size} bytes{free}; {remedy}, and start "
+            "the run again in its folder"
+        )
 
 
 @contextmanager
 def writing(path: Path | str, size: int) -> Iterator[None]:
-    """Within the block `size` bytes are written to `path`, or to a draft of it; if there is no room for them, the error says so."""
+    """Within the block `size` bytes are written to `path`, or to a draft of it; if there is no room
+    for them, the error says so.
+    """
     try:
         yield
     except OSError as error:

@@ -1,4 +1,6 @@
-"""JSON and YAML of run folders as plain values: of bounded size, depth and numbers, whoever wrote them."""
+"""JSON and YAML of run folders as plain values: of bounded size, depth and numbers, whoever wrote
+them.
+"""
 
 import json
 import math
@@ -11,9 +13,13 @@ import yaml
 from snnexp.files.foreign import Unreadable, read_regular
 
 LARGEST = 4 * 2**20
-"""Bytes of a result or a status; those of ImageNet networks at T = 2048 have a tenth of a megabyte."""
+"""Bytes of a result or a status; those of ImageNet networks at T = 2048 have a tenth of a
+megabyte.
+"""
 LARGEST_RECORDS = 2**28
-"""Bytes of the records of a run; those of a thousand epochs of a deep network have some ten million."""
+"""Bytes of the records of a run; those of a thousand epochs of a deep network have some ten
+million.
+"""
 LARGEST_YAML = 2**20
 """Bytes of a configuration, which have some ten thousand; YAML takes a second per megabyte."""
 DEEPEST = 64
@@ -23,14 +29,18 @@ LONGEST_NUMBER = 2**64
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Reads words, numbers, true, false and null as Hydra's grammar of overrides does: 010 and 1:30 are words."""
+    """Reads words, numbers, true, false and null as Hydra's grammar of overrides does: 010 and 1:30
+    are words.
+    """
 
     yaml_implicit_resolvers: dict = {}
 
     def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict:
         mapping = super().construct_mapping(node, deep)
         if len(mapping) < len(node.value):
-            raise yaml.constructor.ConstructorError(problem="a key stands twice", problem_mark=node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                problem="a key stands twice", problem_mark=node.start_mark
+            )
         return mapping
 
 
@@ -45,7 +55,9 @@ _SCALARS = {
     ),
 }
 for _name, (_form, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_form})\Z"), _first)
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_form})\Z"), _first
+    )
 
 
 def read_json(path: Path | str, limit: int = LARGEST) -> Any:
@@ -62,7 +74,8 @@ def parsed(path: Path | str, text: bytes) -> Any:
 
 
 def read_yaml(path: Path | str, limit: int = LARGEST_YAML) -> Any:
-    """What a YAML file holds: one document without anchors, aliases, tags and interpolations, as a written configuration is.
+    """What a YAML file holds: one document without anchors, aliases, tags and interpolations, as a
+    written configuration is.
 
     Raises `Unreadable`, which is `Absent` where there is no file.
     """
@@ -72,7 +85,9 @@ def read_yaml(path: Path | str, limit: int = LARGEST_YAML) -> Any:
 def parsed_yaml(path: Path | str, text: bytes, limit: int = LARGEST_YAML) -> Any:
     """What YAML that was read from `path` says. Raises `Unreadable`."""
     if len(text) > limit:
-        raise Unreadable(path, f"{len(text)} bytes, more than the {limit} that a configuration may have")
+        raise Unreadable(
+            path, f"{len(text)} bytes, more than the {limit} that a configuration may have"
+        )
     try:
         _only_plain(path, text)
         return _bounded(path, yaml.load(text, Loader=_Loader))
@@ -85,23 +100,35 @@ def _refuse(name: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else re.sub(r"\s+", " ", str(error))
+    return (
+        "nested too deeply"
+        if isinstance(error, RecursionError)
+        else re.sub(r"\s+", " ", str(error))
+    )
 
 
 def _only_plain(path: Path | str, text: bytes) -> None:
     """Before anything is built: nine lines of aliases can stand for a billion values."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         documents += isinstance(event, yaml.DocumentStartEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Unreadable(path, "has an anchor or an alias, which a written configuration does not have")
+            raise Unreadable(
+                path, "has an anchor or an alias, which a written configuration does not have"
+            )
         if getattr(event, "tag", None):
             raise Unreadable(path, "has a tag, which a written configuration does not have")
         if depth > DEEPEST or documents > 1:
-            raise Unreadable(path, "nested too deeply" if depth > DEEPEST else "more than one document")
+            raise Unreadable(
+                path, "nested too deeply" if depth > DEEPEST else "more than one document"
+            )
         if "${" in (getattr(event, "value", None) or ""):
-            raise Unreadable(path, "has an interpolation (${...}), which a written configuration does not have")
+            raise Unreadable(
+                path, "has an interpolation (${...}), which a written configuration does not have"
+            )
 
 
 def _bounded(path: Path | str, value: Any) -> Any:
@@ -116,8 +143,18 @@ def _bounded(path: Path | str, value: Any) -> Any:
 
 
 def _endless(value: Any) -> bool:
-    return math.isinf(value) if isinstance(value, float) else isinstance(value, int) and abs(value) >= LONGEST_NUMBER
+    return (
+        math.isinf(value)
+        if isinstance(value, float)
+        else isinstance(value, int) and abs(value) >= LONGEST_NUMBER
+    )
 
 
 def _parts(value: Any) -> list[Any]:
-    return [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return (
+        [*value, *value.values()]
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, list)
+        else []
+    )

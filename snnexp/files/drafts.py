@@ -18,15 +18,21 @@ def draft_of(path: Path) -> Path:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Takes away what writers that were killed have left in a folder that is this process's alone, now that it has begun."""
+    """Takes away what writers that were killed have left in a folder that is this process's alone,
+    now that it has begun.
+    """
     for draft in _drafts(folder):
-        if not draft.name.startswith(".status.json."):  # by which others ask for the folder, even now
+        if not draft.name.startswith(
+            ".status.json."
+        ):  # by which others ask for the folder, even now
             draft.unlink(missing_ok=True)
     remove_dead_drafts(folder)
 
 
 def remove_dead_drafts(folder: Path) -> None:
-    """Takes away what killed writers have left in a folder that others write to as well; the draft of a living one stays."""
+    """Takes away what killed writers have left in a folder that others write to as well; the draft
+    of a living one stays.
+    """
     for draft in [*_drafts(folder), *folder.glob(".status.[0-9]*")]:
         if _is_dead(draft):
             draft.unlink(missing_ok=True)
@@ -41,7 +47,9 @@ def _is_dead(draft: Path) -> bool:
     if found is None:
         return False
     number = int(found[1])
-    return number == os.getpid() or not is_running(number) or _age(draft) > HOUR  # this process has no draft of its own here
+    return (
+        number == os.getpid() or not is_running(number) or _age(draft) > HOUR
+    )  # this process has no draft of its own here
 
 
 def _age(draft: Path) -> float:

@@ -1,4 +1,6 @@
-"""Files that somebody else may have made: whatever stands at a path, reading it ends, and takes no more memory than was meant."""
+"""Files that somebody else may have made: whatever stands at a path, reading it ends, and takes no
+more memory than was meant.
+"""
 
 import hashlib
 import os
@@ -25,7 +27,8 @@ class Absent(Unreadable):
 
 
 def read_regular(path: Path | str, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; a named pipe, a device, a folder, a link to one of these is none.
+    """The bytes of a regular file of at most `limit` bytes; a named pipe, a device, a folder, a
+    link to one of these is none.
 
     Raises:
         Absent: nothing is there.
@@ -37,14 +40,18 @@ def read_regular(path: Path | str, limit: int) -> bytes:
 
 @contextmanager
 def regular(path: Path | str) -> Iterator[BinaryIO]:
-    """Lends a regular file, opened once, so that what is looked at is what is read. Raises as `read_regular` does."""
+    """Lends a regular file, opened once, so that what is looked at is what is read. Raises as
+    `read_regular` does.
+    """
     try:
         # Without O_NONBLOCK opening a named pipe waits for somebody who writes into it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
         raise Absent(path, "not there") from None
     except (OSError, ValueError) as error:  # a ValueError is of a name with a null character
-        raise Unreadable(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise Unreadable(
+            path, f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable(path, "not a regular file")
@@ -55,7 +62,9 @@ def regular(path: Path | str) -> Iterator[BinaryIO]:
 
 
 def sha256(file: BinaryIO) -> str:
-    """SHA-256 of a file that `regular` lends, a piece at a time, as far as it goes now: it may grow meanwhile."""
+    """SHA-256 of a file that `regular` lends, a piece at a time, as far as it goes now: it may grow
+    meanwhile.
+    """
     digest, left = hashlib.sha256(), os.fstat(file.fileno()).st_size
     while left > 0 and (piece := file.read(min(PART, left))):
         digest.update(piece)

@@ -11,12 +11,16 @@ LONGEST = 200
 
 
 def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - one line per kind of type
-    """Whether `value` is one of `hint`; a range that stands in the type counts, and NaN and infinities are no numbers."""
+    """Whether `value` is one of `hint`; a range that stands in the type counts, and NaN and
+    infinities are no numbers.
+    """
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
     if origin is Annotated:
-        return fits(value, arguments[0]) and all(value in limit for limit in arguments[1:] if isinstance(limit, Interval))
+        return fits(value, arguments[0]) and all(
+            value in limit for limit in arguments[1:] if isinstance(limit, Interval)
+        )
     if origin is Literal:
         return any(value == each and type(value) is type(each) for each in arguments)
     if origin in (typing.Union, types.UnionType):
@@ -24,9 +28,15 @@ def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - one line per kind of
     if origin in (list, tuple):
         return isinstance(value, list) and all(fits(each, arguments[0]) for each in value)
     if origin is dict:
-        return isinstance(value, dict) and all(fits(key, arguments[0]) and fits(each, arguments[1]) for key, each in value.items())
+        return isinstance(value, dict) and all(
+            fits(key, arguments[0]) and fits(each, arguments[1]) for key, each in value.items()
+        )
     if hint in (int, float):
-        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool) and value in Interval()
+        return (
+            isinstance(value, int if hint is int else int | float)
+            and not isinstance(value, bool)
+            and value in Interval()
+        )
     return isinstance(value, origin or hint)
 
 
@@ -41,7 +51,14 @@ def words(hint: Any) -> str:
         return " or ".join(map(words, arguments))
     if origin in (list, tuple):
         return f"a list of {words(arguments[0])}"
-    names = {type(None): "null", float: "a number", int: "a whole number", str: "a word", bool: "true or false", dict: "a mapping"}
+    names = {
+        type(None): "null",
+        float: "a number",
+        int: "a whole number",
+        str: "a word",
+        bool: "true or false",
+        dict: "a mapping",
+    }
     return names.get(origin or hint, getattr(hint, "__name__", str(hint)))
 
 

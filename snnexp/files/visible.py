@@ -1,20 +1,31 @@
-"""Text that nobody here has written, as it can be shown: it moves no cursor, changes no title and turns no line round."""
+"""Text that nobody here has written, as it can be shown: it moves no cursor, changes no title and
+turns no line round.
+"""
 
 import re
 import unicodedata
 from typing import Any
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what acts or is not seen: controls, formats (of direction, of no width), halves of pairs, line ends."""
+"""Unicode's categories of what acts or is not seen: controls, formats (of direction, of no width),
+halves of pairs, line ends.
+"""
 
 
 def visible(text: str) -> str:
-    """`text` with what acts on a terminal as Python writes it, such as `\\\\x1b` or `\\\\u202e`; line ends and tabs stay."""
-    return "".join(each if each in "\n\t" or unicodedata.category(each) not in _HIDDEN else _escaped(each) for each in text)
+    """`text` with what acts on a terminal as Python writes it, such as `\\\\x1b` or `\\\\u202e`;
+    line ends and tabs stay.
+    """
+    return "".join(
+        each if each in "\n\t" or unicodedata.category(each) not in _HIDDEN else _escaped(each)
+        for each in text
+    )
 
 
 def one_line(text: object) -> str:
-    """`visible` text in one line, for a place where a second one would pass for a word of this program."""
+    """`visible` text in one line, for a place where a second one would pass for a word of this
+    program.
+    """
     return re.sub(r"\s+", " ", visible(str(text)))
 
 

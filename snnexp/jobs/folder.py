@@ -49,7 +49,9 @@ def past_of(config: dict[str, Any], run_dir: Path) -> Past:
     checkpoints = run_dir / "checkpoints"
     past = newest(checkpoints, tuple(config["strategy"]["stages"]))
     kept = past.newest or next(_others(checkpoints), None)
-    _refuse_another(None if kept is None else kept.get("config"), config, run_dir, needed=kept is not None)
+    _refuse_another(
+        None if kept is None else kept.get("config"), config, run_dir, needed=kept is not None
+    )
     return past
 
 
@@ -64,25 +66,31 @@ def _refuse_another(kept: str | None, config: dict[str, Any], run_dir: Path, nee
     before = _stored(run_dir) if kept is None else parsed_yaml("config", kept.encode()) or {}
     if before is None and needed:
         raise ConfigError(
-            f"{run_dir} holds an unfinished run of which it cannot be told whether it is one of this configuration: its config.yaml is "
-            "gone or damaged, and its checkpoints are from before they kept one; choose another folder with hydra.run.dir=PATH, or delete "
+            f"{run_dir} holds an unfinished run of which it cannot be told whether it is one "
+            "of this configuration: its config.yaml is "
+            "gone or damaged, and its checkpoints are from before they kept one; choose "
+            "another folder with hydra.run.dir=PATH, or delete "
             "this one"
         )
     found = [] if before is None else differences(before, config)
     if found:
         raise ConfigError(
-            f"{run_dir} holds an unfinished run of another configuration; choose another folder with hydra.run.dir=PATH, "
+            f"{run_dir} holds an unfinished run of another configuration; choose another "
+            "folder with hydra.run.dir=PATH, "
             f"delete this one, or repeat the command it was started with{_listed(found)}"
         )
 
 
 def _listed(found: list[str]) -> str:
-    shown = found[:_LISTED] + ([f"... and {len(found) - _LISTED} more"] if len(found) > _LISTED else [])
+    shown = found[:_LISTED] + (
+        [f"... and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    )
     return "".join(f"\n  {each}" for each in shown)
 
 
 def finished_before(config: DictConfig, run_dir: Path) -> RunResult | None:
-    """The result of a finished run of this configuration in `run_dir`, None if there is no such run.
+    """The result of a finished run of this configuration in `run_dir`, None if there is no such
+    run.
 
     Raises:
         ConfigError: there is one of another configuration.
@@ -93,7 +101,8 @@ def finished_before(config: DictConfig, run_dir: Path) -> RunResult | None:
     found = [] if before is None else differences(before, resolved(config))
     if found:
         raise ConfigError(
-            f"{run_dir} holds a finished run of another configuration; choose another folder with hydra.run.dir=PATH, "
+            f"{run_dir} holds a finished run of another configuration; choose another folder "
+            "with hydra.run.dir=PATH, "
             f"or delete this one{_listed(found)}"
         )
     with suppress(Unreadable):
@@ -109,8 +118,15 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old, new = flat(_counting(before)), flat(_counting(now))
     if old.keys() != new.keys():
         old = flat(_counting(OmegaConf.to_container(completed(OmegaConf.create(before)))))
-    pairs = {key: (old.get(key, "absent"), new.get(key, "absent")) for key in [*old, *(key for key in new if key not in old)]}
-    return [f"{key}: {was!r} there, {wanted!r} here" for key, (was, wanted) in pairs.items() if was != wanted]
+    pairs = {
+        key: (old.get(key, "absent"), new.get(key, "absent"))
+        for key in [*old, *(key for key in new if key not in old)]
+    }
+    return [
+        f"{key}: {was!r} there, {wanted!r} here"
+        for key, (was, wanted) in pairs.items()
+        if was != wanted
+    ]
 
 
 def _counting(config: dict[str, Any]) -> dict[str, Any]:

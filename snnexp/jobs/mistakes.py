@@ -13,7 +13,8 @@ from snnexp.composition.explain import MISTAKES, explained
 from snnexp.composition.extent import out_of_extent
 
 NAMED = re.compile(
-    r"(?:Could not override|An item is already at|Could not delete from config\.(?: The value of)?|Ambiguous value for argument) '([^'=]+)"
+    r"(?:Could not override|An item is already at|Could not delete from config\.(?: The value "
+    r"of)?|Ambiguous value for argument) '([^'=]+)"
     r"|Multiple values for (\S+)\. |full_key: (\S+)"
 )
 """Where Hydra's messages name the key at fault."""
@@ -24,13 +25,19 @@ def told(error: Exception, arguments: list[str]) -> str:
     said, rest = mistakes(error, arguments)
     if not isinstance(error, MISTAKES) and (wrong := wrong_values(arguments)):
         return listed(wrong)  # a run folder cannot be named after such values
-    unjudged = [each for each in rest if each in arguments and not re.match(r"\+experiment=|hydra[./]", each)]
+    unjudged = [
+        each
+        for each in rest
+        if each in arguments and not re.match(r"\+experiment=|hydra[./]", each)
+    ]
     # The check imports torch, which takes longer than everything else here.
     return listed([*said, *(wrong_values(rest) if unjudged else [])])
 
 
 def mistakes(error: Exception | None, arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Every mistake that keeps `arguments` from being composed, and the arguments that can; none where the one at fault is not named."""
+    """Every mistake that keeps `arguments` from being composed, and the arguments that can; none
+    where the one at fault is not named.
+    """
     said, rest = [], list(arguments)
     while error is not None:
         said.append(explained(error, rest))
@@ -40,7 +47,9 @@ def mistakes(error: Exception | None, arguments: list[str]) -> tuple[list[str], 
 
 
 def in_sweep(arguments: list[str]) -> str | None:
-    """What is wrong with the arguments of a sweep, so that no job starts before all can be composed; None if nothing is."""
+    """What is wrong with the arguments of a sweep, so that no job starts before all can be
+    composed; None if nothing is.
+    """
     try:
         jobs = [*_jobs(arguments)]
         said = out_of_extent(arguments, jobs[0])
@@ -53,13 +62,18 @@ def in_sweep(arguments: list[str]) -> str | None:
 def listed(said: list[str]) -> str:
     """One problem as it is, several as a list."""
     lines = [fault.replace("\n", "\n    ") for fault in said]
-    return said[0] if len(said) == 1 else "\n  ".join([f"{len(said)} problems in this configuration", *lines])
+    return (
+        said[0]
+        if len(said) == 1
+        else "\n  ".join([f"{len(said)} problems in this configuration", *lines])
+    )
 
 
 def _raised(arguments: list[str]) -> Exception | None:
     try:
         composed(arguments)
-    except Exception as error:  # Hydra lets through what its parser and YAML say of numbers too long and brackets too deep
+    except Exception as error:
+        # Hydra lets through what its parser and YAML say of numbers too long, brackets too deep.
         return error
     return None
 
@@ -98,26 +112,59 @@ def _without(error: Exception, arguments: list[str]) -> list[str]:
 
 
 def _with_the_nearest(error: MissingConfigException, arguments: list[str]) -> list[str]:
-    """With the nearest option in place of one that is not there; where none is near, without what belongs to it."""
+    """With the nearest option in place of one that is not there; where none is near, without what
+    belongs to it.
+    """
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
-    guilty = [each for each in arguments if key_of(each) == group and option in re.split(r"[\[\],'\"\s]+", each.partition("=")[2])]
+    guilty = [
+        each
+        for each in arguments
+        if key_of(each) == group and option in re.split(r"[\[\],'\"\s]+", each.partition("=")[2])
+    ]
     near = get_close_matches(option, error.options or [], 1)
     if near:
-        return [each.replace(option, near[0]) if each in guilty else each for each in arguments] if guilty else []
+        return (
+            [each.replace(option, near[0]) if each in guilty else each for each in arguments]
+            if guilty
+            else []
+        )
     everything = not guilty or group == "experiment"  # anything may belong to an experiment
-    return [] if everything else [each for each in arguments if each not in guilty and not key_of(each).startswith(f"{group}.")]
+    return (
+        []
+        if everything
+        else [
+            each
+            for each in arguments
+            if each not in guilty and not key_of(each).startswith(f"{group}.")
+        ]
+    )
 
 
 def secrets(arguments: list[str]) -> list[str]:
-    """What is wrong with variables of the environment that are typed as arguments: a sweep keeps these in `multirun.yaml`."""
-    found = (re.match(r"[+~]*hydra\.job\.env_set\.(\w*(?:KEY|TOKEN|SECRET|PASS)\w*)=", each) for each in arguments)
+    """What is wrong with variables of the environment that are typed as arguments: a sweep keeps
+    these in `multirun.yaml`.
+    """
+    found = (
+        re.match(r"[+~]*hydra\.job\.env_set\.(\w*(?:KEY|TOKEN|SECRET|PASS)\w*)=", each)
+        for each in arguments
+    )
     named = [each[1] for each in found if each]
-    return [f"hydra.job.env_set.{name}: what is typed here is kept in files; set {name} in the environment instead" for name in named]
+    return [
+        (
+            f"hydra.job.env_set.{name}: what is typed here is kept in files; set {name} in the "
+            "environment instead"
+        )
+        for name in named
+    ]
 
 
 def _jobs(arguments: list[str]) -> Iterator[list[str]]:
-    """Jobs that between them have every option a sweep names: the first values of all, then each other value of a group in turn."""
-    swept = [[*_values(override)] for override in OverridesParser.create().parse_overrides(arguments)]
+    """Jobs that between them have every option a sweep names: the first values of all, then each
+    other value of a group in turn.
+    """
+    swept = [
+        [*_values(override)] for override in OverridesParser.create().parse_overrides(arguments)
+    ]
     first = [values[0] for values in swept if values]
     yield first
     for values in swept:

@@ -1,4 +1,6 @@
-"""Spikes as bits: one eighth of a byte per value for as long as only the backward pass waits for them."""
+"""Spikes as bits: one eighth of a byte per value for as long as only the backward pass waits for
+them.
+"""
 
 import ctypes
 from dataclasses import dataclass
@@ -37,7 +39,14 @@ class Bits:
         x = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device=self.bits.device)
         if _compiled(x):
             half = x.dtype == torch.bfloat16
-            _kernel().bits_unpack(x.data_ptr(), self.bits.data_ptr(), x.numel(), self.pattern, half, torch.get_num_threads())
+            _kernel().bits_unpack(
+                x.data_ptr(),
+                self.bits.data_ptr(),
+                x.numel(),
+                self.pattern,
+                half,
+                torch.get_num_threads(),
+            )
             return x
         places = torch.tensor(_PLACES, dtype=torch.uint8, device=self.bits.device)
         spikes = (self.bits[:, None] & places).ne(0).flatten()[: x.numel()]
@@ -46,7 +55,9 @@ class Bits:
 
 
 def pack(x: Tensor) -> Bits | None:
-    """`x` as bits; None where it is not dense, of another dtype, or has more than one value beside 0."""
+    """`x` as bits; None where it is not dense, of another dtype, or has more than one value beside
+    0.
+    """
     if x.dtype not in _PATTERNS or not layout.dense(x.shape, x.stride()):
         return None
     kind = (x.shape, x.stride(), x.dtype)
@@ -65,7 +76,9 @@ def pack(x: Tensor) -> Bits | None:
 def _pack_compiled(x: Tensor, kind: tuple) -> Bits | None:
     half, bits = x.dtype == torch.bfloat16, torch.empty(-(-x.numel() // 8), dtype=torch.uint8)
     pattern = _kernel().bits_value(x.data_ptr(), x.numel(), half)
-    odd = _kernel().bits_pack(x.data_ptr(), bits.data_ptr(), x.numel(), pattern, half, torch.get_num_threads())
+    odd = _kernel().bits_pack(
+        x.data_ptr(), bits.data_ptr(), x.numel(), pattern, half, torch.get_num_threads()
+    )
     return None if odd else Bits(bits, pattern, *kind)
 
 
@@ -80,7 +93,13 @@ def _storage(x: Tensor) -> Tensor:
 @cache
 def _kernel() -> ctypes.CDLL:
     kernel = library()
-    kernel.bits_pack.argtypes, kernel.bits_pack.restype = [_POINTER, _POINTER, _SIZE, _PATTERN, _INT, _INT], _SIZE
-    kernel.bits_unpack.argtypes, kernel.bits_unpack.restype = [_POINTER, _POINTER, _SIZE, _PATTERN, _INT, _INT], None
+    kernel.bits_pack.argtypes, kernel.bits_pack.restype = (
+        [_POINTER, _POINTER, _SIZE, _PATTERN, _INT, _INT],
+        _SIZE,
+    )
+    kernel.bits_unpack.argtypes, kernel.bits_unpack.restype = (
+        [_POINTER, _POINTER, _SIZE, _PATTERN, _INT, _INT],
+        None,
+    )
     kernel.bits_value.argtypes, kernel.bits_value.restype = [_POINTER, _SIZE, _INT], _PATTERN
     return kernel

@@ -8,10 +8,12 @@ FOLDER = Path(__file__).parent
 
 
 def load(name: str, interface: int) -> ctypes.CDLL | None:
-    """The library `_name` if its `name_interface()` is `interface`, else None: then torch does the work.
+    """The library `_name` if its `name_interface()` is `interface`, else None: then torch does the
+    work.
 
-    There is none where no compiler was found at the installation, or for a system it was not compiled for. One that is left over
-    from another version of the source has another interface and must not be called.
+    There is none where no compiler was found at the installation, or for a system it was not
+    compiled for. One that is left over from another version of the source has another interface and
+    must not be called.
     """
     for path in sorted(FOLDER.glob(f"_{name}*.so")):
         try:

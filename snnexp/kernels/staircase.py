@@ -1,6 +1,7 @@
-"""A clipped staircase whose gradient is that of a ramp, in C for float32 and bfloat16 on the CPU: one pass each way.
+"""A clipped staircase whose gradient is that of a ramp, in C for float32 and bfloat16 on the CPU:
+one pass each way.
 
-    y = clip / levels floor(u + shift),  u = min(max(z levels / clip, 0), levels)             forward
+    y = clip / levels floor(u + shift),  u = min(max(z levels / clip, 0), levels)            forward
     dL/dz = g 1[0 < z < clip]                                                               backward
     dL/dclip = sum g (floor(u + shift) / levels - 1[0 < z < clip] z / clip)
 
@@ -37,11 +38,23 @@ class Staircase(ctypes.Structure):
 
 def available(z: Tensor, clip: Tensor) -> bool:
     """Whether the kernel takes such values and such a clip."""
-    fits = z.device.type == "cpu" and z.dtype in (torch.float32, torch.bfloat16) and clip.dtype == torch.float32 and z.numel() > 0
-    return fits and layout.dense(z.shape, z.stride()) and not torch.compiler.is_compiling() and compiled.library() is not None
+    fits = (
+        z.device.type == "cpu"
+        and z.dtype in (torch.float32, torch.bfloat16)
+        and clip.dtype == torch.float32
+        and z.numel() > 0
+    )
+    return (
+        fits
+        and layout.dense(z.shape, z.stride())
+        and not torch.compiler.is_compiling()
+        and compiled.library() is not None
+    )
 
 
-def staircase(z: Float[Tensor, "*n"], clip: Float[Tensor, ""], levels: int, shift: float) -> Float[Tensor, "*n"]:
+def staircase(
+    z: Float[Tensor, "*n"], clip: Float[Tensor, ""], levels: int, shift: float
+) -> Float[Tensor, "*n"]:
     """y, laid out and of the dtype as `z`, which must be `available`."""
     return _Climb.apply(z, clip, levels, shift)
 
@@ -67,9 +80,16 @@ class _Climb(torch.autograd.Function):
 
 def _run(name: str, z: Tensor, out: Tensor, clip: Tensor, **more: Tensor | float) -> None:
     """Calls an entry of the kernel on dense tensors of one layout."""
-    call = {key: value.data_ptr() if isinstance(value, Tensor) else value for key, value in {"z": z, "out": out, **more}.items()}
+    call = {
+        key: value.data_ptr() if isinstance(value, Tensor) else value
+        for key, value in {"z": z, "out": out, **more}.items()
+    }
     half, threads = z.dtype == torch.bfloat16, torch.get_num_threads()
-    _entry(name)(ctypes.byref(Staircase(**call, size=z.numel(), clip=clip.item(), half=half, threads=threads)))
+    _entry(name)(
+        ctypes.byref(
+            Staircase(**call, size=z.numel(), clip=clip.item(), half=half, threads=threads)
+        )
+    )
 
 
 @cache

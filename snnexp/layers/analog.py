@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 
 class AnalogUnit(nn.Module):
-    """A connection and an activation function; an artificial neural network is made of these at T = 1.
+    """A connection and an activation function; an artificial neural network is made of these at T =
+    1.
 
     Args:
         connection: activations to pre-activations.

@@ -12,8 +12,8 @@ from torch.nn import functional
 class AveragePool(nn.Module):
     """Mean over windows that do not overlap: `[B, C, H, W] -> [B, C, H // height, W // width]`.
 
-    The same values as `torch.nn.AvgPool2d`. Its gradient needs no input, which torch keeps all the same: with spikes of all
-    timesteps in one batch that is the largest tensor of the network.
+    The same values as `torch.nn.AvgPool2d`. Its gradient needs no input, which torch keeps all the
+    same: with spikes of all timesteps in one batch that is the largest tensor of the network.
 
     Args:
         window: height and width of the window in positions, >= 1 each.
@@ -38,7 +38,11 @@ class _AveragePool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, window: tuple[int, int]) -> Tensor:
         ctx.window, ctx.shape = window, x.shape
-        ctx.layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+        ctx.layout = (
+            torch.channels_last
+            if x.is_contiguous(memory_format=torch.channels_last)
+            else torch.contiguous_format
+        )
         return functional.avg_pool2d(x, window)
 
     @staticmethod
@@ -47,9 +51,13 @@ class _AveragePool(torch.autograd.Function):
         height, width = ctx.window
         share = grad.contiguous(memory_format=ctx.layout) / (height * width)
         rows, columns = share.shape[-2] * height, share.shape[-1] * width
-        x_grad = torch.empty(ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=ctx.layout)
+        x_grad = torch.empty(
+            ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=ctx.layout
+        )
         if (rows, columns) != tuple(ctx.shape[-2:]):  # positions beyond the last whole window
             x_grad.zero_()
-        windows = x_grad[..., :rows, :columns].unflatten(-1, (-1, width)).unflatten(-3, (-1, height))
+        windows = (
+            x_grad[..., :rows, :columns].unflatten(-1, (-1, width)).unflatten(-3, (-1, height))
+        )
         windows.copy_(share[..., :, None, :, None].expand_as(windows))
         return x_grad, None

@@ -16,13 +16,15 @@ from snnexp.kernels.norm.parameters import Batch, Running
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation per channel, by the statistics of the whole batch while training and by running ones afterwards.
+    """Batch normalisation per channel, by the statistics of the whole batch while training and by
+    running ones afterwards.
 
         y = gain gamma (x - mean) / sqrt(var + epsilon) + beta
         running = (1 - momentum) running + momentum new,  with the unbiased variance
 
-    Processes that share a batch take its mean and variance together, and so are the gradients that go through them: outputs, gradients
-    and running statistics are those of one process, to rounding. The fixed gain goes through gamma, which costs no pass over the input.
+    Processes that share a batch take its mean and variance together, and so are the gradients that
+    go through them: outputs, gradients and running statistics are those of one process, to
+    rounding. The fixed gain goes through gamma, which costs no pass over the input.
 
     Source: Ioffe & Szegedy 2015.
 
@@ -43,11 +45,24 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "B m *s"]) -> Float[Tensor, "B m *s"]:
         gamma = self.gain * self.weight
-        return batch_norm(x, self.running_mean, self.running_var, gamma, self.bias, self.training, self.momentum, self.epsilon)
+        return batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            gamma,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.epsilon,
+        )
 
     def again(self, x: Float[Tensor, "B m *s"]) -> Float[Tensor, "B m *s"]:
-        """What `forward` gave for `x` while training, to the last bit; leaves the running statistics alone."""
-        return batch_norm(x, None, None, self.gain * self.weight, self.bias, True, 0.0, self.epsilon)
+        """What `forward` gave for `x` while training, to the last bit; leaves the running
+        statistics alone.
+        """
+        return batch_norm(
+            x, None, None, self.gain * self.weight, self.bias, True, 0.0, self.epsilon
+        )
 
     def affine(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
         """Scale and shift per channel of the map that evaluation applies."""
@@ -55,7 +70,9 @@ class BatchNorm(nn.Module):
         return scale, self.bias - self.running_mean * scale
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
-        state_dict.pop(f"{prefix}num_batches_tracked", None)  # which nothing reads; weights of other programs have it
+        state_dict.pop(
+            f"{prefix}num_batches_tracked", None
+        )  # which nothing reads; weights of other programs have it
         super()._load_from_state_dict(state_dict, prefix, *more)
 
 
@@ -69,15 +86,21 @@ def batch_norm(
     momentum: float,
     epsilon: float,
 ) -> Float[Tensor, "B m *s"]:
-    """`torch.nn.functional.batch_norm`, with the statistics of all processes together, and on the CPU with exact ones.
+    """`torch.nn.functional.batch_norm`, with the statistics of all processes together, and on the
+    CPU with exact ones.
 
-    PyTorch's own sums on the CPU are those of float32, one value after the other where channels are the innermost: at a million values
-    per channel a normalised current is off by up to 0.1 of its deviation, and differently with every number of threads.
+    PyTorch's own sums on the CPU are those of float32, one value after the other where channels are
+    the innermost: at a million values per channel a normalised current is off by up to 0.1 of its
+    deviation, and differently with every number of threads.
     """
     alone = processes() == 1
     if not training or (alone and _is_exact(x)):
-        return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, epsilon)
-    return _Normal.apply(x, weight, bias, Running(running_mean, running_var, momentum), epsilon, alone)
+        return functional.batch_norm(
+            x, running_mean, running_var, weight, bias, training, momentum, epsilon
+        )
+    return _Normal.apply(
+        x, weight, bias, Running(running_mean, running_var, momentum), epsilon, alone
+    )
 
 
 def _is_exact(x: Tensor) -> bool:
@@ -87,7 +110,9 @@ def _is_exact(x: Tensor) -> bool:
 
 @contextmanager
 def running_statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Within the block norms in training leave their running statistics alone: for what is computed a second time."""
+    """Within the block norms in training leave their running statistics alone: for what is computed
+    a second time.
+    """
     norms = {module: module.momentum for module in network.modules() if hasattr(module, "momentum")}
     for norm in norms:
         norm.momentum = 0.0
@@ -99,13 +124,16 @@ def running_statistics_kept(network: nn.Module) -> Iterator[None]:
 
 
 def _together(own: Float[Tensor, "2 m"], count: float, epsilon: float) -> Batch:
-    """The batch of which this process has `count` values per channel with the moments `own`, and the others the rest.
+    """The batch of which this process has `count` values per channel with the moments `own`, and
+    the others the rest.
 
         mean = sum_p n_p mean_p / n,   variance = sum_p n_p (variance_p + (mean_p - mean)^2) / n
 
     so that nothing cancels (Chan 1979). A process may have no image.
     """
-    counts, means, variances = stacked(torch.stack([torch.full_like(own[0], count), *own])).unbind(1)
+    counts, means, variances = stacked(torch.stack([torch.full_like(own[0], count), *own])).unbind(
+        1
+    )
     n = counts.sum(0)
     mean = (counts * means).sum(0) / n
     variance = (counts * (variances + (means - mean).square())).sum(0) / n
@@ -113,7 +141,8 @@ def _together(own: Float[Tensor, "2 m"], count: float, epsilon: float) -> Batch:
 
 
 class _Normal(torch.autograd.Function):
-    """y = gamma z + beta with z = (x - mean) / deviation, where mean and deviation are functions of the x of all processes.
+    """y = gamma z + beta with z = (x - mean) / deviation, where mean and deviation are functions of
+    the x of all processes.
 
         dL/dx = gamma (g - mean(g) - z mean(g z)) / deviation,   means over all processes
         dL/dgamma = sum(g z),   dL/dbeta = sum(g),               sums over this one's
@@ -123,13 +152,24 @@ class _Normal(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor | None, running: Running, epsilon: float, alone: bool
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor | None,
+        running: Running,
+        epsilon: float,
+        alone: bool,
     ) -> Float[Tensor, "B m *s"]:
         passes, own = kernel(x, gamma), x.numel() / x.shape[1]
         moments = passes.moments(x)
         batch = Batch(moments, own, epsilon) if alone else _together(moments, own, epsilon)
         ctx.save_for_backward(x, gamma, batch.moments)
-        ctx.count, ctx.epsilon, ctx.alone, ctx.shifted = batch.count, epsilon, alone, beta is not None
+        ctx.count, ctx.epsilon, ctx.alone, ctx.shifted = (
+            batch.count,
+            epsilon,
+            alone,
+            beta is not None,
+        )
         return passes.forward(x, batch, running, gamma, beta)
 
     @staticmethod
@@ -138,6 +178,10 @@ class _Normal(torch.autograd.Function):
         x, gamma, moments = ctx.saved_tensors
         passes, batch = kernel(x, gamma), Batch(moments, ctx.count, ctx.epsilon)
         own = passes.products(x, g, batch)
-        dx = passes.backward(x, g, batch, gamma, own if ctx.alone else total(own.clone())) if ctx.needs_input_grad[0] else None
+        dx = (
+            passes.backward(x, g, batch, gamma, own if ctx.alone else total(own.clone()))
+            if ctx.needs_input_grad[0]
+            else None
+        )
         dbeta, dgamma = own.to(gamma.dtype)
         return dx, dgamma, dbeta if ctx.shifted else None, None, None, None

@@ -15,9 +15,10 @@ class Connection(nn.Module):
 
         current = norm(W pool(s) + b)
 
-    Weights and norm are kept apart so that the norm can be folded, run per step, or fused with the neuron.
-    What lies between the spikes and the weights and is linear (average pooling, flattening) belongs to the connection: its input is
-    what neurons or the encoder sent, which is what synaptic operations are counted on.
+    Weights and norm are kept apart so that the norm can be folded, run per step, or fused with the
+    neuron. What lies between the spikes and the weights and is linear (average pooling, flattening)
+    belongs to the connection: its input is what neurons or the encoder sent, which is what synaptic
+    operations are counted on.
 
     Args:
         weights: one convolution or linear layer.
@@ -25,7 +26,9 @@ class Connection(nn.Module):
         before: linear layers without parameters between the spikes and the weights, on `[B, *n]`.
     """
 
-    def __init__(self, weights: nn.Conv2d | nn.Linear, norm: nn.Module, before: tuple[nn.Module, ...] = ()):
+    def __init__(
+        self, weights: nn.Conv2d | nn.Linear, norm: nn.Module, before: tuple[nn.Module, ...] = ()
+    ):
         super().__init__()
         self.before = PerStep(*before) if before else nn.Identity()
         self.weights = PerStep(weights)
@@ -55,7 +58,9 @@ class Connection(nn.Module):
 
 
 class Sum(Joint):
-    """Adds the currents of several branches that start from the same spikes: the joint of a residual block."""
+    """Adds the currents of several branches that start from the same spikes: the joint of a
+    residual block.
+    """
 
     def __init__(self, *branches: nn.Module):
         super().__init__("sum", side_by_side(branches))
@@ -74,18 +79,24 @@ class Sum(Joint):
 
 
 def absorb(connection: Connection) -> None:
-    """Folds the norm, if there is one, and gives the weights a bias of 0 if they still have none."""
+    """Folds the norm, if there is one, and gives the weights a bias of 0 if they still have
+    none.
+    """
     fold(connection)
     if connection.layer.bias is None:
-        connection.layer.bias = nn.Parameter(connection.layer.weight.new_zeros(len(connection.layer.weight)))
+        connection.layer.bias = nn.Parameter(
+            connection.layer.weight.new_zeros(len(connection.layer.weight))
+        )
 
 
 def fold(connection: Connection) -> None:
-    """Folds an affine norm with fixed statistics into the weights, in place; afterwards the connection has no norm.
+    """Folds an affine norm with fixed statistics into the weights, in place; afterwards the
+    connection has no norm.
 
         W' = W scale,  b' = b scale + shift,  where norm(x) = scale x + shift
 
-    Source: Rueckauer 2017 (survey [10]). The norm states its own `scale, shift = norm.affine()` per output channel.
+    Source: Rueckauer 2017 (survey [10]). The norm states its own `scale, shift = norm.affine()` per
+    output channel.
 
     Raises:
         TypeError: the norm has no fixed affine form (statistics per timestep).
@@ -93,10 +104,15 @@ def fold(connection: Connection) -> None:
     if isinstance(connection.norm, nn.Identity):
         return
     if not hasattr(connection.norm, "affine"):
-        raise TypeError(f"a {type(connection.norm).__name__} norm has no single affine form to fold; use norm=batch, tdbn or none")
+        raise TypeError(
+            f"a {type(connection.norm).__name__} norm has no single affine form to fold; use "
+            "norm=batch, tdbn or none"
+        )
     layer = connection.layer
     scale, shift = (each.detach() for each in connection.norm.affine())
     bias = torch.zeros_like(shift) if layer.bias is None else layer.bias.detach()
-    layer.weight = nn.Parameter(layer.weight.detach() * scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+    layer.weight = nn.Parameter(
+        layer.weight.detach() * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+    )
     layer.bias = nn.Parameter(bias * scale + shift)
     connection.norm = nn.Identity()

@@ -12,7 +12,8 @@ from snnexp.limits import Probability
 class Dropout(nn.Module):
     """Drops units with probability `p` for the whole sequence and scales the others by 1 / (1 - p).
 
-    Source: Lee 2020 (survey [53]), Fang 2021 (survey [56]): a mask drawn anew at every step would average out over time.
+    Source: Lee 2020 (survey [53]), Fang 2021 (survey [56]): a mask drawn anew at every step would
+    average out over time.
 
     Args:
         p: probability of dropping a unit, in [0, 1).

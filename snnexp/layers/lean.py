@@ -1,8 +1,9 @@
-"""What a unit keeps for its backward pass when memory is short: spikes as bits, and no normalised currents.
+"""What a unit keeps for its backward pass when memory is short: spikes as bits, and no normalised
+currents.
 
-Per value and timestep, in float32, a unit with a norm keeps its input spikes (4 bytes), the current before the norm (4) and the current
-after it (4). Kept lean these are 1/8, 4 and 0: spikes are unpacked and pooled again, the norm is applied again, with the same result to
-the last bit.
+Per value and timestep, in float32, a unit with a norm keeps its input spikes (4 bytes), the current
+before the norm (4) and the current after it (4). Kept lean these are 1/8, 4 and 0: spikes are
+unpacked and pooled again, the norm is applied again, with the same result to the last bit.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,9 @@ def weighted(before: nn.Module, weights: nn.Module, spikes: Tensor) -> Tensor:
 
 
 def fired(norm: nn.Module, cells: nn.Module, raw: Tensor) -> Tensor:
-    """`cells(norm(raw))`, which keeps `raw` alone (as the norm does anyway) instead of the normalised current beside it."""
+    """`cells(norm(raw))`, which keeps `raw` alone (as the norm does anyway) instead of the
+    normalised current beside it.
+    """
     current = norm(raw)
     if not hasattr(norm, "again") or is_static(current) or not torch.is_grad_enabled():
         return cells(current)
@@ -36,7 +39,9 @@ def fired(norm: nn.Module, cells: nn.Module, raw: Tensor) -> Tensor:
 
 
 def _recalled(tensor: Tensor, recall: Callable[[], Tensor]) -> AbstractContextManager:
-    """Within the block, what autograd would keep of `tensor` it gets from `recall()` when it needs it."""
+    """Within the block, what autograd would keep of `tensor` it gets from `recall()` when it needs
+    it.
+    """
     place, size = tensor.data_ptr(), tensor.numel()
 
     def kept(saved: Tensor) -> tuple[Tensor | None, tuple]:

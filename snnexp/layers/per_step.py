@@ -13,10 +13,11 @@ from snnexp.layers.signal import Real, Signal, Spikes
 
 
 class PerStep(nn.Sequential):
-    """Applies stateless modules to every timestep at once by folding time into the batch: `[T, B, *n] -> [T, B, *m]`.
+    """Applies stateless modules to every timestep at once by folding time into the batch: `[T, B,
+    *n] -> [T, B, *m]`.
 
-    An input that does not change with time (stride 0) is computed once and expanded again, so a static current costs one step, not T.
-    Batch statistics are taken over time and batch together.
+    An input that does not change with time (stride 0) is computed once and expanded again, so a
+    static current costs one step, not T. Batch statistics are taken over time and batch together.
     """
 
     kind: ClassVar[str] = "pool"
@@ -28,7 +29,8 @@ class PerStep(nn.Sequential):
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
-        """Behind an average, all spikes of its window; behind a maximum, the most that a neuron sent.
+        """Behind an average, all spikes of its window; behind a maximum, the most that a neuron
+        sent.
 
         Where every value other than 0 was a spike, a maximum of them is one again, as is a choice.
         """

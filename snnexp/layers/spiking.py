@@ -12,7 +12,8 @@ class SpikingUnit(nn.Module):
     """A connection and the neurons it drives: spikes `[T, B, *n]` to spikes `[T, B, *m]`.
 
     Args:
-        connection: spikes to input current; a `Connection`, a `Sum` of branches, or `nn.Identity()` where the current is already there.
+        connection: spikes to input current; a `Connection`, a `Sum` of branches, or `nn.Identity()`
+            where the current is already there.
         synapse: filter of the current over time.
         neuron: current to spikes.
     """

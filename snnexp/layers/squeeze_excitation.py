@@ -8,12 +8,14 @@ from snnexp.layers.signal import Real, Signal
 
 
 class SqueezeExcitation(Joint):
-    """Multiplies every channel by a number between 0 and 1 that depends on the averages of all channels over the map.
+    """Multiplies every channel by a number between 0 and 1 that depends on the averages of all
+    channels over the map.
 
         y = s gate(W2 fire(W1 mean_HW(s))),  gate(z) = sigmoid(z)
 
-    The gate is a real number. Where neurons code in windows (see in_windows.py) it is a neuron too, one per channel: few spikes of a
-    fitted sigmoid send it, and the value of one window is the factor of all spikes of the next.
+    The gate is a real number. Where neurons code in windows (see in_windows.py) it is a neuron too,
+    one per channel: few spikes of a fitted sigmoid send it, and the value of one window is the
+    factor of all spikes of the next.
 
     Source: Hu 2018; gates by few spikes as in Stockl & Maass 2021 (survey [33]).
 

@@ -25,13 +25,19 @@ class WindowMean(Cell):
         super().__init__()
         self.window = window
 
-    def initial(self, x: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"], int]:
+    def initial(
+        self, x: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"], int]:
         return at_rest(x), at_rest(x), 0
 
     def step(self, x: Float[Tensor, "B *n"], state: Any) -> tuple[Float[Tensor, "B *n"], Any]:
         charge, value, k = state
         charge = charge + x
-        return value, (charge, value, k + 1) if k + 1 < self.window else (at_rest(x), charge / self.window, 0)
+        return value, (charge, value, k + 1) if k + 1 < self.window else (
+            at_rest(x),
+            charge / self.window,
+            0,
+        )
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
         """Real numbers: the values of a window."""

@@ -26,4 +26,6 @@ class CrossEntropy(Loss):
         self.label_smoothing = label_smoothing
 
     def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        return functional.cross_entropy(reading.answer, labels, label_smoothing=self.label_smoothing)
+        return functional.cross_entropy(
+            reading.answer, labels, label_smoothing=self.label_smoothing
+        )

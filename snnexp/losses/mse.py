@@ -11,7 +11,8 @@ from snnexp.losses.reading import Reading
 
 
 class MSE(Loss):
-    """Squared distance between the last logits (with a spiking readout the firing rates) and the one-hot label y.
+    """Squared distance between the last logits (with a spiking readout the firing rates) and the
+    one-hot label y.
 
         mean       L = 1/(S K) sum_s ||y_s - logits_s(T)||^2
         half_sum   L = 1/(2 S) sum_s ||y_s - logits_s(T)||^2

@@ -12,10 +12,11 @@ from snnexp.losses.reading import Reading
 
 
 class RelativeTime(Loss):
-    """Squared distance of the output spikes to targets around the first of them; scores are minus the times.
+    """Squared distance of the output spikes to targets around the first of them; scores are minus
+    the times.
 
         target of the label   min_c t_c
-        of the others         min(min_c t_c + gap, horizon)  where t - min_c t_c < gap, else their own time
+        of the others  min(min_c t_c + gap, horizon)  where t - min_c t_c < gap, else their own time
         if none has fired     horizon - gap for the label, horizon for the others
         L = mean_s 1/2 sum_c ((t_c - target_c) / horizon)^2
 
@@ -41,6 +42,8 @@ class RelativeTime(Loss):
     def target(self, times: Float[Tensor, "B K"], labels: Int[Tensor, "B"]) -> Float[Tensor, "B K"]:
         """The time at which each output should have fired."""
         first = times.amin(1, keepdim=True)
-        others = torch.where(times - first < self.gap, (first + self.gap).clamp(max=self.horizon), times)
+        others = torch.where(
+            times - first < self.gap, (first + self.gap).clamp(max=self.horizon), times
+        )
         label = torch.where(first >= self.horizon, self.horizon - self.gap, first)
         return others.scatter(1, labels[:, None], label)

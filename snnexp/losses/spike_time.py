@@ -16,16 +16,19 @@ _LATEST = 80.0
 
 
 class SpikeTimeCrossEntropy(Loss):
-    """Cross-entropy of the softmax of minus the spike times; the earliest output is the class. Scores are minus the times.
+    """Cross-entropy of the softmax of minus the spike times; the earliest output is the class.
+    Scores are minus the times.
 
         time          L = mean_s -ln softmax(-t_s / scale)_label
-        exponential   L = mean_s -ln softmax(-exp(t_s / scale))_label,  beyond 80 scales flat: the exponential would overflow
+        exponential  L = mean_s -ln softmax(-exp(t_s / scale))_label,
+            beyond 80 scales flat: the exponential would overflow
         L <- L + early_weight mean_s (exp(t_label / early_scale) - 1)
         L <- L + spread_weight mean_s sum_c (t_sc - spread_time)^2
         samples whose cross-entropy is below `margin` give no gradient
 
-    Source: exponential Mostafa 2018 (survey [34], equation 16); time Comsa 2020 (survey [59]); early Goeltz 2021 (survey [60]);
-    margin Zhang 2020 (survey [61]); spread Sakemi 2020 (survey [62], temporal penalty).
+    Source: exponential Mostafa 2018 (survey [34], equation 16); time Comsa 2020 (survey [59]);
+    early Goeltz 2021 (survey [60]); margin Zhang 2020 (survey [61]); spread Sakemi 2020 (survey
+    [62], temporal penalty).
 
     Args:
         domain: what the softmax is of.
@@ -60,6 +63,10 @@ class SpikeTimeCrossEntropy(Loss):
         values = scaled if self.domain == "time" else torch.exp(scaled.clamp(max=_LATEST))
         entropy = functional.cross_entropy(-values, labels, reduction="none")
         entropy = torch.where(entropy < self.margin, entropy.detach(), entropy)
-        early = torch.expm1(times.gather(1, labels[:, None])[:, 0] / self.early_scale) if self.early_weight else 0
+        early = (
+            torch.expm1(times.gather(1, labels[:, None])[:, 0] / self.early_scale)
+            if self.early_weight
+            else 0
+        )
         spread = (times - self.spread_time).square().sum(1) if self.spread_weight else 0
         return (entropy + self.early_weight * early + self.spread_weight * spread).mean()

@@ -8,7 +8,9 @@ from snnexp.distributed import gathered
 
 
 def decided(scores: Float[Tensor, "*n K"]) -> Bool[Tensor, "*n"]:
-    """Where one class is ahead: a tie at the top is no answer, whichever class `argmax` would name, and neither is NaN."""
+    """Where one class is ahead: a tie at the top is no answer, whichever class `argmax` would name,
+    and neither is NaN.
+    """
     return (scores == scores.amax(-1, keepdim=True)).sum(-1) == 1
 
 

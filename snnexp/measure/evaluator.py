@@ -1,4 +1,6 @@
-"""Evaluation: one streaming pass gives the accuracy at every timestep and the exact counts of spikes and operations."""
+"""Evaluation: one streaming pass gives the accuracy at every timestep and the exact counts of
+spikes and operations.
+"""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +32,9 @@ class Evaluation:
     """What one pass over a split shows."""
 
     accuracy_by_timestep: list[float | None]
-    """Top-1 accuracy in percent, read at t = 1..T; None while the network is still in its hidden timesteps and gives no answer."""
+    """Top-1 accuracy in percent, read at t = 1..T; None while the network is still in its hidden
+    timesteps and gives no answer.
+    """
     loss: float
     """Mean loss per image of the scores at T."""
     images: int
@@ -53,14 +57,17 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How networks of spikes or real values are evaluated; for spike times there is `TimedEvaluator`.
+    """How networks of spikes or real values are evaluated; for spike times there is
+    `TimedEvaluator`.
 
     Args:
         timesteps: timesteps at which spiking networks are read; analog ones are read once.
         chunk: timesteps per call; memory grows with it, the result does not change.
-        loss: a reading and labels to the mean loss; of the last timestep alone unless the loss reads `every_timestep`.
+        loss: a reading and labels to the mean loss; of the last timestep alone unless the loss
+            reads `every_timestep`.
         precision: dtype of autocast; float32 for none.
-        presimulation: hidden timesteps of spiking networks before those that are read; T is the sum of both.
+        presimulation: hidden timesteps of spiking networks before those that are read; T is the sum
+            of both.
     """
 
     timesteps: int
@@ -76,14 +83,28 @@ class Evaluator:
         with in_evaluation(network), counted as tally:
             correct, loss, images, given = self._pass(network, batches)
         if tally is not None:
-            tally.images, tally.timesteps = images, hidden + self._length(network) - self._since(network)
+            tally.images, tally.timesteps = (
+                images,
+                hidden + self._length(network) - self._since(network),
+            )
             tally.gather()
         accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
         seconds = time.perf_counter() - started
-        return Evaluation(accuracies, loss / images, images, seconds, tally, hidden, 100.0 * (images - sum(given)) / images, given)
+        return Evaluation(
+            accuracies,
+            loss / images,
+            images,
+            seconds,
+            tally,
+            hidden,
+            100.0 * (images - sum(given)) / images,
+            given,
+        )
 
     def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
-        correct = torch.zeros(self._length(network), dtype=torch.float64, device=batches.split.labels.device)
+        correct = torch.zeros(
+            self._length(network), dtype=torch.float64, device=batches.split.labels.device
+        )
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
         for batch in batches.in_order():
             with streaming(network), autocast(batch.input.device, self.precision):
@@ -91,7 +112,9 @@ class Evaluator:
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
                 with streaming(network), autocast(batch.input.device, self.precision):
-                    unsound.locate(lambda batch=batch: self._read(network, batch, torch.zeros_like(correct)))
+                    unsound.locate(
+                        lambda batch=batch: self._read(network, batch, torch.zeros_like(correct))
+                    )
                 break
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
@@ -102,16 +125,19 @@ class Evaluator:
         return total(correct).cpu(), loss, int(images), added(given)
 
     def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Reading:
-        """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many are right at each timestep.
+        """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many
+        are right at each timestep.
 
-        Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between large ones would keep the heap from
-        joining what is free again.
+        Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between
+        large ones would keep the heap from joining what is free again.
         """
         steps = self._started(network, batch)
         kept = []
         for part in self._chunks(steps):
             reading = network(batch.input, part, batch.keys)
-            correct[part.start - steps.start : part.stop - steps.start] += right(reading.scores, batch.labels).sum(1)
+            correct[part.start - steps.start : part.stop - steps.start] += right(
+                reading.scores, batch.labels
+            ).sum(1)
             if self.loss.every_timestep:
                 kept.append(reading)
         return joined(kept) if kept else reading.at_end()
@@ -129,7 +155,9 @@ class Evaluator:
         return range(hidden, hidden + self._length(network))
 
     def _since(self, network: Network) -> int:
-        """The first timestep whose spikes count: a code in windows takes a new image with every one, so an image costs one."""
+        """The first timestep whose spikes count: a code in windows takes a new image with every
+        one, so an image costs one.
+        """
         window = code_window(network)
         return 0 if window is None else max(self.timesteps - window, 0)
 
@@ -158,5 +186,7 @@ def in_evaluation(network: nn.Module) -> Iterator[None]:
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Runs convolutions and linear layers in `precision`; membranes, thresholds and counters stay float32."""
+    """Runs convolutions and linear layers in `precision`; membranes, thresholds and counters stay
+    float32.
+    """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)

@@ -9,19 +9,25 @@ from snnexp.layers.connection import Connection
 
 
 def multiplications(layer: nn.Conv2d | nn.Linear, current: Tensor) -> int:
-    """Of one timestep of one image with the output `current` `[T, B, *m]`: k^2 C_in C_out H W, borders counted as if padded."""
+    """Of one timestep of one image with the output `current` `[T, B, *m]`: k^2 C_in C_out H W,
+    borders counted as if padded.
+    """
     positions = current[0, 0, 0].numel() if isinstance(layer, nn.Conv2d) else 1
     return layer.weight.numel() * positions
 
 
 def fan_out(connection: Connection, x: Tensor) -> Tensor:
-    """How many weights a spike at each position of `x` `[1, *n]` reaches; broadcasts against `[*n]`, float64."""
+    """How many weights a spike at each position of `x` `[1, *n]` reaches; broadcasts against
+    `[*n]`, float64.
+    """
     layer = connection.layer
     with torch.enable_grad():
         plane = torch.ones_like(x[:, :1], dtype=torch.float64, requires_grad=True)
         reached = _reached(connection, plane)
         (count,) = torch.autograd.grad(reached.sum(), plane)
-    return count[0] * (layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels // layer.groups)
+    return count[0] * (
+        layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels // layer.groups
+    )
 
 
 def _reached(connection: Connection, plane: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""What an accuracy should not be read without: layers that are silent or saturated, images without an answer, one answer for all."""
+"""What an accuracy should not be read without: layers that are silent or saturated, images without
+an answer, one answer for all.
+"""
 
 from collections.abc import Iterator
 
@@ -6,7 +8,9 @@ from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.tally import Layer, Tally
 
 SATURATED = 0.99
-"""Share of the timesteps at which the neurons that fire at all do so, above which spikes say no more than that."""
+"""Share of the timesteps at which the neurons that fire at all do so, above which spikes say no
+more than that.
+"""
 UNDECIDED = 1.0
 """Percent of the images without an answer above which a result says so."""
 
@@ -21,7 +25,9 @@ def flags(evaluation: Evaluation) -> list[str]:
 
 def idle(tally: Tally) -> list[str]:
     """The layers whose neurons never fire, or fire at every timestep if they fire at all."""
-    return [f"{word}: {name}" for name, layer in tally.layers.items() if (word := _word(layer, tally))]
+    return [
+        f"{word}: {name}" for name, layer in tally.layers.items() if (word := _word(layer, tally))
+    ]
 
 
 def _word(layer: Layer, tally: Tally) -> str:
@@ -30,7 +36,9 @@ def _word(layer: Layer, tally: Tally) -> str:
         return "silent"
     if steps is None:  # neurons that fire once at most
         return ""
-    firing = int(layer.active) if steps > 1 else layer.neurons * tally.images  # at one timestep, firing at all is firing always
+    firing = (
+        int(layer.active) if steps > 1 else layer.neurons * tally.images
+    )  # at one timestep, firing at all is firing always
     return "saturated" if spikes > SATURATED * firing * steps * layer.largest else ""
 
 

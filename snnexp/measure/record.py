@@ -21,10 +21,12 @@ from snnexp.network.wiring import Node, wiring
 
 @contextmanager
 def recording(network: Network, since: int = 0) -> Iterator[Tally]:
-    """Within the block, every call of `network` is counted into the tally; `tally.images` is for the caller to set.
+    """Within the block, every call of `network` is counted into the tally; `tally.images` is for
+    the caller to set.
 
-    Spikes and accumulates are counted from timestep `since` on: of a code in windows one window, which is what an image costs.
-    Works for chunks of timesteps: a static input is counted with the chunk that starts at timestep 0. For a network in evaluation mode.
+    Spikes and accumulates are counted from timestep `since` on: of a code in windows one window,
+    which is what an image costs. Works for chunks of timesteps: a static input is counted with the
+    chunk that starts at timestep 0. For a network in evaluation mode.
 
     Along every edge of the network's wiring goes a signal: real numbers, or values with the spikes
     behind each. Every layer says in `passed` what it makes of the signals that it gets.
@@ -50,7 +52,9 @@ def _set_counting(units: dict[str, SpikingUnit], counting: bool) -> None:
 
 
 def encoding(encoder: nn.Module, images: Tensor) -> int:
-    """Products of weights and pixels within an encoder, of one that has weights; the analog or timed form of it may stand in its place."""
+    """Products of weights and pixels within an encoder, of one that has weights; the analog or
+    timed form of it may stand in its place.
+    """
     inner = getattr(encoder, "encoder", encoder)
     return inner.products(images) if hasattr(inner, "products") else 0
 
@@ -67,9 +71,13 @@ class _Recorder:
         self.skipped = 0  # timesteps of this chunk that are not counted
         self.first_chunk = True
         self.images: Tensor | None = None
-        self.signals: dict[str, Signal] = {}  # on the edges behind a node, until the last has been counted
+        self.signals: dict[
+            str, Signal
+        ] = {}  # on the edges behind a node, until the last has been counted
         self.awaited = Counter[str]()  # how many of these are still to come
-        self.before: dict[str, Tensor] = {}  # the last output of what sends levels, whose changes are spikes
+        self.before: dict[
+            str, Tensor
+        ] = {}  # the last output of what sends levels, whose changes are spikes
         self.active: dict[str, Tensor] = {}  # which neurons have fired for which image so far
         self.fan_outs: dict[str, Tensor] = {}
 
@@ -109,7 +117,9 @@ class _Recorder:
     def _fired(self, node: Node, output: Tensor) -> None:
         unit = node.module
         largest = getattr(unit.neuron, "largest", 1)
-        layer = self.tally.layers.setdefault(node.name, Layer(output[0, 0].numel(), largest=largest))
+        layer = self.tally.layers.setdefault(
+            node.name, Layer(output[0, 0].numel(), largest=largest)
+        )
         counts = None if self.skipped else unit.cells.counts
         spikes = self._sent_by(unit.neuron, node.name, output, counts)
         layer.spikes = layer.spikes + spikes.totals.sum().to(torch.int64)
@@ -122,7 +132,9 @@ class _Recorder:
         self.active[name] = fires if before is None else fires | before
         return fires if before is None else fires & ~before
 
-    def _sent_by(self, sender: nn.Module, name: str, output: Tensor, counts: Tensor | None = None) -> Spikes:
+    def _sent_by(
+        self, sender: nn.Module, name: str, output: Tensor, counts: Tensor | None = None
+    ) -> Spikes:
         """What a neuron or an encoder sends.
 
         One that does not send a spike per value other than 0 says in `spikes` how many they are.

@@ -9,8 +9,13 @@ from snnexp.distributed import gathered
 MAC_JOULE = 4.6e-12
 AC_JOULE = 0.9e-12
 INTEGER_JOULE = 3.2e-12, 0.1e-12
-"""MAC and AC in 32-bit integers, 45 nm, 0.9 V (Horowitz 2014), with which some efficiencies of the survey were computed."""
-ENERGY_MODEL = "45 nm CMOS, 0.9 V, float32: 4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate (Horowitz 2014)"
+"""MAC and AC in 32-bit integers, 45 nm, 0.9 V (Horowitz 2014), with which some efficiencies of the
+survey were computed.
+"""
+ENERGY_MODEL = (
+    "45 nm CMOS, 0.9 V, float32: 4.6 pJ per multiply-accumulate, 0.9 pJ per accumulate (Horowitz "
+    "2014)"
+)
 
 
 @dataclass
@@ -29,13 +34,15 @@ class Layer:
 class Tally:
     """Counts over all images seen.
 
-    A multiply-accumulate (MAC) is a weight times a real number; an accumulate (AC) is a weight added because a spike arrived.
-    AC are exact: every spike, of either sign, times the number of weights it reaches from its position, borders included. An average
-    pool is linear, so a spike passes it to the weights behind, whether the two are one connection or dropout stands between them.
-    A shortcut without weights adds every spike that passes it once. Biases, leaks and resets are not counted.
-    MAC follow the convention k^2 C_in C_out H W (borders counted as if padded, shortcuts without weights free). A real-valued input
-    that does not change with time is multiplied once per image; one that changes, at every timestep.
-    Source: Dampfhoffer et al. 2023, energy values of [21].
+    A multiply-accumulate (MAC) is a weight times a real number; an accumulate (AC) is a weight
+    added because a spike arrived. AC are exact: every spike, of either sign, times the number of
+    weights it reaches from its position, borders included. An average pool is linear, so a spike
+    passes it to the weights behind, whether the two are one connection or dropout stands between
+    them. A shortcut without weights adds every spike that passes it once. Biases, leaks and resets
+    are not counted. MAC follow the convention k^2 C_in C_out H W (borders counted as if padded,
+    shortcuts without weights free). A real-valued input that does not change with time is
+    multiplied once per image; one that changes, at every timestep. Source: Dampfhoffer et al. 2023,
+    energy values of [21].
     """
 
     layers: dict[str, Layer] = field(default_factory=dict)
@@ -47,20 +54,33 @@ class Tally:
     """At how many timesteps spikes were counted; None where a neuron fires once at most."""
 
     def gather(self) -> None:
-        """Adds up the counts of all processes, each of which has seen other images; `images` is the total already."""
-        layers = {name: (layer.neurons, layer.largest, int(layer.spikes), int(layer.active)) for name, layer in self.layers.items()}
+        """Adds up the counts of all processes, each of which has seen other images; `images` is the
+        total already.
+        """
+        layers = {
+            name: (layer.neurons, layer.largest, int(layer.spikes), int(layer.active))
+            for name, layer in self.layers.items()
+        }
         own = self.mac, float(self.ac), self.mac_ann, layers
         self.mac, self.ac, self.mac_ann, self.layers = 0, 0.0, 0, {}
         for mac, ac, mac_ann, seen in gathered(own):
             self.mac, self.ac, self.mac_ann = self.mac + mac, self.ac + ac, self.mac_ann + mac_ann
-            for name, (neurons, largest, spikes, active) in seen.items():  # a process that saw no image knows no layer
+            for name, (
+                neurons,
+                largest,
+                spikes,
+                active,
+            ) in seen.items():  # a process that saw no image knows no layer
                 layer = self.layers.setdefault(name, Layer(neurons, largest=largest))
                 layer.spikes, layer.active = layer.spikes + spikes, layer.active + active
 
     def spikes_by_layer(self) -> dict[str, dict[str, int | float]]:
         """Per layer: number of neurons, mean spikes per neuron and inference."""
         return {
-            name: {"neurons": layer.neurons, "spikes_per_neuron": int(layer.spikes) / (layer.neurons * self.images)}
+            name: {
+                "neurons": layer.neurons,
+                "spikes_per_neuron": int(layer.spikes) / (layer.neurons * self.images),
+            }
             for name, layer in self.layers.items()
         }
 
@@ -69,13 +89,21 @@ class Tally:
         return sum(int(layer.spikes) for layer in self.layers.values()) / self.images
 
     def spikes_per_neuron(self) -> float | None:
-        """The survey's figure: spikes per inference over the number of spiking neurons; None for a network without them."""
+        """The survey's figure: spikes per inference over the number of spiking neurons; None for a
+        network without them.
+        """
         neurons = sum(layer.neurons for layer in self.layers.values())
         return self.spikes_per_inference() / neurons if neurons else None
 
     def operations(self) -> dict[str, float | str]:
-        """Operations and energy per image, those of the analog network of the same shape beside them."""
-        mac, ac, mac_ann = self.mac / self.images, float(self.ac) / self.images, self.mac_ann / self.images
+        """Operations and energy per image, those of the analog network of the same shape beside
+        them.
+        """
+        mac, ac, mac_ann = (
+            self.mac / self.images,
+            float(self.ac) / self.images,
+            self.mac_ann / self.images,
+        )
         return {
             "mac": mac,
             "ac": ac,

@@ -17,7 +17,8 @@ from snnexp.network.network import Network
 
 @dataclass(frozen=True)
 class TimedEvaluator:
-    """How networks of spike times are evaluated. Two classes at one time are no decision and count as wrong.
+    """How networks of spike times are evaluated. Two classes at one time are no decision and count
+    as wrong.
 
     Args:
         timesteps: of the finest resolution in discrete time.
@@ -28,7 +29,9 @@ class TimedEvaluator:
     loss: Loss
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
-        """Evaluates `network` on all images; with `count`, spikes, operations and discrete time too."""
+        """Evaluates `network` on all images; with `count`, spikes, operations and discrete time
+        too.
+        """
         started = time.perf_counter()
         with in_evaluation(network), torch.no_grad():
             correct, loss, images, given = self._pass(network, batches)
@@ -36,7 +39,17 @@ class TimedEvaluator:
         seconds = time.perf_counter() - started
         share = 100.0 / images
         undecided = 100.0 * (images - sum(given)) / images
-        return Evaluation([correct * share], loss / images, int(images), seconds, tally, 0, undecided, given, shown)
+        return Evaluation(
+            [correct * share],
+            loss / images,
+            int(images),
+            seconds,
+            tally,
+            0,
+            undecided,
+            given,
+            shown,
+        )
 
     def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)

@@ -32,5 +32,7 @@ class Analog(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, input: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Float[Tensor, "T B *n"]:
+    def forward(
+        self, input: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]
+    ) -> Float[Tensor, "T B *n"]:
         return self.encoder.analog(input)

@@ -13,7 +13,9 @@ Unit = Callable[[nn.Module], nn.Module]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Everything a network is made of, as factories, so that each form can be built anew with weights of the same names."""
+    """Everything a network is made of, as factories, so that each form can be built anew with
+    weights of the same names.
+    """
 
     encoder: nn.Module
     architecture: Callable[..., nn.Module]
@@ -32,4 +34,6 @@ class Blueprint:
             readout: says how wide the output layer is.
         """
         shape = self.encoder.shape(self.shape)
-        return self.architecture(unit=unit, norm=self.norm, shape=shape, features=readout.features(self.classes))
+        return self.architecture(
+            unit=unit, norm=self.norm, shape=shape, features=readout.features(self.classes)
+        )

@@ -19,7 +19,8 @@ from snnexp.neurons.windowed import Windowed
 def put_in_windows(body: nn.Module, neuron: Windowed, synapse: Callable[[], Cell]) -> None:
     """Replaces max pools by pools of values, and gates by neurons that send sigmoids, in place.
 
-    A code whose windows end in silent steps is left as it is, and so are gates where a window is too short for a sigmoid.
+    A code whose windows end in silent steps is left as it is, and so are gates where a window is
+    too short for a sigmoid.
 
     Args:
         body: what the architecture built, in spiking form.

@@ -19,16 +19,22 @@ class Network(nn.Module):
         form: what its values are, such as "spiking" or "analog"; whoever builds it says so.
     """
 
-    def __init__(self, encoder: nn.Module, body: nn.Module, output: nn.Module, readout: Cell, form: str):
+    def __init__(
+        self, encoder: nn.Module, body: nn.Module, output: nn.Module, readout: Cell, form: str
+    ):
         super().__init__()
         self.form = form
         self.encoder = encoder
         self.body = body
         self.output = output
         self.readout = Over(readout)
-        self.to(memory_format=torch.channels_last)  # pooling and half-precision convolutions are several times faster in this layout
+        self.to(
+            memory_format=torch.channels_last
+        )  # pooling and half-precision convolutions are several times faster in this layout
 
-    def forward(self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]) -> Reading:
+    def forward(
+        self, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"]
+    ) -> Reading:
         current = self.body(self.encoder(images, steps, keys))
         current = current.to(torch.promote_types(current.dtype, torch.float32))
         drive = self.output(current)

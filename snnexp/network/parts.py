@@ -17,16 +17,26 @@ def connections(network: nn.Module) -> dict[str, Connection]:
 
 def spiking_units(network: nn.Module) -> dict[str, SpikingUnit]:
     """Every unit that emits spikes by name, in the order of the forward pass."""
-    return {node.name: node.module for node in wiring(network).nodes if isinstance(node.module, SpikingUnit)}
+    return {
+        node.name: node.module
+        for node in wiring(network).nodes
+        if isinstance(node.module, SpikingUnit)
+    }
 
 
 def analog_units(network: nn.Module) -> dict[str, AnalogUnit]:
     """Every unit with an activation function by name, in the order of the forward pass."""
-    return {node.name: node.module for node in wiring(network).nodes if isinstance(node.module, AnalogUnit)}
+    return {
+        node.name: node.module
+        for node in wiring(network).nodes
+        if isinstance(node.module, AnalogUnit)
+    }
 
 
 def depth(network: nn.Module) -> int:
-    """Number of spiking units, and of values held between them, one behind the other on the longest path through `network`."""
+    """Number of spiking units, and of values held between them, one behind the other on the longest
+    path through `network`.
+    """
     depths: dict[str, int] = {}
     for node in wiring(network).nodes:
         before = max(depths.get(source, 0) for source in node.sources)
@@ -39,11 +49,22 @@ def _takes_time(node: Node) -> bool:
 
 
 def code_window(network: nn.Module) -> int | None:
-    """Timesteps of a window where the network codes in windows, of which an image takes one in every layer."""
-    return next((unit.neuron.window for unit in spiking_units(network).values() if isinstance(unit.neuron, Windowed)), None)
+    """Timesteps of a window where the network codes in windows, of which an image takes one in
+    every layer.
+    """
+    return next(
+        (
+            unit.neuron.window
+            for unit in spiking_units(network).values()
+            if isinstance(unit.neuron, Windowed)
+        ),
+        None,
+    )
 
 
 def set_lean(network: nn.Module, lean: bool) -> None:
-    """Whether training keeps as little as it can for the backward pass (bits for spikes, no normalised currents) at some time."""
+    """Whether training keeps as little as it can for the backward pass (bits for spikes, no
+    normalised currents) at some time.
+    """
     for connection in connections(network).values():
         connection.lean = lean

@@ -11,15 +11,19 @@ from snnexp.cell import Over, Sized
 
 
 def size_cells(network: nn.Module, shape: tuple[int, ...]) -> None:
-    """Tells every cell that asks for it (`Sized`) the shape of its input, by one pass on the device `meta`, which computes nothing.
+    """Tells every cell that asks for it (`Sized`) the shape of its input, by one pass on the device
+    `meta`, which computes nothing.
 
     Costs nothing where no cell asks. Draws no random numbers.
 
     Args:
-        network: from its input to the current of the output layer, or to the output spikes; not trained yet.
+        network: from its input to the current of the output layer, or to the output spikes; not
+            trained yet.
         shape: of one sample of the input.
     """
-    loops = [module for module in network.modules() if isinstance(module, Over) and any(_asking(module))]
+    loops = [
+        module for module in network.modules() if isinstance(module, Over) and any(_asking(module))
+    ]
     if not loops:
         return
     for loop, own in _input_shapes(network, loops, shape).items():
@@ -31,7 +35,9 @@ def _asking(loop: Over) -> Iterator[Sized]:
     return (cell for cell in loop.cells if isinstance(cell, Sized))
 
 
-def _input_shapes(network: nn.Module, loops: Sequence[Over], shape: tuple[int, ...]) -> dict[Over, tuple[int, ...]]:
+def _input_shapes(
+    network: nn.Module, loops: Sequence[Over], shape: tuple[int, ...]
+) -> dict[Over, tuple[int, ...]]:
     shapes: dict[Over, tuple[int, ...]] = {}
 
     def see(loop: nn.Module, arguments: tuple) -> None:
@@ -54,7 +60,9 @@ def _on_meta(network: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def _transparent(network: nn.Module, loops: Sequence[Over]) -> Iterator[None]:
-    """Within the block, `loops` hand on what they get: their cells do not run before they know their shape, which they keep."""
+    """Within the block, `loops` hand on what they get: their cells do not run before they know
+    their shape, which they keep.
+    """
     cells = [loop.cells for loop in loops]
     training = network.training
     network.eval()  # batch statistics of one sample do not exist, and dropout would draw

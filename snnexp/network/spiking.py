@@ -12,7 +12,9 @@ from snnexp.neurons.windowed import Windowed
 
 
 def spiking_network(blueprint: Blueprint) -> Network:
-    """The spiking form of a blueprint. Where the readout reads spikes, the output layer has neurons too."""
+    """The spiking form of a blueprint. Where the readout reads spikes, the output layer has neurons
+    too.
+    """
 
     def unit(connection: nn.Module) -> SpikingUnit:
         return SpikingUnit(connection, blueprint.synapse(), blueprint.neuron())
@@ -20,7 +22,10 @@ def spiking_network(blueprint: Blueprint) -> Network:
     readout = blueprint.readout()
     output = unit(nn.Identity()) if readout.spiking else nn.Identity()
     body = blueprint.body(unit, readout)
-    coded = next((each.neuron for each in spiking_units(body).values() if isinstance(each.neuron, Windowed)), None)
+    coded = next(
+        (each.neuron for each in spiking_units(body).values() if isinstance(each.neuron, Windowed)),
+        None,
+    )
     if coded is not None:
         put_in_windows(body, coded, blueprint.synapse)
     size_cells(nn.Sequential(body, output), blueprint.encoder.shape(blueprint.shape))

@@ -11,26 +11,29 @@ from snnexp.neurons.once import Once
 
 
 class ConstantSlope(Neuron):
-    """Adds up ramps while its inputs fire, then rises with slope 1 to its threshold, and fires once at most.
+    """Adds up ramps while its inputs fire, then rises with slope 1 to its threshold, and fires once
+    at most.
 
         window of the inputs    du/dt = sum_i w_i over t_i <= t             t from 0 to horizon
-        own window              du/dt = 1, fires where u = horizon          t from 0 to horizon again
+        own window             du/dt = 1, fires where u = horizon          t from 0 to horizon again
         t_out = horizon - sum_i w_i (horizon - t_i) - horizon b
 
-    So x = (horizon - t) / horizon, the value of a spike at t, goes from layer to layer as through a ReLU,
-    x_out = max(0, sum_i w_i x_i + b). A sum above 1 fires at once; the bias b is a spike at time 0. An image takes a window more than
-    there are layers; times are counted from the beginning of a layer's own.
+    So x = (horizon - t) / horizon, the value of a spike at t, goes from layer to layer as through a
+    ReLU, x_out = max(0, sum_i w_i x_i + b). A sum above 1 fires at once; the bias b is a spike at
+    time 0. An image takes a window more than there are layers; times are counted from the beginning
+    of a layer's own.
 
-    As a cell it takes steps of `step`: for horizon / step of them it listens, then it answers at the timestep nearest to t_out, for which
-    its threshold is lower by step / 2: values are then rounded, where waiting for the next timestep would take half a step off them in
-    every layer.
+    As a cell it takes steps of `step`: for horizon / step of them it listens, then it answers at
+    the timestep nearest to t_out, for which its threshold is lower by step / 2: values are then
+    rounded, where waiting for the next timestep would take half a step off them in every layer.
 
     Source: Stanojevic 2022, 2024 ("B1"), beyond the survey.
 
     Args:
         horizon: length of a window, > 0; of a neuron that has not fired by then the value is 0.
         step: length of a timestep where the neuron runs in discrete time, > 0.
-        surrogate: potential minus threshold to spikes, for training through time; exact times do not need it.
+        surrogate: potential minus threshold to spikes, for training through time; exact times do
+            not need it.
     """
 
     kind = "constant_slope"
@@ -52,25 +55,36 @@ class ConstantSlope(Neuron):
         listening, answering = now < window, (now >= window) & (now < 2 * window)
         j = torch.where(listening, j + x, torch.ones_like(j))
         s, still = self.once(u + self.step_length / 2, waiting)
-        s, waiting = torch.where(answering, s, torch.zeros_like(s)), torch.where(answering, still, waiting)
+        s, waiting = (
+            torch.where(answering, s, torch.zeros_like(s)),
+            torch.where(answering, still, waiting),
+        )
         return s, (u + self.step_length * j, j, now + 1, waiting)
 
     # The timed form, as in if_exp.py; s1 is not used.
 
     def factors(self, t: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-        """What a spike at `t` adds to the potential at the end of its window, per unit of weight."""
+        """What a spike at `t` adds to the potential at the end of its window, per unit of
+        weight.
+        """
         return self.horizon - t, torch.zeros_like(t)
 
     def slopes(self, t: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
         """Derivatives of `factors` by `t`."""
         return -torch.ones_like(t), torch.zeros_like(t)
 
-    def potential(self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]) -> Float[Tensor, "*n"]:
+    def potential(
+        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]
+    ) -> Float[Tensor, "*n"]:
         """The potential at `t` of the own window."""
         return s0 + t
 
     def reaches(
-        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "..."], end: Float[Tensor, "..."]
+        self,
+        s0: Float[Tensor, "*n"],
+        s1: Float[Tensor, "*n"],
+        start: Float[Tensor, "..."],
+        end: Float[Tensor, "..."],
     ) -> Bool[Tensor, "*n"]:
         """Whether the potential is at the threshold by `end`."""
         return s0 + end >= self.horizon
@@ -78,6 +92,8 @@ class ConstantSlope(Neuron):
     def solve(
         self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "*n"]
     ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-        """Time of the crossing, its derivatives by the two sums, and by the potential (negated); none for one above it from the start."""
+        """Time of the crossing, its derivatives by the two sums, and by the potential (negated);
+        none for one above it from the start.
+        """
         slope = (s0 <= self.horizon).to(s0.dtype)
         return self.horizon - s0, -slope, torch.zeros_like(s0), torch.ones_like(s0)

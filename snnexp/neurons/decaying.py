@@ -12,23 +12,37 @@ from snnexp.neurons.once import Once, check_exponent
 
 
 class Decaying(Neuron, abc.ABC):
-    """Two traces of the input, both 0 at first, and whether the one spike is still to come, 1 at first.
+    """Two traces of the input, both 0 at first, and whether the one spike is still to come, 1 at
+    first.
 
     Args:
         threshold: potential at which the spike is fired, > 0.
         time_constant: tau of the synapses, > 0, in the unit of time.
         horizon: spikes at this time or later count as never, > 0, at most 40 tau.
         step: length of a timestep where the neuron runs in discrete time, > 0.
-        surrogate: potential minus threshold to spikes, for training through time; exact times do not need it.
+        surrogate: potential minus threshold to spikes, for training through time; exact times do
+            not need it.
 
     Raises:
         ValueError: a horizon whose exponential is too large.
     """
 
-    def __init__(self, threshold: Positive, time_constant: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
+    def __init__(
+        self,
+        threshold: Positive,
+        time_constant: Positive,
+        horizon: Positive,
+        step: Positive,
+        surrogate: nn.Module,
+    ):
         super().__init__()
         check_exponent(horizon, time_constant)
-        self.threshold, self.time_constant, self.horizon, self.step_length = threshold, time_constant, horizon, step
+        self.threshold, self.time_constant, self.horizon, self.step_length = (
+            threshold,
+            time_constant,
+            horizon,
+            step,
+        )
         self.once = Once(threshold, surrogate)
 
     def initial(self, x: Float[Tensor, "B *n"]) -> State:

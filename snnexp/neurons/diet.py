@@ -22,23 +22,31 @@ class DIET(Neuron):
         s = 1[u - 1 >= 0]                 fire
         v = u - s                         reset
 
-    Potentials are in units of the threshold: with V = threshold v this is V <- leak V + x, s = 1[V / threshold >= 1], V <- V - threshold s.
-    The surrogate sees V / threshold - 1, so the threshold gets its gradient through the quotient and through the reset, in which s
-    counts as a constant. Threshold and leak are one number each for all neurons of a layer. The state is v after the reset.
+    Potentials are in units of the threshold: with V = threshold v this is V <- leak V + x, s = 1[V
+    / threshold >= 1], V <- V - threshold s. The surrogate sees V / threshold - 1, so the threshold
+    gets its gradient through the quotient and through the reset, in which s counts as a constant.
+    Threshold and leak are one number each for all neurons of a layer. The state is v after the
+    reset.
 
-    Source: Rathi & Roy 2021 (survey [70]). Learning neither, the threshold, or both are the rows of the paper's ablation.
+    Source: Rathi & Roy 2021 (survey [70]). Learning neither, the threshold, or both are the rows of
+    the paper's ablation.
 
     Args:
-        threshold: potential at which a spike is fired, > 0, in units of the input current; before training.
+        threshold: potential at which a spike is fired, > 0, in units of the input current; before
+            training.
         leak: share of the potential kept from one timestep to the next, in [0, 1]; before training.
         train_threshold: whether the threshold is learned; it stays above 0.001.
         train_leak: whether the leak is learned; it stays in [0, 1].
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
-        surrogate: u - 1 to spikes, with a slope for the backward pass; its width is in units of the threshold.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the
+            threshold.
+        surrogate: u - 1 to spikes, with a slope for the backward pass; its width is in units of the
+            threshold.
     """
 
     undecayed: ClassVar[tuple[str, ...]] = ("threshold", "leak")
-    """Parameters that weight decay would pull towards a network that always fires or never remembers."""
+    """Parameters that weight decay would pull towards a network that always fires or never
+    remembers.
+    """
 
     def __init__(
         self,
@@ -58,7 +66,9 @@ class DIET(Neuron):
     def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         return at_rest(x, self.initial_potential)
 
-    def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def step(
+        self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         # The input takes the state's dtype first: half precision would round the product.
         u = self.leak * state + self.threshold.reciprocal() * x.to(state.dtype)
         s = self.surrogate(u - 1)
@@ -66,13 +76,17 @@ class DIET(Neuron):
 
     @torch.no_grad()
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and the potential at the start, given as a fraction of the threshold."""
+        """Changes the threshold, and the potential at the start, given as a fraction of the
+        threshold.
+        """
         self.threshold.fill_(value)
         self.initial_potential.fill_(initial_potential)
 
     @torch.no_grad()
     def bound(self) -> None:
-        """Puts what was learned back into its range, to be called after every step of the optimizer."""
+        """Puts what was learned back into its range, to be called after every step of the
+        optimizer.
+        """
         self.threshold.clamp_(min=SMALLEST_THRESHOLD)
         self.leak.clamp_(0.0, 1.0)
 
@@ -96,6 +110,8 @@ class DIET(Neuron):
     def through(
         self, x: Float[Tensor, "T B *n"], state: Float[Tensor, "B *n"], count: bool
     ) -> tuple[Float[Tensor, "T B *n"], Float[Tensor, "B *n"], Float[Tensor, "B *n"] | None] | None:
-        """All timesteps by a fused scan; None where the surrogate is not one a kernel knows, or a compiler traces the loop."""
+        """All timesteps by a fused scan; None where the surrogate is not one a kernel knows, or a
+        compiler traces the loop.
+        """
         parameters = None if torch.compiler.is_compiling() else self.scan_parameters()
         return None if parameters is None else through(x, state, parameters, count)

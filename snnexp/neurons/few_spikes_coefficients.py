@@ -1,4 +1,6 @@
-"""Thresholds, resets and weights of few-spikes neurons, one per step; written by scripts/fit_few_spikes.py."""
+"""Thresholds, resets and weights of few-spikes neurons, one per step; written by
+scripts/fit_few_spikes.py.
+"""
 
 # fmt: off
 COEFFICIENTS: dict[str, tuple[tuple[float, ...], ...]] = {

@@ -16,7 +16,9 @@ Reset = Literal["hard", "soft"]
 Amplitude = Literal["unit", "threshold"]
 """Height of an emitted spike: one, or the threshold."""
 Order = Literal["fire_after", "fire_before"]
-"""Whether a neuron fires from the potential that the input of this timestep has charged, or from the one before."""
+"""Whether a neuron fires from the potential that the input of this timestep has charged, or from
+the one before.
+"""
 
 
 class Firing(nn.Module):
@@ -26,15 +28,18 @@ class Firing(nn.Module):
         v = u (1 - s)  (hard)  or  u - threshold s  (soft)        reset
         y = s  (unit)  or  threshold s  (threshold)               emit
 
-    Backward, the surrogate stands for the derivative of s; with `detach_reset` the s in the reset counts as a constant.
+    Backward, the surrogate stands for the derivative of s; with `detach_reset` the s in the reset
+    counts as a constant.
 
-    Source: survey Eq. 2 and 7; soft reset: Rueckauer 2017 (survey [10]); detached reset: Zenke & Vogels 2021 (survey [81]).
+    Source: survey Eq. 2 and 7; soft reset: Rueckauer 2017 (survey [10]); detached reset: Zenke &
+    Vogels 2021 (survey [81]).
 
     Args:
         threshold: potential at which a spike is fired, > 0, in units of the input current.
         reset: to zero (hard) or by subtraction of the threshold (soft).
         detach_reset: whether the reset passes no gradient through the spike.
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the
+            threshold.
         amplitude: height of an emitted spike, 1 (unit) or the threshold.
         surrogate: potential minus threshold to spikes, with a slope for the backward pass.
     """
@@ -57,12 +62,16 @@ class Firing(nn.Module):
         self.amplitude = amplitude
         self.surrogate = surrogate
         self.register_buffer("threshold", torch.zeros(()))
-        self.register_buffer("initial_potential", torch.zeros(()))  # unlike the argument in units of the potential
+        self.register_buffer(
+            "initial_potential", torch.zeros(())
+        )  # unlike the argument in units of the potential
         self.set_threshold(threshold, initial_potential)
 
     @torch.no_grad()
     def set_threshold(self, value: float | Float[Tensor, ""], initial_potential: Fraction) -> None:
-        """Changes the threshold in place, and with it the potential at the start, given as a fraction of the threshold."""
+        """Changes the threshold in place, and with it the potential at the start, given as a
+        fraction of the threshold.
+        """
         self.threshold.fill_(value)
         self.initial_potential.copy_(initial_potential * self.threshold)
 
@@ -70,18 +79,25 @@ class Firing(nn.Module):
         """The potential before the first timestep, for an input like `x`."""
         return cell.at_rest(x, self.initial_potential)
 
-    def forward(self, u: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def forward(
+        self, u: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         s, kept = self._spikes(u)
         v = u * (1 - kept) if self.reset == "hard" else u - self.threshold * kept
         return self._emitted(s), v
 
     def before(
-        self, v: Float[Tensor, "B *n"], leaked: Callable[[Tensor], Tensor], drive: Float[Tensor, "B *n"]
+        self,
+        v: Float[Tensor, "B *n"],
+        leaked: Callable[[Tensor], Tensor],
+        drive: Float[Tensor, "B *n"],
     ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
-        """Fires from the potential of the step before and charges afterwards, as [66] and [74] do: a layer answers one step late.
+        """Fires from the potential of the step before and charges afterwards, as [66] and [74] do:
+        a layer answers one step late.
 
         s = 1[v >= threshold]                                                                   fire
-        v = leaked(v) + drive - threshold s  (soft)  or  leaked(v (1 - s)) + drive  (hard)      charge, reset
+        v = leaked(v) + drive - threshold s  (soft)  or  leaked(v (1 - s)) + drive  (hard)
+        charge, reset
         """
         s, kept = self._spikes(v)
         if self.reset == "hard":
@@ -95,7 +111,9 @@ class Firing(nn.Module):
     def _emitted(self, s: Tensor) -> Tensor:
         return s if self.amplitude == "unit" else self.threshold * s
 
-    def scan_parameters(self, leak: Number, gain: Number, leak_gradient: Literal["exact", "straight_through"]) -> ScanParameters | None:
+    def scan_parameters(
+        self, leak: Number, gain: Number, leak_gradient: Literal["exact", "straight_through"]
+    ) -> ScanParameters | None:
         """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""
         if self.surrogate.shape is None:
             return None

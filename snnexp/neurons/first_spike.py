@@ -17,18 +17,22 @@ class FirstSpike(Neuron):
 
         u <- u + step x                                       charge
         fires at the first timestep with u >= threshold       fire
-        y = threshold, in all timesteps after that            emit: the postsynaptic current of the one spike
+        y = threshold, in all timesteps after that   emit: the postsynaptic current of the one spike
 
-    A spike at t_j so adds a ramp w (t - t_j) to the potentials behind, a bias adds b t. The state is (u, whether it has fired). No gradient
-    passes: these neurons are for conversion. Their output is right for a while only, since in the end every neuron with positive input
-    fires: read it with readout=first_spike.
+    A spike at t_j so adds a ramp w (t - t_j) to the potentials behind, a bias adds b t. The state
+    is (u, whether it has fired). No gradient passes: these neurons are for conversion. Their output
+    is right for a while only, since in the end every neuron with positive input fires: read it with
+    readout=first_spike.
 
-    Source: Rueckauer & Liu 2018 (survey [19]), the base version. There a bias is added only while an input is on; here from the start.
+    Source: Rueckauer & Liu 2018 (survey [19]), the base version. There a bias is added only while
+    an input is on; here from the start.
 
     Args:
         threshold: potential at which the spike is fired, > 0, in units of current times time.
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
-        step: length of a timestep, > 0; the largest input takes 1 / step timesteps to the threshold.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the
+            threshold.
+        step: length of a timestep, > 0; the largest input takes 1 / step timesteps to the
+            threshold.
     """
 
     differentiable: ClassVar[bool] = False
@@ -45,12 +49,21 @@ class FirstSpike(Neuron):
     def step(self, x: Float[Tensor, "B *n"], state: State) -> tuple[Float[Tensor, "B *n"], State]:
         u, fired = state
         u = u + self.step_length * x.to(u.dtype)
-        return self.threshold.value * fired, (u, torch.maximum(fired, (u >= self.threshold.value).to(fired.dtype)))
+        return self.threshold.value * fired, (
+            u,
+            torch.maximum(fired, (u >= self.threshold.value).to(fired.dtype)),
+        )
 
-    def spikes(self, y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) -> Float[Tensor, "T B *n"]:
-        """How many spikes an output stands for: one where it goes on; `before` is the output of the step before the first."""
+    def spikes(
+        self, y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None
+    ) -> Float[Tensor, "T B *n"]:
+        """How many spikes an output stands for: one where it goes on; `before` is the output of the
+        step before the first.
+        """
         return changes(y, before)
 
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
+        """Changes the threshold, and with it the potential at the start, given as a fraction of the
+        threshold.
+        """
         self.threshold.set(value, initial_potential)

@@ -14,9 +14,11 @@ class IFExp(Decaying):
     """Integrates exponentially decaying synaptic currents without leak and fires once.
 
         u(t) = sum_i w_i (1 - exp(-(t - t_i) / tau))  over t_i <= t             charge
-        exp(t_out / tau) = sum w_i exp(t_i / tau) / (sum w_i - threshold)       fire, sums over t_i < t_out
+        exp(t_out / tau) = sum w_i exp(t_i / tau) / (sum w_i - threshold)
+            fire, sums over t_i < t_out
 
-    As a cell it takes steps of `step`, exact between them: u <- u + j (1 - e^(-step / tau)), j <- j e^(-step / tau); fire; j <- j + x.
+    As a cell it takes steps of `step`, exact between them: u <- u + j (1 - e^(-step / tau)), j <- j
+    e^(-step / tau); fire; j <- j + x.
 
     Source: Mostafa 2018 (survey [34], equations 11-16); Zhou 2021 (survey [64]).
 
@@ -25,7 +27,8 @@ class IFExp(Decaying):
         time_constant: tau of the synaptic current, > 0, in the unit of time.
         horizon: spikes at this time or later count as never, > 0, at most 40 tau.
         step: length of a timestep where the neuron runs in discrete time, > 0.
-        surrogate: potential minus threshold to spikes, for training through time; exact times do not need it.
+        surrogate: potential minus threshold to spikes, for training through time; exact times do
+            not need it.
     """
 
     kind = "if_exp"
@@ -50,15 +53,25 @@ class IFExp(Decaying):
         """Derivatives of `factors` by `t`."""
         return torch.zeros_like(t), torch.exp(t / self.time_constant) / self.time_constant
 
-    def potential(self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]) -> Float[Tensor, "*n"]:
+    def potential(
+        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]
+    ) -> Float[Tensor, "*n"]:
         """The potential at `t`, of the sums over the inputs until then."""
         return s0 - s1 * torch.exp(-t / self.time_constant)
 
     def reaches(
-        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "..."], end: Float[Tensor, "..."]
+        self,
+        s0: Float[Tensor, "*n"],
+        s1: Float[Tensor, "*n"],
+        start: Float[Tensor, "..."],
+        end: Float[Tensor, "..."],
     ) -> Bool[Tensor, "*n"]:
-        """Whether the potential, below the threshold at `start`, is at it by `end`, if nothing arrives in between."""
-        return torch.exp(end / self.time_constant) * (s0 - self.threshold) >= s1  # free of leak: monotone in between
+        """Whether the potential, below the threshold at `start`, is at it by `end`, if nothing
+        arrives in between.
+        """
+        return (
+            torch.exp(end / self.time_constant) * (s0 - self.threshold) >= s1
+        )  # free of leak: monotone in between
 
     def solve(
         self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "*n"]

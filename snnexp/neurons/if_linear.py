@@ -14,7 +14,7 @@ class IFLinear(Neuron):
     """Integrates synaptic currents that last, so that every spike adds a ramp, and fires once.
 
         u(t) = sum_i w_i (t - t_i)  over t_i <= t                               charge
-        t_out = (threshold + sum w_i t_i) / sum w_i                             fire, sums over t_i < t_out
+        t_out = (threshold + sum w_i t_i) / sum w_i                      fire, sums over t_i < t_out
 
     As a cell it takes steps of `step`, exact between them: u <- u + step j; fire; j <- j + x.
 
@@ -24,7 +24,8 @@ class IFLinear(Neuron):
         threshold: potential at which the spike is fired, > 0, in units of weight times time.
         horizon: spikes at this time or later count as never, > 0.
         step: length of a timestep where the neuron runs in discrete time, > 0.
-        surrogate: potential minus threshold to spikes, for training through time; exact times do not need it.
+        surrogate: potential minus threshold to spikes, for training through time; exact times do
+            not need it.
     """
 
     kind = "if_linear"
@@ -32,7 +33,9 @@ class IFLinear(Neuron):
     forced = False
     windowed = False
 
-    def __init__(self, threshold: Positive, horizon: Positive, step: Positive, surrogate: nn.Module):
+    def __init__(
+        self, threshold: Positive, horizon: Positive, step: Positive, surrogate: nn.Module
+    ):
         super().__init__()
         self.threshold, self.horizon, self.step_length = threshold, horizon, step
         self.once = Once(threshold, surrogate)
@@ -56,14 +59,22 @@ class IFLinear(Neuron):
         """Derivatives of `factors` by `t`."""
         return torch.zeros_like(t), torch.ones_like(t)
 
-    def potential(self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]) -> Float[Tensor, "*n"]:
+    def potential(
+        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], t: Float[Tensor, "..."]
+    ) -> Float[Tensor, "*n"]:
         """The potential at `t`, of the sums over the inputs until then."""
         return s0 * t - s1
 
     def reaches(
-        self, s0: Float[Tensor, "*n"], s1: Float[Tensor, "*n"], start: Float[Tensor, "..."], end: Float[Tensor, "..."]
+        self,
+        s0: Float[Tensor, "*n"],
+        s1: Float[Tensor, "*n"],
+        start: Float[Tensor, "..."],
+        end: Float[Tensor, "..."],
     ) -> Bool[Tensor, "*n"]:
-        """Whether the potential, below the threshold at `start`, is at it by `end`, if nothing arrives in between."""
+        """Whether the potential, below the threshold at `start`, is at it by `end`, if nothing
+        arrives in between.
+        """
         return end * s0 - s1 >= self.threshold
 
     def solve(

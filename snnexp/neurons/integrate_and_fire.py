@@ -1,4 +1,6 @@
-"""What is the same in every integrate-and-fire neuron with one potential: how it starts, and how a fused scan runs it."""
+"""What is the same in every integrate-and-fire neuron with one potential: how it starts, and how a
+fused scan runs it.
+"""
 
 import abc
 
@@ -16,8 +18,8 @@ from snnexp.neurons.firing import Firing
 class IntegrateAndFire(Neuron):
     """A neuron whose state is one potential, which fires and resets as `Firing` says.
 
-    To be used as the base of a neuron that only charges in a way of its own: that one gives `step`, and `scan_parameters` where its
-    charge is `leak v + gain x`.
+    To be used as the base of a neuron that only charges in a way of its own: that one gives `step`,
+    and `scan_parameters` where its charge is `leak v + gain x`.
 
     Args:
         firing: threshold, spike and reset.
@@ -31,7 +33,9 @@ class IntegrateAndFire(Neuron):
         return self.firing.at_rest(x)
 
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
+        """Changes the threshold, and with it the potential at the start, given as a fraction of the
+        threshold.
+        """
         self.firing.set_threshold(value, initial_potential)
 
     @abc.abstractmethod
@@ -41,7 +45,9 @@ class IntegrateAndFire(Neuron):
     def through(
         self, x: Float[Tensor, "T B *n"], state: Float[Tensor, "B *n"], count: bool
     ) -> tuple[Float[Tensor, "T B *n"], Float[Tensor, "B *n"], Float[Tensor, "B *n"] | None] | None:
-        """All timesteps by a fused scan; None where there is none for this neuron, or a compiler traces the loop instead."""
+        """All timesteps by a fused scan; None where there is none for this neuron, or a compiler
+        traces the loop instead.
+        """
         # A compiler sees through the loop over `step`; the kernel's pointers it would not.
         parameters = None if torch.compiler.is_compiling() else self.scan_parameters()
         return None if parameters is None else through(x, state, parameters, count)

@@ -10,9 +10,11 @@ _STEPS = 4
 
 
 def lambert(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """The principal branch W0 on [-1/e, 0]: the w >= -1 with w exp(w) = x. Below -1/e, where rounding may lead, it is -1.
+    """The principal branch W0 on [-1/e, 0]: the w >= -1 with w exp(w) = x. Below -1/e, where
+    rounding may lead, it is -1.
 
-    A series around the branch point, then Halley's iteration; where the series is exact to rounding, the series alone.
+    A series around the branch point, then Halley's iteration; where the series is exact to
+    rounding, the series alone.
 
     Source: Corless et al. 1996.
     """

@@ -12,7 +12,8 @@ class Once(nn.Module):
 
     Args:
         threshold: potential at which the spike is fired, > 0.
-        surrogate: potential minus threshold to spikes, with a slope for a backward pass through time.
+        surrogate: potential minus threshold to spikes, with a slope for a backward pass through
+            time.
     """
 
     def __init__(self, threshold: float, surrogate: nn.Module):
@@ -20,7 +21,9 @@ class Once(nn.Module):
         self.threshold = threshold
         self.surrogate = surrogate
 
-    def forward(self, u: Float[Tensor, "B *n"], waiting: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def forward(
+        self, u: Float[Tensor, "B *n"], waiting: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         """Spikes, and who still waits for theirs (1) or not (0)."""
         s = self.surrogate(u - self.threshold) * waiting
         return s, torch.where(s.detach() > 0, torch.zeros_like(waiting), waiting)
@@ -33,4 +36,7 @@ def check_exponent(horizon: float, time_constant: float) -> None:
         ValueError: the horizon is too many time constants away.
     """
     if horizon > 40 * time_constant:
-        raise ValueError(f"horizon={horizon:g} is more than 40 time constants of {time_constant:g}; lower horizon or raise time_constant")
+        raise ValueError(
+            f"horizon={horizon:g} is more than 40 time constants of {time_constant:g}; lower "
+            "horizon or raise time_constant"
+        )

@@ -20,13 +20,16 @@ class PLIF(IntegrateAndFire):
         s = 1[u >= threshold]                                     fire
         v = u (1 - s)  (hard)  or  u - threshold s  (soft)        reset
 
-    The state is the potential v after the reset; w is learned, one number for all neurons of a layer.
+    The state is the potential v after the reset; w is learned, one number for all neurons of a
+    layer.
 
     Source: Fang 2021 (survey [56]).
 
     Args:
-        time_constant: membrane time constant before training, > 1, in timesteps; w starts at -ln(time_constant - 1).
-        threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as `Firing` has them.
+        time_constant: membrane time constant before training, > 1, in timesteps; w starts at
+            -ln(time_constant - 1).
+        threshold, reset, detach_reset, initial_potential, amplitude, surrogate: how it fires, as
+            `Firing` has them.
     """
 
     leaks: ClassVar[bool] = True
@@ -41,7 +44,9 @@ class PLIF(IntegrateAndFire):
         amplitude: Amplitude,
         surrogate: nn.Module,
     ):
-        super().__init__(Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate))
+        super().__init__(
+            Firing(threshold, reset, detach_reset, initial_potential, amplitude, surrogate)
+        )
         self.w = nn.Parameter(torch.tensor(-math.log(time_constant - 1)))
 
     @property
@@ -49,8 +54,11 @@ class PLIF(IntegrateAndFire):
         """The membrane time constant learned so far, in timesteps."""
         return 1 / self.w.sigmoid()
 
-    def step(self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
-        # Written as leak v + gain x, as fused scans compute it. Half precision input would round the product.
+    def step(
+        self, x: Float[Tensor, "B *n"], state: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+        # Written as leak v + gain x, as fused scans compute it. Half precision input would round
+        # the product.
         k = self.w.sigmoid()
         return self.firing((1 - k) * state + k * x.to(state.dtype))
 

@@ -14,18 +14,21 @@ State = tuple[Tensor, Tensor, int]
 
 
 class SignedFlush(Neuron):
-    """Neuron without leak whose negative spikes take back what it sent too early, so that in the end order does not matter.
+    """Neuron without leak whose negative spikes take back what it sent too early, so that in the
+    end order does not matter.
 
         u = v + x                                                               charge
-        s = 1[u >= threshold] - 1[u <= -threshold and c > 0]                    fire, t < flush_after
-        s = 1[u >= threshold / 2] - 1[u < -threshold / 2 and c > 0]             flush, t >= flush_after
-        v = u - threshold s,  c = c + s                                         reset, spikes sent in all
+        s = 1[u >= threshold] - 1[u <= -threshold and c > 0]                   fire, t < flush_after
+        s = 1[u >= threshold / 2] - 1[u < -threshold / 2 and c > 0]          flush, t >= flush_after
+        v = u - threshold s,  c = c + s                                    reset, spikes sent in all
 
-    When all input is in and the neuron is at rest after the flush, c = max(0, floor(sum x / threshold + 1/2)), whatever the order in
-    which the input came: the quantised activation of an artificial neuron. One spike per timestep at most, so this takes as many
-    timesteps as spikes are left. The flush may begin while input still comes; it costs spikes that are taken back.
+    When all input is in and the neuron is at rest after the flush, c = max(0, floor(sum x /
+    threshold + 1/2)), whatever the order in which the input came: the quantised activation of an
+    artificial neuron. One spike per timestep at most, so this takes as many timesteps as spikes are
+    left. The flush may begin while input still comes; it costs spikes that are taken back.
 
-    Source: Thiele 2020 (survey [45]); the flush, which makes its equivalence exact, is not part of the paper.
+    Source: Thiele 2020 (survey [45]); the flush, which makes its equivalence exact, is not part of
+    the paper.
 
     Args:
         threshold: what a spike stands for, > 0, in units of the input current.

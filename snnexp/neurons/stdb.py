@@ -22,23 +22,34 @@ class STDB(Neuron):
         u = leak v + x                                            charge
         s = 1[u / threshold - 1 >= 0]                             fire
         v = u - threshold s                                       reset
-        ds/du = scale exp(-decay silence) / threshold             backward, at any distance from the threshold
+        ds/du = scale exp(-decay silence) / threshold   backward, at any distance from the threshold
 
-    `silence` is the number of timesteps since the neuron's last spike, 1000 before its first. In the reset s counts as a constant.
-    With `order=fire_before` v fires in place of u and v = leak v + x - threshold s. The state is (v, silence).
+    `silence` is the number of timesteps since the neuron's last spike, 1000 before its first. In
+    the reset s counts as a constant. With `order=fire_before` v fires in place of u and v = leak v
+    + x - threshold s. The state is (v, silence).
 
     Source: Rathi 2020 (survey [66]), with alpha = scale and beta = decay.
 
     Args:
         leak: share of the potential kept from one timestep to the next, in [0, 1].
-        order: whether the input of a timestep charges before (fire_after) or after (fire_before) the neuron fires.
+        order: whether the input of a timestep charges before (fire_after) or after (fire_before)
+            the neuron fires.
         threshold: potential at which a spike is fired, > 0, in units of the input current.
-        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the threshold.
+        initial_potential: potential before the first timestep, in [0, 1], as a fraction of the
+            threshold.
         scale: slope right after a spike, > 0, in spikes per threshold.
         decay: rate at which the slope fades, >= 0, per timestep of silence.
     """
 
-    def __init__(self, leak: Fraction, order: Order, threshold: Positive, initial_potential: Fraction, scale: Positive, decay: NonNegative):
+    def __init__(
+        self,
+        leak: Fraction,
+        order: Order,
+        threshold: Positive,
+        initial_potential: Fraction,
+        scale: Positive,
+        decay: NonNegative,
+    ):
         super().__init__()
         self.leak = leak
         self.order = order
@@ -46,7 +57,9 @@ class STDB(Neuron):
         self.decay = decay
         self.threshold = Threshold(threshold, initial_potential)
 
-    def initial(self, x: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def initial(
+        self, x: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         return at_rest(x, self.threshold.initial_potential), at_rest(x, NEVER)
 
     def step(
@@ -54,17 +67,26 @@ class STDB(Neuron):
     ) -> tuple[Float[Tensor, "B *n"], tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]]:
         v, silence = state
         charged = self.leak * v + x.to(v.dtype)
-        s = _Step.apply((v if self.order == "fire_before" else charged) / self.threshold.value - 1, silence, self.scale, self.decay)
+        s = _Step.apply(
+            (v if self.order == "fire_before" else charged) / self.threshold.value - 1,
+            silence,
+            self.scale,
+            self.decay,
+        )
         fired = s.detach()
         return s, (charged - self.threshold.value * fired, silence * (1 - fired) + 1)
 
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:
-        """Changes the threshold, and with it the potential at the start, given as a fraction of the threshold."""
+        """Changes the threshold, and with it the potential at the start, given as a fraction of the
+        threshold.
+        """
         self.threshold.set(value, initial_potential)
 
 
 class _Step(torch.autograd.Function):
-    """The step function, with a derivative that depends on the silence before instead of on the potential."""
+    """The step function, with a derivative that depends on the silence before instead of on the
+    potential.
+    """
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, silence: Tensor, scale: float, decay: float) -> Tensor:

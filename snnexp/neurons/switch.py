@@ -12,18 +12,22 @@ from snnexp.neurons.windowed import Window, Windowed
 
 
 class Switch(Windowed):
-    """Sends its value as the time between two spikes: the first switches its synapses on, the second off.
+    """Sends its value as the time between two spikes: the first switches its synapses on, the
+    second off.
 
-        c = floor(clip(m / threshold, 0, 1) (N - 1) + initial_potential), at most N - 1       charge, m the mean of the window before
+        c = floor(clip(m / threshold, 0, 1) (N - 1) + initial_potential), at most N - 1
+            charge, m the mean of the window before
         a positive spike at step 0 and a negative one at step c; none where c = 0            fire
-        y = threshold 1[k < c]                                                                emit: the level between the spikes
+        y = threshold 1[k < c]                                    emit: the level between the spikes
 
-    A synapse adds every spike to its current and the current to the potential, so it delivers w threshold c in a window, and N - 1 times
-    w threshold where the value is clipped. The output is that level, the running sum of the spikes, and a spike is a change of it: two
-    accumulates per synapse and window at most. The last step of a window is always off.
+    A synapse adds every spike to its current and the current to the potential, so it delivers w
+    threshold c in a window, and N - 1 times w threshold where the value is clipped. The output is
+    that level, the running sum of the spikes, and a spike is a change of it: two accumulates per
+    synapse and window at most. The last step of a window is always off.
 
-    Source: Han & Roy 2020, temporal switch coding (survey [39]). The paper's rule for hidden layers could not be read; windows, which
-    follow from its encoder, are this project's choice and cost N steps of latency per layer, where the paper's T is the whole.
+    Source: Han & Roy 2020, temporal switch coding (survey [39]). The paper's rule for hidden layers
+    could not be read; windows, which follow from its encoder, are this project's choice and cost N
+    steps of latency per layer, where the paper's T is the whole.
 
     Args:
         window: steps N, >= 2; a value has N levels.
@@ -42,11 +46,17 @@ class Switch(Windowed):
         share = ((value * levels + self.threshold.initial_potential) / self.threshold.value).floor()
         return share.clamp(0, levels)
 
-    def send(self, k: int, memory: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def send(
+        self, k: int, memory: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         return self.threshold.value * (memory > k).to(memory.dtype), memory
 
-    def spikes(self, y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None) -> Float[Tensor, "T B *n"]:
-        """How many spikes an output stands for: one where it changes; `before` is the output of the step before the first."""
+    def spikes(
+        self, y: Float[Tensor, "T B *n"], before: Float[Tensor, "B *n"] | None
+    ) -> Float[Tensor, "T B *n"]:
+        """How many spikes an output stands for: one where it changes; `before` is the output of the
+        step before the first.
+        """
         return changes(y, before)
 
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:

@@ -21,7 +21,9 @@ class Threshold(nn.Module):
     def __init__(self, value: Positive, initial_potential: Fraction):
         super().__init__()
         self.register_buffer("value", torch.zeros(()))
-        self.register_buffer("initial_potential", torch.zeros(()))  # unlike the argument in units of the potential
+        self.register_buffer(
+            "initial_potential", torch.zeros(())
+        )  # unlike the argument in units of the potential
         self.set(value, initial_potential)
 
     @torch.no_grad()

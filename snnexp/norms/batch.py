@@ -16,15 +16,18 @@ class Batch(Norm):
 
         y = gamma (x - mean_TBHW) / sqrt(var_TBHW + epsilon) + beta
 
-    A current that does not change with time has the statistics of its one step, so it is normalised once.
-    Source: Ioffe & Szegedy 2015; over time as in Ledinauskas 2020 (survey [58]) and Fang 2021 (survey [68]).
+    A current that does not change with time has the statistics of its one step, so it is normalised
+    once. Source: Ioffe & Szegedy 2015; over time as in Ledinauskas 2020 (survey [58]) and Fang 2021
+    (survey [68]).
 
     Args:
         momentum: weight of the new batch in the running statistics, in [0, 1].
         epsilon: added to the variance, > 0.
-        scale_spread: standard deviation of the normal distribution about 0 that gamma starts from, >= 0; 0 for a gamma of 1.
-        learn_scale: whether gamma is learned; else it stays what it is. Without it every current has one deviation: a bound or threshold
-            is right from the beginning, and layers with optimizer=muon keep their size.
+        scale_spread: standard deviation of the normal distribution about 0 that gamma starts from,
+            >= 0; 0 for a gamma of 1.
+        learn_scale: whether gamma is learned; else it stays what it is. Without it every current
+            has one deviation: a bound or threshold is right from the beginning, and layers with
+            optimizer=muon keep their size.
         features: channels or features of the current.
         dimensions: 1 for `[T, B, N]`, 2 for `[T, B, C, H, W]`.
         branches: branches that meet in one neuron; changes nothing here.
@@ -52,7 +55,9 @@ class Batch(Norm):
         return self.normalise(x)
 
     def again(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
-        """What `forward` gave for `x` while training, to the last bit; leaves the running statistics alone."""
+        """What `forward` gave for `x` while training, to the last bit; leaves the running
+        statistics alone.
+        """
         return self.normalise[0].again(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     def affine(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:

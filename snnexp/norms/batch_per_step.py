@@ -12,12 +12,13 @@ from snnexp.norms.base import Norm
 
 
 class BatchPerStep(Norm):
-    """One batch normalisation applied at every timestep with that step's statistics; affine and running statistics are shared.
+    """One batch normalisation applied at every timestep with that step's statistics; affine and
+    running statistics are shared.
 
         y_t = gamma (x_t - mean_BHW(x_t)) / sqrt(var_BHW(x_t) + epsilon) + beta
 
-    The running statistics take in every step of a changing current, and the one step of a current that does not change.
-    Source: Fang 2021 (survey [56]).
+    The running statistics take in every step of a changing current, and the one step of a current
+    that does not change. Source: Fang 2021 (survey [56]).
 
     Args:
         momentum: weight of the new step in the running statistics, in [0, 1].
@@ -29,7 +30,9 @@ class BatchPerStep(Norm):
 
     over_batch: ClassVar[bool] = True
 
-    def __init__(self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
+    def __init__(
+        self, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int
+    ):
         super().__init__()
         self.steps = Over(_Step(BatchNorm(features, 1.0, momentum, epsilon)))
 
@@ -49,5 +52,7 @@ class _Step(Cell):
     def initial(self, x: Float[Tensor, "B *m"]) -> tuple[()]:
         return ()
 
-    def step(self, x: Float[Tensor, "B *m"], state: tuple[()]) -> tuple[Float[Tensor, "B *m"], tuple[()]]:
+    def step(
+        self, x: Float[Tensor, "B *m"], state: tuple[()]
+    ) -> tuple[Float[Tensor, "B *m"], tuple[()]]:
         return self.normalise(x), state

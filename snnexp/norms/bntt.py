@@ -31,7 +31,15 @@ class BNTT(Norm):
     over_batch: ClassVar[bool] = True
     per_step: ClassVar[bool] = True
 
-    def __init__(self, timesteps: Count, momentum: Fraction, epsilon: Positive, features: int, dimensions: int, branches: int):
+    def __init__(
+        self,
+        timesteps: Count,
+        momentum: Fraction,
+        epsilon: Positive,
+        features: int,
+        dimensions: int,
+        branches: int,
+    ):
         super().__init__()
         self.steps = Over(_Step(timesteps, features, momentum, epsilon))
 
@@ -40,7 +48,9 @@ class BNTT(Norm):
 
 
 class _Step(Cell):
-    """One timestep; the state is its number, a plain integer because it is the same for the whole batch."""
+    """One timestep; the state is its number, a plain integer because it is the same for the whole
+    batch.
+    """
 
     def __init__(self, timesteps: int, features: int, momentum: float, epsilon: float):
         super().__init__()
@@ -55,8 +65,12 @@ class _Step(Cell):
     def step(self, x: Float[Tensor, "B *m"], state: int) -> tuple[Float[Tensor, "B *m"], int]:
         if state >= len(self.weight):
             raise ValueError(
-                f"norm=bntt has statistics for {len(self.weight)} timesteps and was asked for timestep {state + 1}; "
-                f"evaluate at most {len(self.weight)} timesteps, train with more, or choose norm=batch"
+                f"norm=bntt has statistics for {len(self.weight)} timesteps and was asked for "
+                f"timestep {state + 1}; "
+                f"evaluate at most {len(self.weight)} timesteps, train with more, or choose "
+                "norm=batch"
             )
         mean, var = self.running_mean[state], self.running_var[state]
-        return batch_norm(x, mean, var, self.weight[state], None, self.training, self.momentum, self.epsilon), state + 1
+        return batch_norm(
+            x, mean, var, self.weight[state], None, self.training, self.momentum, self.epsilon
+        ), state + 1

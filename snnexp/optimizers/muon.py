@@ -15,22 +15,29 @@ _TINY = 1e-7
 
 
 class Muon(Optimizer):
-    """Momentum, orthogonalised, for the weights of hidden layers; gradient descent with Nesterov momentum for everything else.
+    """Momentum, orthogonalised, for the weights of hidden layers; gradient descent with Nesterov
+    momentum for everything else.
 
-        hidden weights     m <- momentum m + g,  W <- sqrt(rows) W / |W|,  W <- W - lr O(g + momentum m)
-        all others         W <- (1 - weight_decay lr / lr0) W,  m <- momentum_others m + g,  W <- W - lr_.. (g + momentum_others m)
+        hidden weights  m <- momentum m + g,  W <- sqrt(rows) W / |W|,
+            W <- W - lr O(g + momentum m)
+        all others  W <- (1 - weight_decay lr / lr0) W,  m <- momentum_others m + g,
+            W <- W - lr_.. (g + momentum_others m)
 
-    O(G) is about U V' where G = U S V': Newton-Schulz iterations X <- a X + (b X X' + c (X X')^2) X from G / |G| bring all singular values
-    near 1. A convolution's weights are the matrix of its filters. `|W|` is the Frobenius norm: hidden weights keep their size, so they need
-    a norm behind them that takes it out again (norm=batch, tdbn). lr / lr0 is what the schedule makes of the learning rate.
+    O(G) is about U V' where G = U S V': Newton-Schulz iterations X <- a X + (b X X' + c (X X')^2) X
+    from G / |G| bring all singular values near 1. A convolution's weights are the matrix of its
+    filters. `|W|` is the Frobenius norm: hidden weights keep their size, so they need a norm behind
+    them that takes it out again (norm=batch, tdbn). lr / lr0 is what the schedule makes of the
+    learning rate.
 
-    Worth choosing for short trainings: it wants few steps, of large batches. `torch.optim.Muon` is the same step for matrices alone, whose
-    iterations are in bfloat16; here they are in float32 where there is no GPU, since many processors have no fast bfloat16.
+    Worth choosing for short trainings: it wants few steps, of large batches. `torch.optim.Muon` is
+    the same step for matrices alone, whose iterations are in bfloat16; here they are in float32
+    where there is no GPU, since many processors have no fast bfloat16.
 
     Source: Jordan 2024; Nesterov momentum of Sutskever 2013.
 
     Args:
-        params: parameters, of which those of two dimensions and more are hidden weights; or groups with a `role`: matrices, output, others.
+        params: parameters, of which those of two dimensions and more are hidden weights; or groups
+            with a `role`: matrices, output, others.
         lr: of hidden weights, > 0.
         lr_output: of the output layer, > 0.
         lr_vectors: of biases and what else is a number per channel, > 0.
@@ -58,18 +65,29 @@ class Muon(Optimizer):
     ):
         others = {"momentum": momentum_others, "iterations": 0}
         kinds = {
-            "matrices": {"lr": lr, "momentum": momentum, "iterations": iterations, "weight_decay": 0.0},
+            "matrices": {
+                "lr": lr,
+                "momentum": momentum,
+                "iterations": iterations,
+                "weight_decay": 0.0,
+            },
             "output": {"lr": lr_output, **others, "weight_decay": weight_decay},
             "vectors": {"lr": lr_vectors, **others, "weight_decay": weight_decay},
             "scalars": {"lr": lr_scalars, **others, "weight_decay": 0.0},
         }
         sorted_out = _sorted(params)
-        groups = [{"params": sorted_out[kind], "role": kind, **kinds[kind]} for kind in kinds if sorted_out[kind]]
+        groups = [
+            {"params": sorted_out[kind], "role": kind, **kinds[kind]}
+            for kind in kinds
+            if sorted_out[kind]
+        ]
         super().__init__(groups, {"role": "scalars", **kinds["scalars"]})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step of every parameter that has a gradient; what `closure`, which is called first, gives."""
+        """One step of every parameter that has a gradient; what `closure`, which is called first,
+        gives.
+        """
         with torch.enable_grad():
             loss = None if closure is None else closure()
         for group in self.param_groups:
@@ -88,7 +106,12 @@ class Muon(Optimizer):
 
 def _sorted(params: Iterable[Any]) -> dict[str, list[nn.Parameter]]:
     """Parameters by what is done with them."""
-    kinds: dict[str, list[nn.Parameter]] = {"matrices": [], "output": [], "vectors": [], "scalars": []}
+    kinds: dict[str, list[nn.Parameter]] = {
+        "matrices": [],
+        "output": [],
+        "vectors": [],
+        "scalars": [],
+    }
     for each in params:
         group = each if isinstance(each, dict) else {"params": [each]}
         for weight in group["params"]:
@@ -115,7 +138,9 @@ def _descend(weight: Tensor, direction: Tensor, group: dict[str, Any]) -> None:
 
 
 def orthogonalised(matrix: Float[Tensor, "m n"], iterations: int) -> Float[Tensor, "m n"]:
-    """U V' of the singular value decomposition U S V', roughly: after five iterations singular values lie between 0.7 and 1.2."""
+    """U V' of the singular value decomposition U S V', roughly: after five iterations singular
+    values lie between 0.7 and 1.2.
+    """
     a, b, c = _COEFFICIENTS
     x = matrix.to(torch.bfloat16 if matrix.is_cuda else torch.float32)
     x = x / x.norm().clamp(min=_TINY)

@@ -1,4 +1,6 @@
-"""Presimulations: hidden timesteps that choose the potentials from which neurons start, one file each."""
+"""Presimulations: hidden timesteps that choose the potentials from which neurons start, one file
+each.
+"""
 
 from pkgutil import extend_path
 

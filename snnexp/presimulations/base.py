@@ -16,10 +16,12 @@ Present = Callable[[range], object]
 
 
 class Presimulation(abc.ABC):
-    """Hidden timesteps before the first that counts, from which every neuron learns the potential to start from for this input.
+    """Hidden timesteps before the first that counts, from which every neuron learns the potential
+    to start from for this input.
 
-    It works on the states of `streaming` alone; the neurons must be integrate-and-fire with reset by subtraction.
-    Its timesteps are timesteps like all others: they are part of T, and their spikes and operations count.
+    It works on the states of `streaming` alone; the neurons must be integrate-and-fire with reset
+    by subtraction. Its timesteps are timesteps like all others: they are part of T, and their
+    spikes and operations count.
     """
 
     hidden: ClassVar[bool] = True
@@ -31,7 +33,9 @@ class Presimulation(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, network: nn.Module, present: Present) -> None:
-        """Spends the timesteps 0..hidden_timesteps - 1 and leaves the network ready to start; within `streaming(network)`."""
+        """Spends the timesteps 0..hidden_timesteps - 1 and leaves the network ready to start;
+        within `streaming(network)`.
+        """
 
 
 def potential(unit: SpikingUnit) -> Float[Tensor, "B *n"]:
@@ -40,7 +44,9 @@ def potential(unit: SpikingUnit) -> Float[Tensor, "B *n"]:
 
 
 def restart(network: nn.Module, potentials: Mapping[str, Tensor]) -> None:
-    """Forgets every state of `network`; units start from their potentials in `potentials`, or from rest where it has none."""
+    """Forgets every state of `network`; units start from their potentials in `potentials`, or from
+    rest where it has none.
+    """
     for loop in (module for module in network.modules() if isinstance(module, Over)):
         loop.states = [None] * len(loop.cells)
     for name, unit in spiking_units(network).items():

@@ -13,15 +13,16 @@ from snnexp.presimulations.base import Present, Presimulation, potential, restar
 
 
 class ResidualPotential(Presimulation):
-    """Runs the network for some timesteps and silences the neurons whose potential has not stayed above zero.
+    """Runs the network for some timesteps and silences the neurons whose potential has not stayed
+    above zero.
 
         v(0) <- -infinity where v(timesteps) <= 0, else as before
 
-    A neuron of which less arrived than it has sent has fired too early; in most of these cases its activation in the analog network
-    is zero.
+    A neuron of which less arrived than it has sent has fired too early; in most of these cases its
+    activation in the analog network is zero.
 
-    Source: Hao 2023, reducing ANN-SNN conversion error through residual membrane potential (SRP). The authors' program also silences
-    potentials in (0, 0.001] thresholds.
+    Source: Hao 2023, reducing ANN-SNN conversion error through residual membrane potential (SRP).
+    The authors' program also silences potentials in (0, 0.001] thresholds.
 
     Args:
         timesteps: length of the hidden run.

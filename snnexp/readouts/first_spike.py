@@ -13,11 +13,12 @@ from snnexp.readouts.base import Readout
 class FirstSpike(Readout):
     """Decides for the output neuron that fires first; what comes after its spike changes nothing.
 
-        logits_c(t) = f_c (t - t_c + 1) / t  from the first spike t_c on, 0 before        t counted from 1, f_c the height of that spike
+        logits_c(t) = f_c (t - t_c + 1) / t  from the first spike t_c on, 0 before
+            t counted from 1, f_c the height of that spike
 
-    The logit is the share of time since the first spike, so of neurons with spikes of one height the earlier stays ahead. Until an output
-    neuron has fired all are 0, and of neurons that fire first in the same timestep none is ahead: the image is undecided, which counts as
-    wrong.
+    The logit is the share of time since the first spike, so of neurons with spikes of one height
+    the earlier stays ahead. Until an output neuron has fired all are 0, and of neurons that fire
+    first in the same timestep none is ahead: the image is undecided, which counts as wrong.
 
     Source: Rueckauer & Liu 2018 (survey [19]); survey section II (time-to-first-spike coding).
     """

@@ -20,7 +20,8 @@ class Potential(Readout):
 
     Args:
         leak: share of the potential kept from step to step, in [0, 1]; 1 sums the current up.
-        average: whether the potential is divided by the steps so far, which keeps logits comparable between numbers of timesteps.
+        average: whether the potential is divided by the steps so far, which keeps logits comparable
+            between numbers of timesteps.
     """
 
     spiking: ClassVar[bool] = False

@@ -14,10 +14,12 @@ class Rate(Readout):
 
         logits(t) = 1/t sum_(i <= t) s(i) if average, else sum_(i <= t) s(i)
 
-    Source: Wu 2018 (survey [31]), survey eq. 8; the count: Wu 2019 (survey [46]), survey eq. 3 and 5.
+    Source: Wu 2018 (survey [31]), survey eq. 8; the count: Wu 2019 (survey [46]), survey eq. 3 and
+    5.
 
     Args:
-        average: whether the count is divided by the steps so far, which keeps logits comparable between numbers of timesteps.
+        average: whether the count is divided by the steps so far, which keeps logits comparable
+            between numbers of timesteps.
     """
 
     spiking: ClassVar[bool] = True

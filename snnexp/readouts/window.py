@@ -12,14 +12,18 @@ from snnexp.readouts.base import Readout
 
 
 class Window(Readout):
-    """Takes the mean current of output neurons that never fire, over the window so far, as the logits.
+    """Takes the mean current of output neurons that never fire, over the window so far, as the
+    logits.
 
-        u <- u + x,  logits = u / steps of this window so far           in all steps but the last `silent` ones, which change nothing
-        u <- 0                                                          after the last step of a window
+        u <- u + x,  logits = u / steps of this window so far
+            in all steps but the last `silent` ones, which change nothing
+        u <- 0                                                       after the last step of a window
 
-    After the last step of a window of N the logits are the output layer's weights applied to what the layer before has sent in it.
+    After the last step of a window of N the logits are the output layer's weights applied to what
+    the layer before has sent in it.
 
-    Source: this project; goes with the neurons few_spikes, switch and time_to_first_spike, whose layers pass values window by window.
+    Source: this project; goes with the neurons few_spikes, switch and time_to_first_spike, whose
+    layers pass values window by window.
 
     Args:
         window: steps N of a window, >= 2; those of the neurons.

@@ -1,4 +1,5 @@
-"""The one way back into a finished run: its configuration, data and trained network, under changes if need be.
+"""The one way back into a finished run: its configuration, data and trained network, under changes
+if need be.
 
 from snnexp.reopen.reopened import reopened
 

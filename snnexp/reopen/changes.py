@@ -1,4 +1,6 @@
-"""Changes to the configuration of a finished run, as they are typed behind `snnexp evaluate RUN_DIR`."""
+"""Changes to the configuration of a finished run, as they are typed behind `snnexp evaluate
+RUN_DIR`.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +17,9 @@ from snnexp.errors import ConfigError
 from snnexp.jobs.folder import resolved
 
 MEANT = {"timesteps": ("evaluate.timesteps",), "data_dir": ("data_dir", "dataset.data_dir")}
-"""What a key of the run stands for when it is evaluated: the stored configuration no longer says what follows from what."""
+"""What a key of the run stands for when it is evaluated: the stored configuration no longer says
+what follows from what.
+"""
 ABSENT = object()
 
 

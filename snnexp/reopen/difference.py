@@ -17,11 +17,15 @@ from snnexp.runs.kept import same
 from snnexp.training.session import Session
 
 IMAGES, PIXELS, STEPS, SCORES = 32, 2**22, 16, 64
-"""Test images that two networks are compared on, as far as so many numbers go, and timesteps; and made-up scores for losses."""
+"""Test images that two networks are compared on, as far as so many numbers go, and timesteps; and
+made-up scores for losses.
+"""
 
 
 def differ(one: Reopened, other: Reopened) -> bool:
-    """Whether anything that an evaluation depends on is not the same in two networks that were opened again."""
+    """Whether anything that an evaluation depends on is not the same in two networks that were
+    opened again.
+    """
     ours, theirs = _batch(one.session), _batch(other.session)
     if _conditions(one) != _conditions(other):
         return True
@@ -37,10 +41,16 @@ def differ(one: Reopened, other: Reopened) -> bool:
 
 
 def _conditions(reopened: Reopened) -> dict[str, Any]:
-    """What a network is evaluated on, in and at, in plain values; without what its form does not ask for."""
+    """What a network is evaluated on, in and at, in plain values; without what its form does not
+    ask for.
+    """
     config, form = reopened.config, reopened.network.form
     settings = config["evaluate"]
-    shared = {"device": config["device"], "data_dir": config["data_dir"], "data": values(config["dataset"], "data_dir")}
+    shared = {
+        "device": config["device"],
+        "data_dir": config["data_dir"],
+        "data": values(config["dataset"], "data_dir"),
+    }
     shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
     if form != "timed":
         shared["precision"] = config["precision"]
@@ -60,7 +70,9 @@ def _batch(session: Session) -> Batch:
 
 def _alike(ours: Iterator[tuple[str, Tensor]], theirs: Iterator[tuple[str, Tensor]]) -> bool:
     one, other = dict(ours), dict(theirs)
-    return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    return one.keys() == other.keys() and all(
+        same(value, other[name]) for name, value in one.items()
+    )
 
 
 def _tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -72,8 +84,13 @@ def _tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def _judged(session: Session) -> Iterator[tuple[str, Tensor]]:
-    """What the loss says of scores of every size, and of such as spike times have, which are below zero."""
-    scores, labels = _currents(torch.Size([1, SCORES, len(session.class_names)])), torch.arange(SCORES) % len(session.class_names)
+    """What the loss says of scores of every size, and of such as spike times have, which are below
+    zero.
+    """
+    scores, labels = (
+        _currents(torch.Size([1, SCORES, len(session.class_names)])),
+        torch.arange(SCORES) % len(session.class_names),
+    )
     for name, given in (("scores", scores), ("times", -scores.abs())):
         for place in range(SCORES):
             yield f"{name} {place}", _judge(session, given[:, place, None], labels[place, None])
@@ -84,9 +101,14 @@ def _judge(session: Session, scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-    """All that modules give and all states, for images and, where a loop over time gets them, for currents of every size."""
+    """All that modules give and all states, for images and, where a loop over time gets them, for
+    currents of every size.
+    """
     steps, given, shapes = range(STEPS), {}, {}
-    hooks = [module.register_forward_hook(_keeper(given, shapes, name)) for name, module in network.named_modules()]
+    hooks = [
+        module.register_forward_hook(_keeper(given, shapes, name))
+        for name, module in network.named_modules()
+    ]
     try:
         with in_evaluation(network), streaming(network):
             given["encoded"] = network.encoder(batch.input, steps, batch.keys)
@@ -105,7 +127,9 @@ def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
 
 def _keeper(given: dict[str, Any], shapes: dict, name: str) -> Any:
     def keep(module: nn.Module, arguments: tuple, output: Any) -> None:
-        if not arguments or output is not arguments[0]:  # what hands on what it gets, as dropout does, may be there or not
+        if (
+            not arguments or output is not arguments[0]
+        ):  # what hands on what it gets, as dropout does, may be there or not
             given[name] = output
         if isinstance(module, Over) and arguments and isinstance(arguments[0], Tensor):
             shapes[name, module] = arguments[0].shape, arguments[0].dtype
@@ -115,4 +139,6 @@ def _keeper(given: dict[str, Any], shapes: dict, name: str) -> Any:
 
 def _currents(shape: torch.Size) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(shape, generator=generator) * 10 ** torch.empty(shape).uniform_(-3, 6, generator=generator)
+    return torch.randn(shape, generator=generator) * 10 ** torch.empty(shape).uniform_(
+        -3, 6, generator=generator
+    )

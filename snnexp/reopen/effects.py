@@ -1,4 +1,6 @@
-"""Changes with which a trained network is evaluated: each takes effect, or is refused with the reason."""
+"""Changes with which a trained network is evaluated: each takes effect, or is refused with the
+reason.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +16,19 @@ from snnexp.report.comparison import flat
 from snnexp.runs.kept import Settled
 
 Config = dict[str, Any]
-NO_EFFECT = "has no effect on an evaluation of this run: training, or a stage that is not run again, has settled it, or nothing asks for it"
+NO_EFFECT = (
+    "has no effect on an evaluation of this run: training, or a stage that is not run again, has "
+    "settled it, or nothing asks for it"
+)
 
 
-def effective(path: Path, trained: Config, config: Config, changes: list[str], changed: Callable[[list[str]], Config]) -> Reopened:
+def effective(
+    path: Path,
+    trained: Config,
+    config: Config,
+    changes: list[str],
+    changed: Callable[[list[str]], Config],
+) -> Reopened:
     """The network of a run under a changed configuration.
 
     Args:
@@ -39,7 +50,9 @@ def effective(path: Path, trained: Config, config: Config, changes: list[str], c
     return reopened
 
 
-def _settled(path: Path, trained: Config, changes: list[str], changed: Callable[[list[str]], Config]) -> Iterator[str]:
+def _settled(
+    path: Path, trained: Config, changes: list[str], changed: Callable[[list[str]], Config]
+) -> Iterator[str]:
     """What is wrong with changes that cannot be made even alone."""
     for change in changes:
         try:
@@ -50,7 +63,13 @@ def _settled(path: Path, trained: Config, changes: list[str], changed: Callable[
             continue  # it needs another one
 
 
-def _idle(reopened: Reopened, path: Path, trained: Config, changes: list[str], changed: Callable[[list[str]], Config]) -> Iterator[str]:
+def _idle(
+    reopened: Reopened,
+    path: Path,
+    trained: Config,
+    changes: list[str],
+    changed: Callable[[list[str]], Config],
+) -> Iterator[str]:
     """What is wrong with changes without which everything would be the same."""
     for change in changes:
         try:

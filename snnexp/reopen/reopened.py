@@ -21,7 +21,8 @@ WEIGHTS = "weights.safetensors"
 
 
 def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
-    """Opens a finished run: what `snnexp evaluate` works with, and whoever wants to look into a trained network.
+    """Opens a finished run: what `snnexp evaluate` works with, and whoever wants to look into a
+    trained network.
 
         run = reopened(Path("outputs/train/2026-01-01_12-00-00_s1"), ["timesteps=32"])
         evaluation = run.session.evaluator(run.network, run.session.test, count=True)
@@ -34,8 +35,10 @@ def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
         changes: `group=option` and `key=value`, as they stand behind `snnexp evaluate RUN_DIR`.
 
     Raises:
-        ConfigError: the configuration is wrong, the weights override a change, or it makes no difference.
-        DataError: it is not the folder of a finished run, or data are missing or tell other classes apart.
+        ConfigError: the configuration is wrong, the weights override a change, or it makes no
+            difference.
+        DataError: it is not the folder of a finished run, or data are missing or tell other classes
+            apart.
     """
     trained = upgraded(run)
     config, choices = changed(OmegaConf.create(trained), changes)
@@ -48,5 +51,7 @@ def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
 
 
 def upgraded(run: Path) -> Config:
-    """The configuration of a run with the settings that have come since, as they leave the run what it was."""
+    """The configuration of a run with the settings that have come since, as they leave the run what
+    it was.
+    """
     return without_lost_starts(resolved(completed(OmegaConf.create(dict(stored(run))))))

@@ -20,7 +20,9 @@ WIDTH_OF_NAMES = 24
 def compared(runs: list[Run]) -> Parts:
     """The lines of a comparison by what they are about."""
     read = readings(runs)
-    return {"configuration": differing(runs), "result": outcomes(runs)} | ({"accuracy by timestep": read} if read else {})
+    return {"configuration": differing(runs), "result": outcomes(runs)} | (
+        {"accuracy by timestep": read} if read else {}
+    )
 
 
 def as_csv(runs: list[Run], parts: Parts) -> str:
@@ -28,7 +30,9 @@ def as_csv(runs: list[Run], parts: Parts) -> str:
     paths = [one_line(run.path) for run in runs]
     rows = [
         {"part": part, "name": line.key or line.name}
-        | dict(zip(paths, ("" if value is None else str(value) for value in line.values), strict=True))
+        | dict(
+            zip(paths, ("" if value is None else str(value) for value in line.values), strict=True)
+        )
         for part, lines in parts.items()
         for line in lines
     ]
@@ -36,10 +40,16 @@ def as_csv(runs: list[Run], parts: Parts) -> str:
 
 
 def as_markdown(runs: list[Run], parts: Parts) -> str:
-    """One table for the configuration, one for the result, one for the accuracy against timesteps."""
+    """One table for the configuration, one for the result, one for the accuracy against
+    timesteps.
+    """
     columns = labels(runs)
     tables = (
-        forms.as_markdown(part, [part, *columns], [{part: line.name} | dict(zip(columns, _words(line), strict=True)) for line in lines])
+        forms.as_markdown(
+            part,
+            [part, *columns],
+            [{part: line.name} | dict(zip(columns, _words(line), strict=True)) for line in lines],
+        )
         for part, lines in parts.items()
         if lines
     )
@@ -47,7 +57,9 @@ def as_markdown(runs: list[Run], parts: Parts) -> str:
 
 
 def as_rich(runs: list[Run], parts: Parts) -> str:
-    """For a terminal; where the names of the runs do not fit above the columns, the columns have numbers."""
+    """For a terminal; where the names of the runs do not fit above the columns, the columns have
+    numbers.
+    """
     console, names = Console(highlight=False), labels(runs)
     fit = WIDTH_OF_NAMES + sum(len(name) + 2 for name in names) <= console.width
     heads = names if fit else [f"({number})" for number in range(1, len(runs) + 1)]
@@ -61,7 +73,9 @@ def as_rich(runs: list[Run], parts: Parts) -> str:
 
 def _table(part: str, heads: list[str], lines: list[Line]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column(part, overflow="fold", width=min(WIDTH_OF_NAMES, max(len(line.name) for line in lines)))
+    table.add_column(
+        part, overflow="fold", width=min(WIDTH_OF_NAMES, max(len(line.name) for line in lines))
+    )
     for head in heads:
         table.add_column(Text(head), overflow="fold")
     for line in lines:
@@ -73,4 +87,8 @@ def _words(line: Line) -> list[str]:
     return [ABSENT if value is None else line.words(value) for value in line.values]
 
 
-FORMATS: dict[str, Callable[[list[Run], Parts], str]] = {"rich": as_rich, "markdown": as_markdown, "csv": as_csv}
+FORMATS: dict[str, Callable[[list[Run], Parts], str]] = {
+    "rich": as_rich,
+    "markdown": as_markdown,
+    "csv": as_csv,
+}

@@ -15,14 +15,19 @@ from snnexp.results.read import NotAResult, read_result
 from snnexp.results.run import RunResult
 from snnexp.results.stage import CHOICES
 
-EXPECTED = "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a JSON file"
+EXPECTED = (
+    "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a "
+    "JSON file"
+)
 GIVEN = (*CHOICES, "seed", "timesteps", "batch_size", "precision", "command")
 """What a result says of its configuration where that is not beside it."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it is compared: where it is, its result, and its settings by dotted names; `whole` if these are all there are."""
+    """One run as it is compared: where it is, its result, and its settings by dotted names; `whole`
+    if these are all there are.
+    """
 
     path: Path
     result: RunResult
@@ -40,7 +45,9 @@ class Line(NamedTuple):
 
 
 def read_run(path: Path) -> Run:
-    """The run in a folder or, of its result alone, in a JSON file. Raises `Unreadable`, saying what is there instead."""
+    """The run in a folder or, of its result alone, in a JSON file. Raises `Unreadable`, saying what
+    is there instead.
+    """
     if not path.exists():
         raise Unreadable(path, f"not there. {EXPECTED}")
     file = path / "result.json" if path.is_dir() else path
@@ -48,7 +55,9 @@ def read_run(path: Path) -> Run:
         raise Unreadable(path, _unfinished(path))
     result = _result(file)
     config = file.parent / "config.yaml"
-    whole = file.name == "result.json" and os.path.lexists(config)  # a link that leads nowhere is no result by itself
+    whole = file.name == "result.json" and os.path.lexists(
+        config
+    )  # a link that leads nowhere is no result by itself
     return Run(path, result, _settings(result, config if whole else None), whole)
 
 
@@ -65,21 +74,34 @@ def _unfinished(folder: Path) -> str:
     facts = read_json(folder / "status.json")
     facts = facts if isinstance(facts, dict) else {}
     error = str(facts.get("error") or "").partition("\n")[0]
-    return f"this run is {facts.get('status', 'unfinished')} and has no result{f' ({error})' if error else ''}. {EXPECTED}"
+    return (
+        f"this run is {facts.get('status', 'unfinished')} and has no "
+        f"result{f' ({error})' if error else ''}. {EXPECTED}"
+    )
 
 
 def _settings(result: RunResult, config: Path | None) -> dict[str, Any]:
     if config is None:
         stages = result.stages.items()
-        epochs = {f"strategy.stages.{name}.epochs": stage.epochs for name, stage in stages if stage.epochs}
+        epochs = {
+            f"strategy.stages.{name}.epochs": stage.epochs for name, stage in stages if stage.epochs
+        }
         return _known(result, GIVEN) | epochs
     found = all_visible(read_yaml(config))
     if not isinstance(found, Mapping):
         raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
     chosen = _known(result, CHOICES)
-    targets = {key.removesuffix("._target_"): str(target) for key, target in flat(found).items() if "_target_" in key}
+    targets = {
+        key.removesuffix("._target_"): str(target)
+        for key, target in flat(found).items()
+        if "_target_" in key
+    }
     components = {key: _option(key, targets, chosen) for key in targets}
-    return components | chosen | {key: value for key, value in flat(found).items() if "_target_" not in key}
+    return (
+        components
+        | chosen
+        | {key: value for key, value in flat(found).items() if "_target_" not in key}
+    )
 
 
 def _known(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
@@ -88,16 +110,26 @@ def _known(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _option(key: str, targets: dict[str, str], chosen: dict[str, str]) -> str:
-    """The name of a component: that of the chosen option, where a stage has been handed it on, else that of its class."""
+    """The name of a component: that of the chosen option, where a stage has been handed it on, else
+    that of its class.
+    """
     group = key.rpartition(".")[2]
-    return chosen[group] if group in chosen and targets.get(group) == targets[key] else targets[key].rpartition(".")[2]
+    return (
+        chosen[group]
+        if group in chosen and targets.get(group) == targets[key]
+        else targets[key].rpartition(".")[2]
+    )
 
 
 def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, by dotted names."""
     found: dict[str, Any] = {}
     for key, value in node.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+        found |= (
+            flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping) and value
+            else {f"{prefix}{key}": value}
+        )
     return found
 
 
@@ -106,15 +138,23 @@ def differing(runs: list[Run]) -> list[Line]:
     names = dict.fromkeys(name for run in runs for name in run.settings)
     lines = {name: tuple(run.settings.get(name) for run in runs) for name in names}
     lines = {name: values for name, values in lines.items() if _differs(name, runs)}
-    found = [Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)]
+    found = [
+        Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)
+    ]
     return [*found, *_unsaid(runs)]
 
 
 def _unsaid(runs: list[Run]) -> list[Line]:
-    """The hashes of whole configurations that differ, where results lie alone and may not say in what."""
+    """The hashes of whole configurations that differ, where results lie alone and may not say in
+    what.
+    """
     hashes = tuple(run.result.config_hash for run in runs)
     known = {each for each in hashes if each is not None}
-    return [Line("hash of the configuration", hashes, _plain, "config_hash")] if len(known) > 1 and not all(r.whole for r in runs) else []
+    return (
+        [Line("hash of the configuration", hashes, _plain, "config_hash")]
+        if len(known) > 1 and not all(r.whole for r in runs)
+        else []
+    )
 
 
 def _differs(name: str, runs: list[Run]) -> bool:
@@ -133,14 +173,27 @@ def _plain(value: Any) -> str:
 
 
 def labels(runs: list[Run]) -> list[str]:
-    """The shortest ends of the paths that tell the runs apart, a file without its suffix; the seed alone is no name."""
+    """The shortest ends of the paths that tell the runs apart, a file without its suffix; the seed
+    alone is no name.
+    """
     paths = [_parts(run.path) for run in runs]
     first = 2 if any(re.fullmatch(r"s\d+", parts[-1]) for parts in paths) else 1
-    cuts = (["/".join(parts[-count:]) for parts in paths] for count in range(first, max(map(len, paths)) + 1))
-    return next((cut for cut in cuts if len(set(cut)) == len(cut)), ["/".join(parts) for parts in paths])
+    cuts = (
+        ["/".join(parts[-count:]) for parts in paths]
+        for count in range(first, max(map(len, paths)) + 1)
+    )
+    return next(
+        (cut for cut in cuts if len(set(cut)) == len(cut)), ["/".join(parts) for parts in paths]
+    )
 
 
 def _parts(path: Path) -> list[str]:
     path = path.absolute()
-    path = path.parent if path.name == "result.json" else path.with_suffix("") if path.suffix == ".json" else path
+    path = (
+        path.parent
+        if path.name == "result.json"
+        else path.with_suffix("")
+        if path.suffix == ".json"
+        else path
+    )
     return [one_line(part) for part in path.parts if part != "/"]

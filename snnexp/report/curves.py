@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart by colour-blind readers, too. Source: Okabe & Ito 2008, without the yellow that is lost on white."""
+"""Told apart by colour-blind readers, too. Source: Okabe & Ito 2008, without the yellow that is
+lost on white.
+"""
 DASHES = ("-", (0, (5, 1, 1, 1)), (0, (1, 1)))
 """For runs beyond the number of colours."""
 LONG = 32
@@ -25,7 +27,8 @@ class NoMatplotlib(Exception):
 
 
 def drawn(runs: list[Run], form: str) -> bytes:
-    """A picture of the accuracy of every run at t = 1..T as a file of `form`; that of its ANN dashed, what was published as points.
+    """A picture of the accuracy of every run at t = 1..T as a file of `form`; that of its ANN
+    dashed, what was published as points.
 
     Raises:
         NoMatplotlib: it is not installed.
@@ -35,9 +38,12 @@ def drawn(runs: list[Run], form: str) -> bytes:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise NoMatplotlib(
-            f"pictures need matplotlib, which cannot be imported ({error}); install it with: pip install 'snnexp[plot]'"
+            f"pictures need matplotlib, which cannot be imported ({error}); install it with: "
+            "pip install 'snnexp[plot]'"
         ) from None
-    with matplotlib.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "snnexp"}):
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "snnexp"}
+    ):
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
         _draw(figure, runs)
         file = io.BytesIO()
@@ -48,8 +54,24 @@ def drawn(runs: list[Run], form: str) -> bytes:
 def _draw(figure: "Figure", runs: list[Run]) -> None:
     axes = figure.subplots()
     for number, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
-        _run(axes, run, label, COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)])
-    _scale(axes, max(t for run in runs for t in (len(run.result.last.accuracy_by_timestep), *(t for t, _ in published(run) if t))))
+        _run(
+            axes,
+            run,
+            label,
+            COLOURS[number % len(COLOURS)],
+            DASHES[number // len(COLOURS) % len(DASHES)],
+        )
+    _scale(
+        axes,
+        max(
+            t
+            for run in runs
+            for t in (
+                len(run.result.last.accuracy_by_timestep),
+                *(t for t, _ in published(run) if t),
+            )
+        ),
+    )
     axes.set(xlabel="timesteps T", ylabel="test accuracy (%)")
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -58,19 +80,40 @@ def _draw(figure: "Figure", runs: list[Run]) -> None:
 
 
 def _run(axes: "Axes", run: Run, label: str, colour: str, dash: object) -> None:
-    curve = [math.nan if accuracy is None else accuracy for accuracy in run.result.last.accuracy_by_timestep]
+    curve = [
+        math.nan if accuracy is None else accuracy
+        for accuracy in run.result.last.accuracy_by_timestep
+    ]
     if run.result.last.form == "analog":
         axes.axhline(curve[-1], color=colour, linestyle="--", linewidth=1.2, label=f"{label} (ANN)")
     else:
         marker = "o" if len(curve) <= 16 else None
-        axes.plot(range(1, len(curve) + 1), curve, color=colour, linestyle=dash, linewidth=1.8, marker=marker, markersize=3.5, label=label)
+        axes.plot(
+            range(1, len(curve) + 1),
+            curve,
+            color=colour,
+            linestyle=dash,
+            linewidth=1.8,
+            marker=marker,
+            markersize=3.5,
+            label=label,
+        )
         if run.result.last.ann_accuracy is not None:
             axes.axhline(run.result.last.ann_accuracy, color=colour, linestyle="--", linewidth=1.0)
     for timesteps, accuracy in published(run):
         if timesteps is None:
             axes.axhline(accuracy, color=colour, linestyle=":", linewidth=1.2)
         else:
-            axes.plot(timesteps, accuracy, "D", color=colour, markeredgecolor="white", markersize=7.5, zorder=5, clip_on=False)
+            axes.plot(
+                timesteps,
+                accuracy,
+                "D",
+                color=colour,
+                markeredgecolor="white",
+                markersize=7.5,
+                zorder=5,
+                clip_on=False,
+            )
 
 
 def published(run: Run) -> list[tuple[int | None, float]]:
@@ -80,7 +123,10 @@ def published(run: Run) -> list[tuple[int | None, float]]:
         return []
     known = {row.id: row for table in TABLES for row in rows(table)}
     found = [known[name] for name in reference.rows if name in known and known[name].accuracy]
-    points = [(int(row.timesteps) if row.timesteps.isdigit() else None, float(row.accuracy)) for row in found]
+    points = [
+        (int(row.timesteps) if row.timesteps.isdigit() else None, float(row.accuracy))
+        for row in found
+    ]
     own = [(reference.timesteps, reference.accuracy)] if reference.accuracy is not None else []
     return list(dict.fromkeys(points or own))
 
@@ -103,13 +149,22 @@ def _legend(figure: "Figure", axes: "Axes", runs: list[Run]) -> None:
     points = [point for run in runs for point in published(run)]
     kinds = {
         "accuracy of the run's ANN": (dict(linestyle="--"), any(_has_ann(run) for run in runs)),
-        "published": (dict(linestyle="none", marker="D", markersize=6.5), any(t is not None for t, _ in points)),
+        "published": (
+            dict(linestyle="none", marker="D", markersize=6.5),
+            any(t is not None for t, _ in points),
+        ),
         "published, T not stated": (dict(linestyle=":"), any(t is None for t, _ in points)),
     }
-    shown = {name: Line2D([], [], color="#555555", linewidth=1.2, **style) for name, (style, there) in kinds.items() if there}
+    shown = {
+        name: Line2D([], [], color="#555555", linewidth=1.2, **style)
+        for name, (style, there) in kinds.items()
+        if there
+    }
     handles, names = [*handles, *shown.values()], [*names, *shown]
     columns = 1 if max(map(len, names)) > 44 else 2
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize="small"
+    )
 
 
 def _has_ann(run: Run) -> bool:

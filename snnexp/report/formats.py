@@ -11,7 +11,8 @@ body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem; color: #1b1f24; back
 h1 { font-size: 1.25rem; }
 p { color: #57606a; max-width: 60rem; }
 table { border-collapse: collapse; }
-th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #d8dee4; }
+th, td { padding: .3rem .6rem; text-align: left; vertical-align: top;
+  border-bottom: 1px solid #d8dee4; }
 th { position: sticky; top: 0; background: #f6f8fa; }
 td.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font-size: .85em; white-space: nowrap; }
@@ -33,8 +34,21 @@ def as_csv(columns: list[str], lines: Lines) -> str:
 
 def as_markdown(title: str, columns: list[str], lines: Lines) -> str:
     """A table for a README."""
-    head = [f"**{title}**", "", f"| {' | '.join(map(_cell, columns))} |", f"|{'---|' * len(columns)}"]
-    return "\n".join([*head, *(f"| {' | '.join(_cell(line[column]) for column in columns)} |" for line in lines)]) + "\n"
+    head = [
+        f"**{title}**",
+        "",
+        f"| {' | '.join(map(_cell, columns))} |",
+        f"|{'---|' * len(columns)}",
+    ]
+    return (
+        "\n".join(
+            [
+                *head,
+                *(f"| {' | '.join(_cell(line[column]) for column in columns)} |" for line in lines),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _cell(text: str) -> str:
@@ -52,9 +66,12 @@ def as_html(title: str, note: str, columns: dict[str, str], figures: set[str], l
         lines: the rows.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in columns.values())
-    rows = "\n".join(f"<tr>{''.join(_html_cell(key, line, figures) for key in columns)}</tr>" for line in lines)
+    rows = "\n".join(
+        f"<tr>{''.join(_html_cell(key, line, figures) for key in columns)}</tr>" for line in lines
+    )
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head>
+<html lang="en"><head><meta charset="utf-8">
+<title>{escape(title)}</title><style>{STYLE}</style></head>
 <body><h1>{escape(title)}</h1><p>{escape(note)}</p>
 <table><thead><tr>{head}</tr></thead><tbody>
 {rows}

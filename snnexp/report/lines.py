@@ -12,13 +12,27 @@ COLUMNS = {
 }
 FLAGGED = " (!)"
 """Stands behind an accuracy that the result has flags for."""
-PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "u", 1e-9: "n", 1e-12: "p"}
+PREFIXES = {
+    1e12: "T",
+    1e9: "G",
+    1e6: "M",
+    1e3: "k",
+    1.0: "",
+    1e-3: "m",
+    1e-6: "u",
+    1e-9: "n",
+    1e-12: "p",
+}
 
 
 def epoch_line(record: dict[str, Any], epochs: int, seconds: float | None) -> str:
     """Such as `finetune  epoch  3/20  loss 0.1234  train 97.12 %  test 96.50 %  12.3 s`."""
     parts = [record["stage"], epoch_of(record["epoch"], epochs)]
-    parts += [form.format(float(record[key])) for key, form in COLUMNS.items() if record.get(key) is not None]
+    parts += [
+        form.format(float(record[key]))
+        for key, form in COLUMNS.items()
+        if record.get(key) is not None
+    ]
     return "  ".join(parts if seconds is None else [*parts, f"{seconds:.1f} s"])
 
 
@@ -36,14 +50,23 @@ def stage_line(result: StageResult) -> str:
 
 
 def timesteps_line(accuracies: list[float | None]) -> str:
-    """The accuracy at t = 1, 2, 4, 8, ..., counted from the first timestep that has one, and at the last timestep."""
+    """The accuracy at t = 1, 2, 4, 8, ..., counted from the first timestep that has one, and at the
+    last timestep.
+    """
     hidden = next((place for place, accuracy in enumerate(accuracies) if accuracy is not None), 0)
-    steps = sorted({hidden + 2**power for power in range((len(accuracies) - hidden).bit_length())} | {len(accuracies)})
-    return "  ".join(["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)])
+    steps = sorted(
+        {hidden + 2**power for power in range((len(accuracies) - hidden).bit_length())}
+        | {len(accuracies)}
+    )
+    return "  ".join(
+        ["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)]
+    )
 
 
 def in_units(value: int | float, unit: str) -> str:
-    """Three digits and a prefix, such as `12.3 uJ`; plain ASCII, since a log may be read anywhere."""
+    """Three digits and a prefix, such as `12.3 uJ`; plain ASCII, since a log may be read
+    anywhere.
+    """
     scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
     return f"{value / scale:.3g} {PREFIXES[scale]}{unit}"
 

@@ -26,7 +26,13 @@ def _unit(unit: str) -> Callable[[int | float], str]:
 
 
 def _seconds(value: int | float) -> str:
-    return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
+    return (
+        f"{value:.1f} s"
+        if value < 60
+        else f"{value / 60:.1f} min"
+        if value < 3600
+        else f"{value / 3600:.1f} h"
+    )
 
 
 def _list(value: list) -> str:
@@ -58,7 +64,9 @@ MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "evaluate_seconds": ("evaluation time", _seconds),
     "peak_memory_bytes": ("peak memory", _unit("B")),
 }
-"""What is always shown where a run has it: name in words, and a value in words, by the name in the result file."""
+"""What is always shown where a run has it: name in words, and a value in words, by the name in the
+result file.
+"""
 CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "selection": ("selection", str),
     "test_loss": ("loss on the test set", _digits),
@@ -74,23 +82,39 @@ CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def outcomes(runs: list[Run]) -> list[Line]:
-    """The measures of the runs, the accuracy after each stage, and the circumstances in which they differ."""
+    """The measures of the runs, the accuracy after each stage, and the circumstances in which they
+    differ.
+    """
     measures = [_line(key, runs, *words) for key, words in MEASURES.items()]
     packages = sorted({package for run in runs for package in run.result.versions or ()})
     versions = {f"versions.{package}": (package, str) for package in packages}
     around = [_line(key, runs, *words) for key, words in (CIRCUMSTANCES | versions).items()]
-    found = [*measures[:1], *_stages(runs), *measures[1:], *(line for line in around if len(set(line.values)) > 1)]
+    found = [
+        *measures[:1],
+        *_stages(runs),
+        *measures[1:],
+        *(line for line in around if len(set(line.values)) > 1),
+    ]
     return [line for line in found if any(value not in (None, []) for value in line.values)]
 
 
 def readings(runs: list[Run]) -> list[Line]:
-    """The accuracy of the runs read at t = 1, 2, 4, 8, ... and at the last timestep of each; None where a run gives none."""
+    """The accuracy of the runs read at t = 1, 2, 4, 8, ... and at the last timestep of each; None
+    where a run gives none.
+    """
     curves = [run.result.last.accuracy_by_timestep for run in runs]
     lengths = [len(curve) for curve in curves]
     if max(lengths) == 1:
         return []
-    values = {step: tuple(curve[step - 1] if step <= len(curve) else None for curve in curves) for step in _steps(lengths)}
-    return [Line(f"t = {step}", read, _percent, f"accuracy_by_timestep.{step}") for step, read in values.items() if set(read) != {None}]
+    values = {
+        step: tuple(curve[step - 1] if step <= len(curve) else None for curve in curves)
+        for step in _steps(lengths)
+    }
+    return [
+        Line(f"t = {step}", read, _percent, f"accuracy_by_timestep.{step}")
+        for step, read in values.items()
+        if set(read) != {None}
+    ]
 
 
 def _steps(lengths: list[int]) -> list[int]:
@@ -102,7 +126,8 @@ def _line(key: str, runs: list[Run], name: str, words: Callable[[Any], str]) -> 
 
 
 def _value(key: str, result: RunResult) -> Any:
-    """A field of a result. Training time is that of all stages, where the field has that of the last.
+    """A field of a result. Training time is that of all stages, where the field has that of the
+    last.
 
     A gap is worked out anew: what earlier versions recorded compared accuracies at different T.
     """

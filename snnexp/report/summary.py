@@ -13,7 +13,9 @@ from snnexp.results.stage import StageResult
 
 
 def summary(result: StageResult, run_dir: Path, page: Console | None = None) -> None:
-    """Prints the table of a result, accuracy against time, and where the run is; on stdout unless there is a `page`."""
+    """Prints the table of a result, accuracy against time, and where the run is; on stdout unless
+    there is a `page`.
+    """
     page = Console(highlight=False) if page is None else page
     page.print(_table(result))
     for line in [timesteps_line(result.accuracy_by_timestep), f"run folder  {one_line(run_dir)}"]:
@@ -56,7 +58,11 @@ def _operations(operations: Operations) -> list[tuple[str, str]]:
         " AC": operations.ac,
         " MAC of the ANN": operations.mac_ann,
     }
-    counts = [in_units(count, unit).replace("  ", " ") for unit, count in units.items() if count is not None]
+    counts = [
+        in_units(count, unit).replace("  ", " ")
+        for unit, count in units.items()
+        if count is not None
+    ]
     rows = [("operations per image", ", ".join(counts))] if counts else []
     return rows + _energy(operations.energy_joule, operations.energy_ann_joule)
 

@@ -11,13 +11,16 @@ from typing import IO
 
 PR_SET_PDEATHSIG = 1
 LAUNCHER = "launch.py"
-"""In the folder of a copy: a program that stands there is the first on Python's path, whatever folder one is in."""
+"""In the folder of a copy: a program that stands there is the first on Python's path, whatever
+folder one is in.
+"""
 
 
 def started(words: list[str], copy: Path, threads: int, log: IO[bytes]) -> subprocess.Popen:
     """A process of the copied program.
 
-    It is asked to stop, as by SIGTERM, when this process ends however that ends, and then keeps how far it is.
+    It is asked to stop, as by SIGTERM, when this process ends however that ends, and then keeps how
+    far it is.
 
     Args:
         words: behind `snnexp`.
@@ -25,9 +28,21 @@ def started(words: list[str], copy: Path, threads: int, log: IO[bytes]) -> subpr
         threads: it computes with.
         log: where its words go.
     """
-    variables = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+    variables = {
+        **os.environ,
+        "PYTHONPATH": str(copy),
+        "OMP_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+    }
     command = [sys.executable, copy / LAUNCHER, *words]
-    return subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_prepare)
+    return subprocess.Popen(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        preexec_fn=_prepare,
+    )
 
 
 def _prepare() -> None:

@@ -23,7 +23,8 @@ class Job:
         experiment: its name.
         seed: of the run, from 1 for the first of several.
         settings: overrides of the experiment.
-        start: the experiment whose network the first stage takes over; None where it trains its own.
+        start: the experiment whose network the first stage takes over; None where it trains its
+            own.
         stage: name of that stage.
         weight: how much a figure of it says.
     """
@@ -58,8 +59,14 @@ class Job:
         return [f"{stage}.start='{folder}'", f"{stage}.epochs=0"]
 
 
-def jobs(names: Iterable[str], references: Mapping[str, Mapping[str, Any]], replicates: int, settings: tuple[str, ...] = ()) -> list[Job]:
-    """The jobs for rows and experiments of these names, with those that they start from; all of the plan where none is named.
+def jobs(
+    names: Iterable[str],
+    references: Mapping[str, Mapping[str, Any]],
+    replicates: int,
+    settings: tuple[str, ...] = (),
+) -> list[Job]:
+    """The jobs for rows and experiments of these names, with those that they start from; all of the
+    plan where none is named.
 
     Args:
         names: of rows of the survey and of experiments.
@@ -71,27 +78,53 @@ def jobs(names: Iterable[str], references: Mapping[str, Mapping[str, Any]], repl
         ConfigError: there is no such row or experiment.
     """
     plan = _plan()
-    chosen = dict.fromkeys(experiment for name in names for experiment in _meant(name, references)) or dict.fromkeys(plan)
+    chosen = dict.fromkeys(
+        experiment for name in names for experiment in _meant(name, references)
+    ) or dict.fromkeys(plan)
     for name in [*chosen]:
         if start := plan.get(name, {}).get("start"):
             chosen.setdefault(start)
-    return [_job(name, seed, plan, references, settings) for name in chosen for seed in range(1, replicates + 1)]
+    return [
+        _job(name, seed, plan, references, settings)
+        for name in chosen
+        for seed in range(1, replicates + 1)
+    ]
 
 
-def _job(name: str, seed: int, plan: Mapping[str, Any], references: Mapping[str, Any], settings: tuple[str, ...]) -> Job:
+def _job(
+    name: str,
+    seed: int,
+    plan: Mapping[str, Any],
+    references: Mapping[str, Any],
+    settings: tuple[str, ...],
+) -> Job:
     said = plan.get(name) or {}
     rows = len(references.get(name, {}).get("rows", ()))
     weight = float(said.get("weight", max(rows, LEAST)))
     half = ["precision=bfloat16"] if said.get("half") and multiplies_bfloat16() else []
-    return Job(name, seed, (*half, *said.get("set", ()), *settings), said.get("start"), said.get("stage", "pretrain"), weight)
+    return Job(
+        name,
+        seed,
+        (*half, *said.get("set", ()), *settings),
+        said.get("start"),
+        said.get("stage", "pretrain"),
+        weight,
+    )
 
 
 def _meant(name: str, references: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if name in references:
         return [name]
-    serving = [experiment for experiment, reference in references.items() if name in reference.get("rows", ())]
+    serving = [
+        experiment
+        for experiment, reference in references.items()
+        if name in reference.get("rows", ())
+    ]
     if not serving:
-        raise ConfigError(f"{name}: neither an experiment nor a row that one serves (`snnexp list` and `snnexp table` show them)")
+        raise ConfigError(
+            f"{name}: neither an experiment nor a row that one serves (`snnexp list` and "
+            "`snnexp table` show them)"
+        )
     return serving[:1]
 
 

@@ -38,14 +38,18 @@ def alone(runs: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(f"{runs}: another queue is at work there; --runs DIR chooses another folder") from None
+            raise ConfigError(
+                f"{runs}: another queue is at work there; --runs DIR chooses another folder"
+            ) from None
         yield
 
 
 def work(jobs: Sequence[Job], runs: Path, threads: int, until: float, say: Say) -> int:
-    """Runs the jobs in this order until the moment `until` of `time.monotonic`; the number of those that have failed.
+    """Runs the jobs in this order until the moment `until` of `time.monotonic`; the number of those
+    that have failed.
 
-    A run that the time is over for, or that is under way when a signal comes, is asked to stop, and goes on from there the next time.
+    A run that the time is over for, or that is under way when a signal comes, is asked to stop, and
+    goes on from there the next time.
     """
     failed = 0
     for job in jobs:
@@ -75,14 +79,21 @@ def _done(job: Job, runs: Path, threads: int, until: float, say: Say) -> bool:
 def _recorded(job: Job, runs: Path, threads: int, say: Say) -> Path:
     kept = record(job, runs)
     if not check(job.folder(runs), kept, _code(job, runs), threads):
-        say(f"{job.name}: could not be evaluated again; the words are in {job.folder(runs) / 'check.log'}")
+        say(
+            f"{job.name}: could not be evaluated again; the words are in "
+            f"{job.folder(runs) / 'check.log'}"
+        )
     return kept
 
 
 def finished(job: Job, runs: Path) -> bool:
     """Whether the run of a job is over and has its result."""
     found = status.read(job.folder(runs))
-    return found is not None and found["status"] == "finished" and (job.folder(runs) / "result.json").exists()
+    return (
+        found is not None
+        and found["status"] == "finished"
+        and (job.folder(runs) / "result.json").exists()
+    )
 
 
 def begun(job: Job, runs: Path) -> bool:
@@ -92,7 +103,13 @@ def begun(job: Job, runs: Path) -> bool:
 
 def _run(job: Job, runs: Path, threads: int, until: float) -> int:
     folder, copy = job.folder(runs), _code(job, runs)
-    words = ["train", *job.words(runs), "tracker=none", "progress=plain", f"hydra.run.dir='{folder}'"]
+    words = [
+        "train",
+        *job.words(runs),
+        "tracker=none",
+        "progress=plain",
+        f"hydra.run.dir='{folder}'",
+    ]
     _wait_for_the_one_before(folder)
     with _log(job, runs).open("ab") as log:
         process = started(words, copy, threads, log)
@@ -114,7 +131,11 @@ def _ended(process: subprocess.Popen, until: float) -> int:
 
 def _wait_for_the_one_before(folder: Path) -> None:
     """A queue that was killed has asked its run to stop, which takes until the edge of a batch."""
-    while (found := status.read(folder)) is not None and found["status"] == "running" and not status.unfinished(folder):
+    while (
+        (found := status.read(folder)) is not None
+        and found["status"] == "running"
+        and not status.unfinished(folder)
+    ):
         time.sleep(0.2)
 
 

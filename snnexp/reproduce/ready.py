@@ -13,7 +13,9 @@ from snnexp.reproduce.jobs import Job
 
 
 def missing(job: Job) -> str | None:
-    """In words, what keeps a job from being run: a fault in its configuration, or data that are not there; None if nothing does."""
+    """In words, what keeps a job from being run: a fault in its configuration, or data that are not
+    there; None if nothing does.
+    """
     try:
         config, name = configuration(job)
     except ConfigError as error:
@@ -25,7 +27,9 @@ def missing(job: Job) -> str | None:
 
 
 def configuration(job: Job) -> tuple[dict[str, Any], str]:
-    """The resolved configuration of a job, as if it trained everything itself, and the name of its data set. Raises `ConfigError`."""
+    """The resolved configuration of a job, as if it trained everything itself, and the name of its
+    data set. Raises `ConfigError`.
+    """
     words = [f"+experiment={job.experiment}", *job.settings]
     try:
         config, name = resolved(composed(words)), option(words, "dataset")

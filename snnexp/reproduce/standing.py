@@ -16,7 +16,9 @@ def standing(job: Job, runs: Path) -> str:
     found = status.read(folder)
     if found is None:
         return "not begun"
-    state = "stopped" if found["status"] == "running" and status.unfinished(folder) else found["status"]
+    state = (
+        "stopped" if found["status"] == "running" and status.unfinished(folder) else found["status"]
+    )
     return "  ".join([state, *(_answer(folder) if state == "finished" else _last(folder))])
 
 
@@ -34,4 +36,6 @@ def _last(folder: Path) -> list[str]:
     except (OSError, IndexError, ValueError):
         return []
     accuracy = record.get("test/accuracy")
-    return [f"epoch {record.get('epoch')} of {record.get('stage')}"] + ([] if accuracy is None else [f"{accuracy:.2f} %"])
+    return [f"epoch {record.get('epoch')} of {record.get('stage')}"] + (
+        [] if accuracy is None else [f"{accuracy:.2f} %"]
+    )

@@ -22,7 +22,9 @@ def fault(found: Any) -> str | None:
 
 
 def fault_of_stage(found: Any) -> str | None:
-    """The first thing for which `found` is not the result of a stage, in words; None if it is one."""
+    """The first thing for which `found` is not the result of a stage, in words; None if it is
+    one.
+    """
     return next(_stage(found, ""), None)
 
 
@@ -45,9 +47,14 @@ def _stage(found: Any, path: str) -> Iterator[str]:
     yield from record.faults(StageResult, found, path)
     yield from (f"{prefix}{key}: missing" for key in NEEDED if key not in found)
     yield from _curve(found.get("accuracy_by_timestep"), f"{prefix}accuracy_by_timestep")
-    yield from (f"{prefix}{shown(key)}: a key with a dot" for key in found if "." in key)  # would pass for one within another
+    yield from (
+        f"{prefix}{shown(key)}: a key with a dot" for key in found if "." in key
+    )  # would pass for one within another
 
 
 def _curve(curve: Any, path: str) -> Iterator[str]:
     if isinstance(curve, list) and (not 0 < len(curve) <= LONGEST or curve[-1] is None):
-        yield f"{path}: expected 1 to {LONGEST} accuracies of which the last is known, got {len(curve)}"
+        yield (
+            f"{path}: expected 1 to {LONGEST} accuracies of which the last is known, got "
+            f"{len(curve)}"
+        )

@@ -19,14 +19,20 @@ class Reference:
     timesteps: Count | None
     """Published T of inference; null where none is stated."""
     stages: dict[str, str] | None = None
-    """By row, the stage that stands for it, where that is not the last of the kind the row is about."""
+    """By row, the stage that stands for it, where that is not the last of the kind the row is
+    about.
+    """
     read_at: Count | None = None
-    """The T at which the accuracy is read, where the code of the experiment has none that is published."""
+    """The T at which the accuracy is read, where the code of the experiment has none that is
+    published.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Operations and energy per test image, those of the analog network of the same shape beside them."""
+    """Operations and energy per test image, those of the analog network of the same shape beside
+    them.
+    """
 
     mac: NonNegative | None
     """Multiply-accumulates: a weight times a real number."""
@@ -54,7 +60,9 @@ class LayerSpikes:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFidelity:
-    """How well the firing rates of one layer stand for the activations of the analog network, on training images."""
+    """How well the firing rates of one layer stand for the activations of the analog network, on
+    training images.
+    """
 
     threshold: float | None
     """Of the neurons, in units of their potential."""
@@ -67,7 +75,9 @@ class LayerFidelity:
     dead: float | None
     """Share, in [0, 1], of neurons that fire for no image."""
     correlation: float | None
-    """Of the activation, clipped at the full scale, with the rate, in [-1, 1]; null where one of them does not vary."""
+    """Of the activation, clipped at the full scale, with the rate, in [-1, 1]; null where one of
+    them does not vary.
+    """
     mse: float | None
     """Mean squared difference of the clipped activation and what the rate stands for."""
 

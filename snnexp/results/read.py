@@ -15,12 +15,16 @@ class NotAResult(Unreadable):
 
 
 def read_result(path: Path | str) -> RunResult:
-    """The result of a run in a file. Raises `Unreadable`, which is `Absent` where there is no file, and says what is wrong with it."""
+    """The result of a run in a file. Raises `Unreadable`, which is `Absent` where there is no file,
+    and says what is wrong with it.
+    """
     return as_result(read_json(path), path)
 
 
 def as_result(found: Any, path: Path | str) -> RunResult:
-    """What was read from `path` as the result of a run, its texts as they can be shown. Raises `NotAResult`."""
+    """What was read from `path` as the result of a run, its texts as they can be shown. Raises
+    `NotAResult`.
+    """
     if wrong := fault(found):
         raise NotAResult(path, f"not the result of a run ({wrong})")
     return RunResult.from_json(all_visible(found))

@@ -1,4 +1,6 @@
-"""Dataclasses as JSON: how they are written and read, and what in a foreign file does not fit them."""
+"""Dataclasses as JSON: how they are written and read, and what in a foreign file does not fit
+them.
+"""
 
 import dataclasses
 import types
@@ -15,7 +17,8 @@ EXTRA = "extra"
 def to_json(record: Any) -> Any:
     """A record in dicts, lists and plain values, fields in the order in which they are declared.
 
-    A field without a default is always written, as null where there is nothing. One whose default is None is left out then.
+    A field without a default is always written, as null where there is nothing. One whose default
+    is None is left out then.
     """
     if isinstance(record, list):
         return [to_json(value) for value in record]
@@ -36,7 +39,8 @@ def to_json(record: Any) -> Any:
 def from_json(kind: type, found: Mapping[str, Any]) -> Any:
     """The record of this kind that a mapping says, which `faults` has nothing against.
 
-    A field that is not there, as in files that are older than it, is None; a key that is no field is left out.
+    A field that is not there, as in files that are older than it, is None; a key that is no field
+    is left out.
     """
     known = hints(kind)
     fields = {name: convert(known[name], found[name]) for name in known if name in found}
@@ -44,7 +48,9 @@ def from_json(kind: type, found: Mapping[str, Any]) -> Any:
 
 
 def convert(hint: Any, value: Any) -> Any:
-    """`value` as the type says: mappings as records, whole numbers as numbers where any number may stand."""
+    """`value` as the type says: mappings as records, whole numbers as numbers where any number may
+    stand.
+    """
     if value is None:
         return None
     hint = _without_null(hint)
@@ -61,7 +67,9 @@ def convert(hint: Any, value: Any) -> Any:
 
 
 def faults(kind: type, found: Any, path: str = "") -> Iterator[str]:
-    """What keeps `found` from being a record of this kind, in words; `path` names it within the file."""
+    """What keeps `found` from being a record of this kind, in words; `path` names it within the
+    file.
+    """
     if not isinstance(found, Mapping):
         yield f"{path}: expected a mapping, got {shown(found)}"
         return
@@ -87,7 +95,9 @@ def _faults_of(hint: Any, value: Any, path: str) -> Iterator[str]:
 
 
 def _record_within(hint: Any) -> tuple[type | None, Any]:
-    """The kind of record in `Record`, `list[Record]` or `dict[str, Record]`, and which of these it is."""
+    """The kind of record in `Record`, `list[Record]` or `dict[str, Record]`, and which of these it
+    is.
+    """
     hint = _without_null(hint)
     if dataclasses.is_dataclass(hint):
         return None, hint
@@ -107,7 +117,9 @@ def _without_null(hint: Any) -> Any:
 
 @cache
 def hints(kind: type) -> dict[str, Any]:
-    """The fields of a kind of record that stand in its file under their own names, and their types."""
+    """The fields of a kind of record that stand in its file under their own names, and their
+    types.
+    """
     told = get_type_hints(kind, include_extras=True)
     held = [field.name for field in dataclasses.fields(kind) if not field.metadata.get("held")]
     return {name: told[name] for name in held if name != EXTRA}
@@ -117,5 +129,9 @@ def hints(kind: type) -> dict[str, Any]:
 def required(kind: type) -> tuple[str, ...]:
     """The fields that have no default."""
     missing = dataclasses.MISSING
-    given = [field for field in dataclasses.fields(kind) if field.default is missing and field.default_factory is missing]
+    given = [
+        field
+        for field in dataclasses.fields(kind)
+        if field.default is missing and field.default_factory is missing
+    ]
     return tuple(field.name for field in given if field.name in hints(kind))

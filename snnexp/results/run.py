@@ -12,7 +12,8 @@ from snnexp.results.stage import StageResult
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run came to, and how: `result.json`. In the file the fields of `last` stand on the level of these fields.
+    """What a run came to, and how: `result.json`. In the file the fields of `last` stand on the
+    level of these fields.
 
     `snnexp evaluate` writes the same without `stages`.
 
@@ -23,10 +24,12 @@ class RunResult:
     last: StageResult = field(metadata={"held": True})
     """What the stage that ends the strategy came to."""
     command: str | None
-    """The command line that gives this run, without `data_dir` and `output_dir`, which every machine has its own of; null where the
-    run was not started by one."""
+    """The command line that gives this run, without `data_dir` and `output_dir`, which every
+    machine has its own of; null where the run was not started by one."""
     reduced: list[str] | None = None
-    """Of what the run was given less than its experiment asks for, such as `epochs` or `finetune.epochs`; empty for a full run."""
+    """Of what the run was given less than its experiment asks for, such as `epochs` or
+    `finetune.epochs`; empty for a full run.
+    """
     given_budget: dict[str, Natural | None] | None = None
     """How much of it, by these names; null for all there is."""
     full_budget: dict[str, Natural | None] | None = None
@@ -40,15 +43,23 @@ class RunResult:
     versions: dict[str, str | None] | None
     """Of Python, this package and what results depend on, by name."""
     git_commit: str | None
-    """The commit of the code, with `+changes` where it differed from it; null where it is not known."""
+    """The commit of the code, with `+changes` where it differed from it; null where it is not
+    known.
+    """
     config_hash: str | None
-    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and folders."""
+    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and
+    folders.
+    """
     started_from: dict[str, str] | None
-    """SHA-256 of the weights that the run started from, by the dotted name of the setting; empty where it trained everything itself."""
+    """SHA-256 of the weights that the run started from, by the dotted name of the setting; empty
+    where it trained everything itself.
+    """
     classes: list[str] | None = None
     """What the network tells apart, in the order of its scores."""
     peak_memory_bytes: Natural | None
-    """Highest memory in bytes: of the device's allocator on CUDA, of the whole process elsewhere."""
+    """Highest memory in bytes: of the device's allocator on CUDA, of the whole process
+    elsewhere.
+    """
     batch_size: Count | None = None
     """Training images per step, of all processes together."""
     processes: Count | None = None
@@ -60,14 +71,20 @@ class RunResult:
     changes: list[str] | None = None
     """Where a run is evaluated again: the changes to its configuration, as they were given."""
     history: str | None = None
-    """Why today's code does not give the result again, in words; of a recorded result that `history.csv` lists, never in its file."""
+    """Why today's code does not give the result again, in words; of a recorded result that
+    `history.csv` lists, never in its file.
+    """
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "RunResult":
         """The result that a mapping says; `fault` says whether it is one."""
         own = record.hints(cls)
-        last = StageResult.from_json({key: value for key, value in found.items() if key not in own and key != "stages"})
-        stages = {name: StageResult.from_json(block) for name, block in found.get("stages", {}).items()}
+        last = StageResult.from_json(
+            {key: value for key, value in found.items() if key not in own and key != "stages"}
+        )
+        stages = {
+            name: StageResult.from_json(block) for name, block in found.get("stages", {}).items()
+        }
         fields = {name: record.convert(own[name], found[name]) for name in own if name in found}
         absent = {name: None for name in record.required(cls) if name not in fields}
         return cls(last=last, stages=stages, **absent, **fields)
@@ -83,9 +100,15 @@ class RunResult:
         return by_names(self.given_budget or {}, self.full_budget or {}, self.stages)
 
     def value(self, name: str) -> Any:
-        """The field with this dotted name, such as `accuracy`, `operations.mac` or `versions.torch`; None where it is not there."""
+        """The field with this dotted name, such as `accuracy`, `operations.mac` or
+        `versions.torch`; None where it is not there.
+        """
         first, *rest = name.split(".")
-        node = getattr(self, first) if first in record.hints(RunResult) else getattr(self.last, first, None)
+        node = (
+            getattr(self, first)
+            if first in record.hints(RunResult)
+            else getattr(self.last, first, None)
+        )
         for part in rest:
             node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
         return node

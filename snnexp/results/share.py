@@ -20,8 +20,8 @@ class Share:
     """What a run was given of something, and what its experiment asks for.
 
     Args:
-        kind: of what: `epochs`, `timesteps`, `samples` that a conversion measures, images held out for `validation`, test `images`,
-            timesteps from which a `threshold` is found.
+        kind: of what: `epochs`, `timesteps`, `samples` that a conversion measures, images held out
+            for `validation`, test `images`, timesteps from which a `threshold` is found.
         stage: which stage it was for; None for the run as a whole.
         given: how much; None for all there is.
         full: how much the experiment asks for; None for all there is.
@@ -35,7 +35,11 @@ class Share:
     @property
     def name(self) -> str:
         """What the file calls it: `epochs`, `finetune.epochs`, `evaluate.images`."""
-        return f"{self.stage}.{self.kind}" if self.stage is not None else NAMES.get(self.kind, self.kind)
+        return (
+            f"{self.stage}.{self.kind}"
+            if self.stage is not None
+            else NAMES.get(self.kind, self.kind)
+        )
 
 
 def as_fields(shares: Sequence[Share]) -> dict[str, Any]:

@@ -7,12 +7,20 @@ from typing import Any
 from snnexp.files.atomic import plain
 from snnexp.limits import Count, Natural, NonNegative
 from snnexp.results import record
-from snnexp.results.parts import LayerFidelity, LayerSpikes, Operations, Percent, Reference, Resolution
+from snnexp.results.parts import (
+    LayerFidelity,
+    LayerSpikes,
+    Operations,
+    Percent,
+    Reference,
+    Resolution,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """What was chosen for a stage, what it measured on the test set when it ended, and what its training has shown.
+    """What was chosen for a stage, what it measured on the test set when it ended, and what its
+    training has shown.
 
     `from_json` reads what runs of every age have written: fields that have come since are None.
     """
@@ -22,7 +30,9 @@ class StageResult:
     stage: str | None
     """Name of the stage in the strategy."""
     strategy: str | None
-    """The chosen option of this group of the configuration, as are the next ones up to `calibration`; null where there is none."""
+    """The chosen option of this group of the configuration, as are the next ones up to
+    `calibration`; null where there is none.
+    """
     dataset: str | None
     """Chosen option."""
     encoder: str | None
@@ -66,21 +76,27 @@ class StageResult:
     accuracy: Percent
     """Top-1 accuracy on the test set after T timesteps, in percent."""
     accuracy_by_timestep: list[Percent | None]
-    """T numbers: [t - 1] is the accuracy in percent after t timesteps, null for t <= `hidden_timesteps`.
+    """T numbers: [t - 1] is the accuracy in percent after t timesteps, null for t <=
+    `hidden_timesteps`.
 
     Of a network of spike times it is read at the finest resolution of discrete time.
     """
     timesteps_per_layer: Count | None
     """The window of a code in windows, else null.
 
-    Spikes and operations then are those of one window in every layer, since a new image may enter with each.
+    Spikes and operations then are those of one window in every layer, since a new image may enter
+    with each.
     """
     undecided: Percent | None
-    """Percent of the test images for which no class is ahead of all others at T; they count as wrong."""
+    """Percent of the test images for which no class is ahead of all others at T; they count as
+    wrong.
+    """
     test_loss: float | None
     """Mean loss per test image of the scores at T."""
     spikes_per_inference: NonNegative | None
-    """Spikes of all neurons per test image, mean. Of neurons that fire once at most they are those of the image."""
+    """Spikes of all neurons per test image, mean. Of neurons that fire once at most they are those
+    of the image.
+    """
     spikes_per_neuron: NonNegative | None
     """The same over the number of spiking neurons; null for a network without them."""
     spikes_by_layer: dict[str, LayerSpikes] | None
@@ -94,51 +110,81 @@ class StageResult:
     evaluate_seconds: NonNegative | None
     """Wall-clock time of the evaluation, in seconds."""
     reference: Reference | None
-    """What the experiment stands for; null for a run without an experiment, or of one that stands for nothing published."""
+    """What the experiment stands for; null for a run without an experiment, or of one that stands
+    for nothing published.
+    """
     selection: str | None
     """Which weights the training keeps: last, best_test or best_validation."""
     accuracy_last: Percent | None
-    """Accuracy on the test set after the last epoch, in percent; that of the network where nothing was trained."""
+    """Accuracy on the test set after the last epoch, in percent; that of the network where nothing
+    was trained.
+    """
     accuracy_best_test: Percent | None
-    """Highest accuracy on the test set that was seen while training, in percent; null where none was seen."""
+    """Highest accuracy on the test set that was seen while training, in percent; null where none
+    was seen.
+    """
     flags: list[str] | None
-    """What the accuracy should not be read without, such as `silent: body.layer1`; null in files from before there were flags."""
+    """What the accuracy should not be read without, such as `silent: body.layer1`; null in files
+    from before there were flags.
+    """
     resolution: list[Resolution] | None = None
     """Of a network of spike times: in discrete time, the coarsest resolution first."""
     accuracy_ties_as_correct: Percent | None = None
-    """Of a network of spike times: accuracy in percent if the right class among several first ones counted as right."""
+    """Of a network of spike times: accuracy in percent if the right class among several first ones
+    counted as right.
+    """
     ties: Percent | None = None
-    """Of a network of spike times: percent of the test images for which several classes are first."""
+    """Of a network of spike times: percent of the test images for which several classes are
+    first.
+    """
     unanswered: Percent | None = None
     """Of a network of spike times: percent of the test images for which no output fires."""
     decision_time: dict[str, float | None] | None = None
-    """Of a network of spike times: `median` and `p95` of the first output spike, in its unit of time; null where none fires."""
+    """Of a network of spike times: `median` and `p95` of the first output spike, in its unit of
+    time; null where none fires.
+    """
     spikes_per_neuron_until_decision: NonNegative | None = None
-    """Of a network of spike times: as `spikes_per_neuron`, of the spikes before the first one of the output."""
+    """Of a network of spike times: as `spikes_per_neuron`, of the spikes before the first one of
+    the output.
+    """
     spikes_by_layer_until_decision: dict[str, NonNegative] | None = None
     """Of a network of spike times: the same by layer."""
     windows: Count | None = None
     """Of a network of spike times in windows: how many windows an image takes."""
     train_seconds: NonNegative | None = None
-    """Wall-clock time of the stage without the evaluation at its end, in seconds, over all attempts; not where a run is evaluated again."""
+    """Wall-clock time of the stage without the evaluation at its end, in seconds, over all
+    attempts; not where a run is evaluated again.
+    """
     accuracy_at_best_validation: Percent | None = None
-    """Accuracy on the test set, in percent, after the epoch that was best on the validation split; where there is such a split."""
+    """Accuracy on the test set, in percent, after the epoch that was best on the validation split;
+    where there is such a split.
+    """
     conversion: dict[str, LayerFidelity] | None = None
     """Of a conversion by thresholds: every hidden layer against that of the analog network."""
     accuracy_by_bits: dict[str, Percent] | None = None
-    """Accuracy in percent by the number of bits of the weights, where the stage was asked for it."""
+    """Accuracy in percent by the number of bits of the weights, where the stage was asked for
+    it.
+    """
     accuracy_by_jitter: dict[str, Percent] | None = None
-    """Accuracy in percent by the standard deviation of noise on spike times, in windows, where the stage was asked for it."""
+    """Accuracy in percent by the standard deviation of noise on spike times, in windows, where the
+    stage was asked for it.
+    """
     accuracy_by_variation: dict[str, Percent] | None = None
-    """Accuracy in percent by the relative standard deviation of weights and thresholds, where the stage was asked for it."""
+    """Accuracy in percent by the relative standard deviation of weights and thresholds, where the
+    stage was asked for it.
+    """
     extra: dict[str, Any] = field(default_factory=dict)
-    """What a stage of one's own shows besides, and what older versions wrote; in the file each stands under its own name."""
+    """What a stage of one's own shows besides, and what older versions wrote; in the file each
+    stands under its own name.
+    """
     ann_accuracy: Percent | None = None
     """Accuracy in percent of the last analog network that a stage has left; where there is one."""
     validation_accuracy: Percent | None = None
     """Accuracy on the validation split, in percent; where there is such a split."""
     gap: float | None
-    """Accuracy less the published one, in percentage points, both at one T; of the last stage, null where they cannot be compared."""
+    """Accuracy less the published one, in percentage points, both at one T; of the last stage, null
+    where they cannot be compared.
+    """
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "StageResult":
@@ -151,15 +197,22 @@ class StageResult:
         return record.to_json(self)
 
     def with_shown(self, shown: Mapping[str, Any]) -> "StageResult":
-        """The same with what making or measuring the network has shown: fields by their names, whatever else as `extra`.
+        """The same with what making or measuring the network has shown: fields by their names,
+        whatever else as `extra`.
 
         Raises:
             ValueError: a field is shown with another type than it has.
         """
         known = {name: value for name, value in shown.items() if name in record.hints(StageResult)}
         for wrong in record.faults(StageResult, plain(known)):
-            raise ValueError(f"what the stage {self.stage} shows is none of a result: {wrong}; show it under a name of its own")
-        converted = {name: record.convert(record.hints(StageResult)[name], value) for name, value in known.items()}
+            raise ValueError(
+                f"what the stage {self.stage} shows is none of a result: {wrong}; show it "
+                "under a name of its own"
+            )
+        converted = {
+            name: record.convert(record.hints(StageResult)[name], value)
+            for name, value in known.items()
+        }
         others = {name: value for name, value in shown.items() if name not in known}
         return replace(self, **converted, extra=self.extra | others)
 

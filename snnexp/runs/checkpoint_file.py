@@ -21,7 +21,9 @@ FINISHED = "finished"
 LARGEST = 2**40
 """Bytes of a checkpoint; those of the largest networks here have some ten billion."""
 SCHEMA = 2
-"""Form of what is kept. 1, which has no number, knew neither the records and the configuration of its run nor places within an epoch."""
+"""Form of what is kept. 1, which has no number, knew neither the records and the configuration of
+its run nor places within an epoch.
+"""
 LONGEST = 200
 """Characters of what torch says of a network that does not fit."""
 
@@ -47,7 +49,11 @@ def is_whole_epoch(path: Path) -> bool:
 
 
 def _files(folder: Path, stage: str) -> Iterator[tuple[Path, str]]:
-    found = [(path, _place_of(path)) for path in folder.glob("*.pt") if path.stem.rpartition("-")[0].rpartition("-")[0] == _quoted(stage)]
+    found = [
+        (path, _place_of(path))
+        for path in folder.glob("*.pt")
+        if path.stem.rpartition("-")[0].rpartition("-")[0] == _quoted(stage)
+    ]
     yield from sorted(found, key=lambda each: (_order(each[1]), each[0].name))
 
 
@@ -64,7 +70,9 @@ def _order(at: str) -> tuple[int, int]:
 
 
 def write(folder: Path, stage: str, at: str, state: dict[str, Any]) -> Path:
-    """Keeps `state`, of tensors and plain values, whole or not at all; the name ends in the first digits of the SHA-256 of the bytes."""
+    """Keeps `state`, of tensors and plain values, whole or not at all; the name ends in the first
+    digits of the SHA-256 of the bytes.
+    """
     buffer = io.BytesIO()
     torch.save({"schema": SCHEMA, **state}, buffer)
     data = buffer.getbuffer()
@@ -92,12 +100,25 @@ def read(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path} is damaged: its SHA-256 is not the one in its name")
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # whoever made the name fit the bytes: pickle runs nothing here, and says no in many ways
-        raise _refused(path, f"is not a checkpoint ({type(error).__name__}), though its name fits: this program has not made it") from error
+    except Exception as error:
+        # Whoever made the name fit the bytes: pickle runs nothing here, and says no in many ways.
+        raise _refused(
+            path,
+            (
+                f"is not a checkpoint ({type(error).__name__}), though its name fits: this "
+                "program has not made it"
+            ),
+        ) from error
     if not isinstance(state, dict) or not isinstance(state.get("schema", 1), int):
         raise _refused(path, "is not a checkpoint of a run")
     if state.get("schema", 1) > SCHEMA:
-        raise _refused(path, f"was written by a newer version of snnexp (form {state['schema']}, known are 1 to {SCHEMA})")
+        raise _refused(
+            path,
+            (
+                f"was written by a newer version of snnexp (form {state['schema']}, known are 1 "
+                f"to {SCHEMA})"
+            ),
+        )
     wrong = fault(state, _place_of(path) == FINISHED)
     if wrong:
         raise _refused(path, f"is not a checkpoint of a run ({wrong})")
@@ -106,20 +127,29 @@ def read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def taken_over(path: Path | None) -> Iterator[None]:
-    """Within the block networks and optimizers are set to what `path` has kept. Raises `ConfigError` where that does not fit them."""
+    """Within the block networks and optimizers are set to what `path` has kept. Raises
+    `ConfigError` where that does not fit them.
+    """
     from snnexp.errors import ran_out
 
     try:
         yield
-    except Exception as error:  # whoever made the name fit the bytes: each part says no in its own way
+    except (
+        Exception
+    ) as error:  # whoever made the name fit the bytes: each part says no in its own way
         if path is None or ran_out(error):
             raise
         said = re.sub(r"\s+", " ", str(error))
-        raise _refused(path, f"does not fit this run ({type(error).__name__}: {said[:LONGEST]})") from error
+        raise _refused(
+            path, f"does not fit this run ({type(error).__name__}: {said[:LONGEST]})"
+        ) from error
 
 
 def _refused(path: Path, wrong: str) -> ConfigError:
-    return ConfigError(f"{path} {wrong}; delete it to go on from what was kept before it, or choose another folder with hydra.run.dir=PATH")
+    return ConfigError(
+        f"{path} {wrong}; delete it to go on from what was kept before it, or choose another "
+        "folder with hydra.run.dir=PATH"
+    )
 
 
 def _digest(data: bytes | memoryview) -> str:

@@ -1,4 +1,6 @@
-"""What a checkpoint holds, as far as a run that goes on reads it: types, before anything of it is used."""
+"""What a checkpoint holds, as far as a run that goes on reads it: types, before anything of it is
+used.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,13 +19,23 @@ SECOND: dict[str, Any] = {"metrics": str, "config": str}
 """What the forms 1 and 2 have beside what both have."""
 SHARED: dict[str, Any] = {"classes": list[str], "seconds": NonNegative, "network": dict[str, Any]}
 COURSE: dict[str, Any] = {"epoch": Natural}
-WITHIN: dict[str, Any] = {"batch": Natural | None, "sums": dict[str, Any], "own": list[dict[str, Any]]}
-ENDED: dict[str, Any] = {"network": dict[str, Any], "block": dict[str, Any], "trained": list[dict[str, Any]]}
+WITHIN: dict[str, Any] = {
+    "batch": Natural | None,
+    "sums": dict[str, Any],
+    "own": list[dict[str, Any]],
+}
+ENDED: dict[str, Any] = {
+    "network": dict[str, Any],
+    "block": dict[str, Any],
+    "trained": list[dict[str, Any]],
+}
 TRAINED: dict[str, Any] = {"network": dict[str, Any], "shown": dict[str, Any]}
 
 
 def fault(state: Mapping[str, Any], ended: bool) -> str | None:
-    """The first thing for which `state` is not what a run has kept, in the course of a stage or at its end, in words; None if it is."""
+    """The first thing for which `state` is not what a run has kept, in the course of a stage or at
+    its end, in words; None if it is.
+    """
     return next(_faults(state, ended), None)
 
 

@@ -14,10 +14,14 @@ class Settled(ConfigError):
     """A change asks for numbers that training, or a stage, has put others in place of."""
 
 
-def carried_over(saved: Tensors, before: Tensors, after: Tensors, learned: Set[str]) -> dict[str, Tensor]:
-    """The tensors of the trained network with those renewed that only say what the configuration says.
+def carried_over(
+    saved: Tensors, before: Tensors, after: Tensors, learned: Set[str]
+) -> dict[str, Tensor]:
+    """The tensors of the trained network with those renewed that only say what the configuration
+    says.
 
-    A tensor on which the change has no bearing stays as it was saved. One that was saved as it had been built follows the change.
+    A tensor on which the change has no bearing stays as it was saved. One that was saved as it had
+    been built follows the change.
 
     Args:
         saved: of the trained network.
@@ -46,7 +50,10 @@ def carried_over(saved: Tensors, before: Tensors, after: Tensors, learned: Set[s
             kept[name] = after[name]
     if settled:
         more = f", and so have {len(settled) - 1} more" if len(settled) > 1 else ""
-        raise Settled(f"{settled[0]} has been learned, or set by a stage{more}; what the stored weights say stands. Train with the change")
+        raise Settled(
+            f"{settled[0]} has been learned, or set by a stage{more}; what the stored weights "
+            "say stands. Train with the change"
+        )
     return kept
 
 
@@ -55,4 +62,8 @@ def same(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape:
         return False
     other = other.to(one.device)
-    return bool(((one == other) | (one.isnan() & other.isnan())).all()) if one.is_floating_point() else torch.equal(one, other)
+    return (
+        bool(((one == other) | (one.isnan() & other.isnan())).all())
+        if one.is_floating_point()
+        else torch.equal(one, other)
+    )

@@ -37,11 +37,17 @@ class Past:
 
     @property
     def place(self) -> str | None:
-        """Such as `epoch 3 of finetune`, `batch 12 of epoch 4 of finetune`; None at the beginning."""
+        """Such as `epoch 3 of finetune`, `batch 12 of epoch 4 of finetune`; None at the
+        beginning.
+        """
         if self.training is None:
             return next(reversed(self.finished), None)
         epoch, batch = self.training["epoch"], self.training.get("batch")
-        return f"epoch {epoch} of {self.stage}" if batch is None else f"batch {batch} of epoch {epoch + 1} of {self.stage}"
+        return (
+            f"epoch {epoch} of {self.stage}"
+            if batch is None
+            else f"batch {batch} of epoch {epoch + 1} of {self.stage}"
+        )
 
     @property
     def newest(self) -> dict[str, Any] | None:
@@ -55,7 +61,9 @@ class Past:
 
 
 def found(folder: Path, stages: Sequence[str]) -> Past:
-    """The furthest that whole files vouch for, stage by stage from the first. Raises `ConfigError` where one is not of this program."""
+    """The furthest that whole files vouch for, stage by stage from the first. Raises `ConfigError`
+    where one is not of this program.
+    """
     past = Past()
     for stage in stages:
         path, state = _newest(finished(folder, stage), past)
@@ -78,19 +86,26 @@ def _newest(paths: Sequence[Path], past: Past) -> tuple[Path | None, dict[str, A
             continue
         if len(state.get("own", [])) in (0, processes()):
             return path, _with_metrics(state, path)
-        past.notes.append(f"{path} was kept within an epoch by {len(state['own'])} processes, not {processes()}: the epoch begins anew")
+        past.notes.append(
+            f"{path} was kept within an epoch by {len(state['own'])} processes, not "
+            f"{processes()}: the epoch begins anew"
+        )
     return None, None
 
 
 def _with_metrics(state: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Of what was kept before the records were: with those that the metrics file has, if it still has them."""
+    """Of what was kept before the records were: with those that the metrics file has, if it still
+    has them.
+    """
     if "metrics" not in state:
         file = path.parents[1] / "metrics.jsonl"
         lines = _whole_lines(file)[: state["records"]]
         if len(lines) < state["records"] or not all(map(is_record, lines)):
             raise ConfigError(
-                f"{file} has not the {state['records']} records that belong to {path.name}, which holds none itself: the run cannot go "
-                "on; choose another folder with hydra.run.dir=PATH, or delete this one to begin anew"
+                f"{file} has not the {state['records']} records that belong to {path.name}, "
+                "which holds none itself: the run cannot go "
+                "on; choose another folder with hydra.run.dir=PATH, or delete this one to "
+                "begin anew"
             )
         state["metrics"] = "".join(lines)
     return state
@@ -98,6 +113,8 @@ def _with_metrics(state: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _whole_lines(file: Path) -> list[str]:
     try:
-        return [f"{line}\n" for line in read_regular(file, LARGEST_RECORDS).decode().split("\n")[:-1]]
+        return [
+            f"{line}\n" for line in read_regular(file, LARGEST_RECORDS).decode().split("\n")[:-1]
+        ]
     except (Unreadable, ValueError):
         return []

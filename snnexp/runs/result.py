@@ -27,7 +27,17 @@ from snnexp.survey.gap import gap
 COMMIT = "commit.txt"
 """In the package of a frozen copy: the commit that it is of."""
 
-UNHASHED = ("device", "seed", "tracker", "progress", "output_dir", "data_dir", "reference", "checkpoint", "on_error")
+UNHASHED = (
+    "device",
+    "seed",
+    "tracker",
+    "progress",
+    "output_dir",
+    "data_dir",
+    "reference",
+    "checkpoint",
+    "on_error",
+)
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 
 
@@ -39,7 +49,8 @@ def stage_result(
     choices: dict[str, str],
     shown: Mapping[str, Any],
 ) -> StageResult:
-    """The result of one stage: the choices, the measurements on the test set, and what the stage has `shown`.
+    """The result of one stage: the choices, the measurements on the test set, and what the stage
+    has `shown`.
 
     `gap` compares accuracies at one T, of the stage that ends the strategy.
 
@@ -100,7 +111,9 @@ def _measured(
     )
 
 
-def surroundings(config: dict[str, Any], device: torch.device, started_from: dict[str, str]) -> dict[str, Any]:
+def surroundings(
+    config: dict[str, Any], device: torch.device, started_from: dict[str, str]
+) -> dict[str, Any]:
     """Where and with what a run was made, by the fields of its result.
 
     Args:
@@ -110,7 +123,9 @@ def surroundings(config: dict[str, Any], device: torch.device, started_from: dic
     """
     on_cuda = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device) if on_cuda else f"{device.type} ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device)
+        if on_cuda
+        else f"{device.type} ({platform.machine()})",
         "threads": torch.get_num_threads(),
         "precision": config["precision"],
         "versions": versions(),
@@ -124,43 +139,67 @@ def surroundings(config: dict[str, Any], device: torch.device, started_from: dic
 def versions() -> dict[str, str]:
     """Versions of this package and of what results depend on."""
     packages = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "wandb")
-    return {"python": platform.python_version(), "snnexp": snnexp.__version__, **{name: metadata.version(name) for name in packages}}
+    return {
+        "python": platform.python_version(),
+        "snnexp": snnexp.__version__,
+        **{name: metadata.version(name) for name in packages},
+    }
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout this package is imported from, with "+changes" where it differs; None outside one.
+    """Commit of the checkout this package is imported from, with "+changes" where it differs; None
+    outside one.
 
-    A frozen copy says itself of which commit it is. A repository around an installed package, such as one whose `.venv` it is in, says
-    nothing about it: it does not track its files.
+    A frozen copy says itself of which commit it is. A repository around an installed package, such
+    as one whose `.venv` it is in, says nothing about it: it does not track its files.
     """
     folder = Path(snnexp.__file__).parent
     if (folder / COMMIT).exists():
         return (folder / COMMIT).read_text().strip()
     try:
         _git(folder, "ls-files", "--error-unmatch", "__init__.py")
-        commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--untracked-files=no")
+        commit, changes = (
+            _git(folder, "rev-parse", "HEAD"),
+            _git(folder, "status", "--porcelain", "--untracked-files=no"),
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if changes else "")
 
 
 def _git(folder: Path, *words: str) -> str:
-    told = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, start_new_session=True)
-    return told.stdout.strip()  # in a session of its own, or Ctrl+C would end it and the commit be unknown
+    told = subprocess.run(
+        ["git", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    return (
+        told.stdout.strip()
+    )  # in a session of its own, or Ctrl+C would end it and the commit be unknown
 
 
 def config_hash(config: dict[str, Any], started_from: dict[str, str] | None = None) -> str:
-    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and folders.
+    """Sixteen hex digits that are equal for runs of one experiment, whatever their seed, device and
+    folders.
 
-    A network that a run starts from counts by its weights (`started_from`, looked up where it is not given), not by where it lay.
+    A network that a run starts from counts by its weights (`started_from`, looked up where it is
+    not given), not by where it lay.
     """
     known = starts(config) if started_from is None else started_from
-    hashed = scientific({"dataset": {}} | {key: value for key, value in config.items() if key not in UNHASHED}, known)
+    hashed = scientific(
+        {"dataset": {}} | {key: value for key, value in config.items() if key not in UNHASHED},
+        known,
+    )
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def peak_memory(device: torch.device) -> int:
-    """Highest memory in bytes: of the device's allocator on CUDA, of the whole process elsewhere."""
+    """Highest memory in bytes: of the device's allocator on CUDA, of the whole process
+    elsewhere.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource

@@ -1,4 +1,6 @@
-"""How a run stands: `status.json`, which also keeps two runs out of one folder, and `error.txt` for one that failed."""
+"""How a run stands: `status.json`, which also keeps two runs out of one folder, and `error.txt` for
+one that failed.
+"""
 
 import os
 import platform
@@ -20,7 +22,9 @@ SIGNALLED = 128
 
 
 LONGEST = 1500
-"""Characters of an error in the status, so that it fits into the block that the file has from the beginning."""
+"""Characters of an error in the status, so that it fits into the block that the file has from the
+beginning.
+"""
 
 
 class RunFolderTaken(RuntimeError):
@@ -38,11 +42,19 @@ class Status:
         """Claims the folder for this process.
 
         Raises:
-            RunFolderTaken: a run is going on or is finished there. A run that ended otherwise, or whose process is gone, gives way.
+            RunFolderTaken: a run is going on or is finished there. A run that ended otherwise, or
+                whose process is gone, gives way.
         """
         remove_dead_drafts(self.path.parent)
         self._make_way()
-        self.facts = {"status": "running", "exit_code": None, "error": None, **_process(), "started": _now(), "finished": None}
+        self.facts = {
+            "status": "running",
+            "exit_code": None,
+            "error": None,
+            **_process(),
+            "started": _now(),
+            "finished": None,
+        }
         try:
             create_json(self.path, self.facts)
         except FileExistsError:
@@ -59,7 +71,9 @@ class Status:
 
     def fail(self, error: BaseException, exit_code: int) -> None:
         """The run stopped at `error`, whose traceback goes to `error.txt`."""
-        with suppress(OSError):  # a full disk may be the very error: it must not hide behind a second one
+        with suppress(
+            OSError
+        ):  # a full disk may be the very error: it must not hide behind a second one
             write_text(self.path.with_name("error.txt"), "".join(traceback.format_exception(error)))
         said = f"{type(error).__name__}: {error}"
         self._end("failed", exit_code, said if len(said) <= LONGEST else f"{said[:LONGEST]} ...")
@@ -92,18 +106,22 @@ class Status:
 
 
 def unfinished(run_dir: Path | str) -> bool:
-    """Whether a run has started in `run_dir` that came to no end, and that nobody is at: it can be resumed."""
+    """Whether a run has started in `run_dir` that came to no end, and that nobody is at: it can be
+    resumed.
+    """
     found = read(run_dir)
     return found is not None and not _holds(found)
 
 
 @contextmanager
 def claimed(run_dir: Path | str, exit_code: Callable[[BaseException], int]) -> Iterator[Status]:
-    """Within the block `run_dir` is this run's; how the block ends is how the run has ended. Errors pass through.
+    """Within the block `run_dir` is this run's; how the block ends is how the run has ended. Errors
+    pass through.
 
     Args:
         run_dir: the run folder; made if it is not there.
-        exit_code: from an error to the exit code of the command; 128 and above, a signal, is a preemption.
+        exit_code: from an error to the exit code of the command; 128 and above, a signal, is a
+            preemption.
 
     Raises:
         RunFolderTaken: another run is going on or is finished there.
@@ -164,15 +182,24 @@ def _holds(found: dict[str, Any]) -> bool:
 
 
 def _lives(found: dict[str, Any]) -> bool:
-    """Whether the process named in `found` goes on; one on another machine cannot be asked and counts as alive."""
+    """Whether the process named in `found` goes on; one on another machine cannot be asked and
+    counts as alive.
+    """
     if found.get("host") != platform.node():
         return True
     pid = found.get("pid")
-    return isinstance(pid, int) and 0 < pid < 2**31 and is_running(pid) and _born(pid) == found.get("process_born")
+    return (
+        isinstance(pid, int)
+        and 0 < pid < 2**31
+        and is_running(pid)
+        and _born(pid) == found.get("process_born")
+    )
 
 
 def _born(pid: int) -> str | None:
-    """When a process began, in ticks since boot: tells it from a later one with the same number, as in a restarted container."""
+    """When a process began, in ticks since boot: tells it from a later one with the same number, as
+    in a restarted container.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):  # no /proc on this system, or no such process
@@ -181,10 +208,14 @@ def _born(pid: int) -> str | None:
 
 def _taken(path: Path, found: dict[str, Any]) -> RunFolderTaken:
     if found.get("status") == "finished":
-        return RunFolderTaken(f"{path.parent} holds a finished run; choose another folder with hydra.run.dir=PATH, or delete this one")
+        return RunFolderTaken(
+            f"{path.parent} holds a finished run; choose another folder with "
+            "hydra.run.dir=PATH, or delete this one"
+        )
     process = f"process {found.get('pid')} on {found.get('host')}, started {found.get('started')}"
     return RunFolderTaken(
-        f"{path.parent} is in use by another run ({process}); choose another folder with hydra.run.dir=PATH, "
+        f"{path.parent} is in use by another run ({process}); choose another folder with "
+        "hydra.run.dir=PATH, "
         f"or delete {path.name} in it if that process is gone"
     )
 

@@ -13,7 +13,9 @@ CONFIG = "config.yaml"
 
 
 def stored(run: Path) -> Mapping[str, Any]:
-    """The configuration of a run as it was written. Raises `DataError` where it is missing or none."""
+    """The configuration of a run as it was written. Raises `DataError` where it is missing or
+    none.
+    """
     path = run / CONFIG
     try:
         found = read_yaml(path)

@@ -1,6 +1,8 @@
-"""Weights that torchvision publishes: where they are cached, and under which names they stand in a network of this package.
+"""Weights that torchvision publishes: where they are cached, and under which names they stand in a
+network of this package.
 
-torchvision is imported only when it is needed: it takes longer to import than a configuration to check.
+torchvision is imported only when it is needed: it takes longer to import than a configuration to
+check.
 """
 
 from collections.abc import Iterator
@@ -43,14 +45,22 @@ EXPECTED: dict[str, Expected] = {
     "resnet50": Expected("architecture=resnet50 norm=batch"),
     "vgg16_bn": Expected("architecture=vgg16_imagenet norm=batch"),
     "alexnet": Expected("architecture=alexnet norm=none", epsilon=None),
-    "googlenet": Expected("architecture=googlenet norm=batch norm.epsilon=0.001", (0.5,) * 3, (0.5,) * 3, 1e-3),
-    "efficientnet_b7": Expected("architecture=efficientnet_b7 norm=batch norm.epsilon=0.001", epsilon=1e-3, activation="SiLU"),
+    "googlenet": Expected(
+        "architecture=googlenet norm=batch norm.epsilon=0.001", (0.5,) * 3, (0.5,) * 3, 1e-3
+    ),
+    "efficientnet_b7": Expected(
+        "architecture=efficientnet_b7 norm=batch norm.epsilon=0.001",
+        epsilon=1e-3,
+        activation="SiLU",
+    ),
 }
 
 
 @dataclass
 class Layer:
-    """Tensors of one layer of a published model: weights and bias, and those of the norm behind it."""
+    """Tensors of one layer of a published model: weights and bias, and those of the norm behind
+    it.
+    """
 
     name: str
     weights: State
@@ -68,22 +78,38 @@ def cached_file(model: Model, version: str) -> Path:
     """Where torchvision keeps these weights once it has downloaded them."""
     from torchvision.models import get_model_weights
 
-    return Path(torch.hub.get_dir()) / "checkpoints" / get_model_weights(model)[version].url.rpartition("/")[2]
+    return (
+        Path(torch.hub.get_dir())
+        / "checkpoints"
+        / get_model_weights(model)[version].url.rpartition("/")[2]
+    )
 
 
 def read(model: Model, version: str) -> State:
-    """The published tensors from the cache. Raises `DataError` where they are not there or damaged; nothing is downloaded."""
+    """The published tensors from the cache. Raises `DataError` where they are not there or damaged;
+    nothing is downloaded.
+    """
     path = cached_file(model, version)
-    remedy = f"""python -c "import torchvision; torchvision.models.get_model({model!r}, weights={version!r})" on a machine with network"""
+    fetch = f"torchvision.models.get_model({model!r}, weights={version!r})"
+    remedy = f'python -c "import torchvision; {fetch}" on a machine with network'
     expected = f"torchvision's weights {version} of {model}"
     if not path.is_file():
         raise fault(path, "not there, and nothing is downloaded by itself", expected, remedy)
     if not has_published_hash(path):
-        raise fault(path, "damaged, its SHA-256 is not the one in its name", expected, f"delete it, then {remedy}")
+        raise fault(
+            path,
+            "damaged, its SHA-256 is not the one in its name",
+            expected,
+            f"delete it, then {remedy}",
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that mean something else to the reader can make it raise anything
-        raise fault(path, f"cannot be read ({type(error).__name__})", expected, f"delete it, then {remedy}") from error
+    except (
+        Exception
+    ) as error:  # bytes that mean something else to the reader can make it raise anything
+        raise fault(
+            path, f"cannot be read ({type(error).__name__})", expected, f"delete it, then {remedy}"
+        ) from error
 
 
 def has_published_hash(path: Path) -> bool:
@@ -102,7 +128,8 @@ def skeleton(model: Model) -> State:
 
 
 def layers(model: Model, state: State) -> list[Layer]:
-    """The layers of a published model in the order of its definition, which is that of the forward pass; auxiliary classifiers left out.
+    """The layers of a published model in the order of its definition, which is that of the forward
+    pass; auxiliary classifiers left out.
 
     Raises:
         KeyError: a tensor is missing.
@@ -110,7 +137,9 @@ def layers(model: Model, state: State) -> list[Layer]:
     found: list[Layer] = []
     for name, expected in skeleton(model).items():
         owner, _, key = name.rpartition(".")
-        if owner.startswith("aux") or key == "num_batches_tracked":  # which old files do not have, and nothing here reads
+        if (
+            owner.startswith("aux") or key == "num_batches_tracked"
+        ):  # which old files do not have, and nothing here reads
             continue
         if not found or owner != found[-1].name and expected.dim() > 1:
             found.append(Layer(owner, {}))
@@ -128,7 +157,10 @@ def misfits(published: list[Layer], network: nn.Module) -> Iterator[str]:
             here = {key: tuple(tensor.shape) for key, tensor in _part(connection, part).items()}
             there = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
             if here != there:
-                yield f"{part} of {name} are {here or 'none'}, published as {layer.name} {there or 'none'}"
+                yield (
+                    f"{part} of {name} are {here or 'none'}, published as {layer.name} "
+                    f"{there or 'none'}"
+                )
 
 
 def load(published: list[Layer], network: Network) -> None:
@@ -142,4 +174,8 @@ def load(published: list[Layer], network: Network) -> None:
 def _part(connection: nn.Module, part: str) -> State:
     """Tensors of the weights or the norm of a connection under their last names."""
     own = getattr(connection, part).state_dict()
-    return {name.rpartition(".")[2]: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
+    return {
+        name.rpartition(".")[2]: tensor
+        for name, tensor in own.items()
+        if not name.endswith("num_batches_tracked")
+    }

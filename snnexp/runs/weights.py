@@ -31,16 +31,24 @@ Untrained = Callable[[str], Network]
 
 
 def save(network: Network, path: Path, class_names: Sequence[str] | None = None) -> str:
-    """Writes all tensors of `network` and the name of its form, whole or not at all; the SHA-256 of the bytes, equal for equal weights.
+    """Writes all tensors of `network` and the name of its form, whole or not at all; the SHA-256 of
+    the bytes, equal for equal weights.
 
     Args:
         network: what is written.
         path: of the file.
-        class_names: what the network tells apart, in the order of its scores; None where that is not known.
+        class_names: what the network tells apart, in the order of its scores; None where that is
+            not known.
     """
-    said = {"form": network.form} | ({} if class_names is None else {"classes": json.dumps(list(class_names))})
-    # Copies: a cell that is known under two names shares its buffers, which the format does not allow.
-    tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
+    said = {"form": network.form} | (
+        {} if class_names is None else {"classes": json.dumps(list(class_names))}
+    )
+    # Copies: a cell that is known under two names shares its buffers, which the format does not
+    # allow.
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
     data = _ordered(to_bytes(tensors, said))
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
@@ -59,8 +67,8 @@ def load(
         untrained: builds the network that was saved, perhaps with another encoder.
         path: of the file.
         device: where the network will be.
-        encoder: whose statistics the encoder has: "saved", those of the training; "own", those it has taken itself, as an encoder
-            with other settings must.
+        encoder: whose statistics the encoder has: "saved", those of the training; "own", those it
+            has taken itself, as an encoder with other settings must.
         before: builds the network as it was trained, where that has changed since.
 
     Raises:
@@ -70,11 +78,15 @@ def load(
     form, tensors = read(path, device)
     network = _built(untrained, form, tensors, path)
     if encoder == "own":
-        tensors = {name: value for name, value in tensors.items() if name not in _encoder(tensors)} | _encoder(network.state_dict())
+        tensors = {
+            name: value for name, value in tensors.items() if name not in _encoder(tensors)
+        } | _encoder(network.state_dict())
     if before is not None:
         first = _built(before, form, tensors, path).state_dict()
         learned = {name for name, each in network.named_parameters() if each.requires_grad}
-        tensors = carried_over(tensors, {**first, **_encoder(tensors)}, network.state_dict(), learned)
+        tensors = carried_over(
+            tensors, {**first, **_encoder(tensors)}, network.state_dict(), learned
+        )
     try:
         _make_room(network, tensors)
         network.load_state_dict(tensors)
@@ -88,7 +100,9 @@ def _foreign(path: Path, error: Exception) -> DataError:
 
 
 def _built(untrained: Untrained, form: str, tensors: dict[str, Tensor], path: Path) -> Network:
-    """A network of the form with first weights that are the same each time, its norms folded where `tensors` have none."""
+    """A network of the form with first weights that are the same each time, its norms folded where
+    `tensors` have none.
+    """
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         try:
@@ -107,23 +121,33 @@ def read(path: Path, device: torch.device | str = "cpu") -> tuple[str, dict[str,
     """The form and all tensors of a network that was saved.
 
     Raises:
-        DataError: they cannot be read, or are not those of which the result beside them has the SHA-256.
+        DataError: they cannot be read, or are not those of which the result beside them has the
+            SHA-256.
         NumericalError: one of them is not finite.
     """
     with _opened(path, device, compared=True) as file:
-        form, tensors = (file.metadata() or {}).get("form", "analog"), {name: file.get_tensor(name) for name in file.keys()}
+        form, tensors = (
+            (file.metadata() or {}).get("form", "analog"),
+            {name: file.get_tensor(name) for name in file.keys()},
+        )
     require(tensors.items(), str(path))
     return form, tensors
 
 
 @contextmanager
-def _opened(path: Path, device: torch.device | str = "cpu", compared: bool = False) -> Iterator[Any]:
-    """Lends what safetensors makes of a file; that which was compared is that which is read, whatever becomes of the name."""
+def _opened(
+    path: Path, device: torch.device | str = "cpu", compared: bool = False
+) -> Iterator[Any]:
+    """Lends what safetensors makes of a file; that which was compared is that which is read,
+    whatever becomes of the name.
+    """
     try:
         with regular(path) as file:
             if compared:
                 _compare(path, file)
-            with safe_open(f"/dev/fd/{file.fileno()}", framework="pt", device=str(device)) as tensors:
+            with safe_open(
+                f"/dev/fd/{file.fileno()}", framework="pt", device=str(device)
+            ) as tensors:
                 yield tensors
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise _unread(path, error) from error
@@ -132,18 +156,24 @@ def _opened(path: Path, device: torch.device | str = "cpu", compared: bool = Fal
 
 
 def _unread(path: Path, why: object) -> DataError:
-    return DataError(f"{path}: cannot be read ({why}). Expected: the weights.safetensors of a finished run")
+    return DataError(
+        f"{path}: cannot be read ({why}). Expected: the weights.safetensors of a finished run"
+    )
 
 
 def classes(path: Path) -> tuple[str, ...] | None:
-    """What a network that was saved tells apart; None where the file does not say it. Raises `DataError` where it cannot be read."""
+    """What a network that was saved tells apart; None where the file does not say it. Raises
+    `DataError` where it cannot be read.
+    """
     with _opened(path) as file:
         said = json.loads((file.metadata() or {}).get("classes", "null"))
     return tuple(map(str, said)) if isinstance(said, list) else None
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same file with what is said of the network in one order: safetensors writes it in another each time."""
+    """The same file with what is said of the network in one order: safetensors writes it in another
+    each time.
+    """
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -153,20 +183,25 @@ def _ordered(data: bytes) -> bytes:
 
 
 def _compare(path: Path, file: BinaryIO) -> None:
-    """Raises `DataError` where a file is not what the run beside it has written. Results from before there were such sums have none."""
+    """Raises `DataError` where a file is not what the run beside it has written. Results from
+    before there were such sums have none.
+    """
     wanted = _written(path)
     if wanted is None:
         return
     found = sha256(file)
     if found != wanted:
         raise DataError(
-            f"{path}: is damaged or not that of this run: its SHA-256 is {found}, result.json beside it says {wanted}. "
+            f"{path}: is damaged or not that of this run: its SHA-256 is {found}, result.json "
+            f"beside it says {wanted}. "
             "Expected: the file as the run wrote it; copy it again, or train again"
         )
 
 
 def _written(path: Path) -> str | None:
-    """The SHA-256 that the run has kept of its weights; where its result has none, that is said. A run without a result has not ended."""
+    """The SHA-256 that the run has kept of its weights; where its result has none, that is said. A
+    run without a result has not ended.
+    """
     try:
         said = read_json(path.with_name("result.json"))
     except Absent:
@@ -181,11 +216,19 @@ def _written(path: Path) -> str | None:
 
 @cache
 def _say_unknown(path: Path) -> None:
-    logger.warning("%s: result.json beside it has no weights_sha256: whether these are the weights that the run wrote cannot be told", path)
+    logger.warning(
+        (
+            "%s: result.json beside it has no weights_sha256: whether these are the weights that "
+            "the run wrote cannot be told"
+        ),
+        path,
+    )
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:
-    """What a calibration adds to a converted network: biases, and potentials at the start for each neuron."""
+    """What a calibration adds to a converted network: biases, and potentials at the start for each
+    neuron.
+    """
     for name, connection in connections(network).items():
         bias = tensors.get(f"{name}.weights.0.bias")
         if bias is not None and connection.layer.bias is None:

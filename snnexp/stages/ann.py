@@ -16,12 +16,15 @@ from snnexp.training.session import Session
 
 
 class ANN(Stage):
-    """Trains the analog form of the network: every unit is an activation function, images are seen once.
+    """Trains the analog form of the network: every unit is an activation function, images are seen
+    once.
 
-    An analog network from the stage before hands over its weights, and what its activations have learned where they are of the same kind.
-    The accuracy is that of the network as it is, with quantised activations where they are quantised.
+    An analog network from the stage before hands over its weights, and what its activations have
+    learned where they are of the same kind. The accuracy is that of the network as it is, with
+    quantised activations where they are quantised.
 
-    Source: the ANN rows of the survey; first stage of conversion and hybrid training (sections III.A and III.B).
+    Source: the ANN rows of the survey; first stage of conversion and hybrid training (sections
+    III.A and III.B).
 
     Args:
         epochs: passes over the training set; 0 leaves the initial weights.
@@ -29,10 +32,12 @@ class ANN(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
-        average: decay of an exponential average of the weights, which is then what is evaluated and kept, in [0, 1); null for none.
+        average: decay of an exponential average of the weights, which is then what is evaluated and
+            kept, in [0, 1); null for none.
         activation: activation function of the units.
-        start: folder of a run whose analog network this one starts from, with whatever activation it had; null for initial weights.
-            With `epochs=0` one network serves many conversions; it then has to tell the same classes apart.
+        start: folder of a run whose analog network this one starts from, with whatever activation
+            it had; null for initial weights. With `epochs=0` one network serves many conversions;
+            it then has to tell the same classes apart.
 
     Raises:
         DataError: there is no analog network of this shape in `start`, or its classes are others.
@@ -53,7 +58,9 @@ class ANN(Stage):
     ):
         self.start = start
         self.activation = activation
-        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
+        self.schedule = Schedule(
+            epochs, optimizer, scheduler, loss(), gradient_clip, average=average
+        )
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return analog_network(blueprint, self.activation)

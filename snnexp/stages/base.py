@@ -10,7 +10,9 @@ from snnexp.network.network import Network
 from snnexp.training.session import Session
 
 Factory = Callable
-"""A nested component of the configuration, handed over as a constructor that waits for what code provides."""
+"""A nested component of the configuration, handed over as a constructor that waits for what code
+provides.
+"""
 
 
 @dataclass
@@ -19,8 +21,9 @@ class Outcome:
 
     Args:
         network: what it leaves.
-        shown: what its making has shown, by the fields of `StageResult`. Whatever else stands in it is kept in the result under its own
-            name, so that a stage of one's own may show what it likes.
+        shown: what its making has shown, by the fields of `StageResult`. Whatever else stands in it
+            is kept in the result under its own name, so that a stage of one's own may show what it
+            likes.
     """
 
     network: Network
@@ -30,7 +33,8 @@ class Outcome:
 class Stage(abc.ABC):
     """One step of a training strategy: network in, network out.
 
-    A stage may change the form of the network. It neither writes results nor reads the configuration.
+    A stage may change the form of the network. It neither writes results nor reads the
+    configuration.
 
     The check asks a class for the abilities below, never for its name. Settings are abilities too,
     and mean the same in whatever stage has them: `epochs`, `timesteps`, `optimizer`, `scheduler`,
@@ -53,10 +57,12 @@ class Stage(abc.ABC):
 
     @abc.abstractmethod
     def untrained(self, blueprint: Blueprint) -> Network:
-        """A network of that form, with first weights: what a run that is opened again puts its weights into.
+        """A network of that form, with first weights: what a run that is opened again puts its
+        weights into.
 
         Raises:
-            ValueError: something in the blueprint has no such form; the message says what to set instead.
+            ValueError: something in the blueprint has no such form; the message says what to set
+                instead.
         """
 
     @abc.abstractmethod

@@ -27,8 +27,10 @@ class BPTT(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
-        average: decay of an exponential average of the weights, which is then what is evaluated and kept, in [0, 1); null for none.
-        teacher: name of an earlier stage whose analog network tells beside the labels what it sees (see `Distilled`); null for none.
+        average: decay of an exponential average of the weights, which is then what is evaluated and
+            kept, in [0, 1); null for none.
+        teacher: name of an earlier stage whose analog network tells beside the labels what it sees
+            (see `Distilled`); null for none.
         teacher_share: its share of the loss, in [0, 1].
         temperature: of the comparison with it, > 0.
     """
@@ -49,8 +51,13 @@ class BPTT(Stage):
         temperature: Positive,
     ):
         self.steps = range(timesteps)
-        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip, average=average)
-        self.teacher, self.taught = teacher, partial(Distilled, share=teacher_share, temperature=temperature)
+        self.schedule = Schedule(
+            epochs, optimizer, scheduler, loss(), gradient_clip, average=average
+        )
+        self.teacher, self.taught = (
+            teacher,
+            partial(Distilled, share=teacher_share, temperature=temperature),
+        )
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return spiking_network(blueprint)
@@ -58,12 +65,16 @@ class BPTT(Stage):
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         spiking, schedule = spiking_form(network, session), self.schedule
         if self.teacher is not None:
-            schedule = replace(schedule, loss=self.taught(schedule.loss, session.earlier[self.teacher]))
+            schedule = replace(
+                schedule, loss=self.taught(schedule.loss, session.earlier[self.teacher])
+            )
         return Outcome(spiking, train(name, spiking, self.steps, schedule, session))
 
 
 def spiking_form(network: Network | None, session: Session) -> Network:
-    """The network to train: what the stage before left, if need be in spiking form, or a new one."""
+    """The network to train: what the stage before left, if need be in spiking form, or a new
+    one.
+    """
     if network is not None and network.form == "spiking":
         return network
     spiking = spiking_network(session.blueprint).to(session.device)

@@ -23,16 +23,20 @@ class SpikeCounts(Stage):
 
     Memory and backward pass do not depend on T. The outcome is the ordinary spiking form.
 
-    Source: tandem learning: Wu 2023 (survey [76]), where norms have running statistics in spikes and batch statistics in the analog twin;
-    spike count rule: Wu 2019 (survey [46], equations 3-6), without norm.
+    Source: tandem learning: Wu 2023 (survey [76]), where norms have running statistics in spikes
+    and batch statistics in the analog twin; spike count rule: Wu 2019 (survey [46], equations 3-6),
+    without norm.
 
     Args:
         epochs: passes over the training set; 0 leaves the weights as they are.
         timesteps: length T of the training sequences.
-        chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does not change.
-        warm_up: training batches that pass first without learning, as analog activations and then as counts, from which norms get the
-            running statistics to start with; 0 for networks without norms.
-        saturation: what reaches a neuron that fires at every timestep: pass, every gradient; lower, those that would have it fire less.
+        chunk: timesteps per call in the forward pass, >= 1; memory grows with it, the result does
+            not change.
+        warm_up: training batches that pass first without learning, as analog activations and then
+            as counts, from which norms get the running statistics to start with; 0 for networks
+            without norms.
+        saturation: what reaches a neuron that fires at every timestep: pass, every gradient; lower,
+            those that would have it fire less.
         optimizer: torch optimizer.
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
@@ -64,9 +68,14 @@ class SpikeCounts(Stage):
         return spiking_network(blueprint)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking, training_pass = spiking_form(network, session), self.training_pass(session.blueprint)
+        spiking, training_pass = (
+            spiking_form(network, session),
+            self.training_pass(session.blueprint),
+        )
         self._warm(training_pass(spiking, self.steps), session)
-        return Outcome(spiking, train(name, spiking, self.steps, self.schedule, session, training_pass))
+        return Outcome(
+            spiking, train(name, spiking, self.steps, self.schedule, session, training_pass)
+        )
 
     def training_pass(self, blueprint: Blueprint) -> TrainingPass:
         """The training pass of a network of `blueprint`."""
@@ -76,5 +85,7 @@ class SpikeCounts(Stage):
     def _warm(self, counted: Counted, session: Session) -> None:
         counted.train()
         for way in (lambda images, keys: counted.analog(images), counted):
-            for _, batch in zip(range(self.warm_up), session.train.epoch(0, shuffle=True), strict=False):
+            for _, batch in zip(
+                range(self.warm_up), session.train.epoch(0, shuffle=True), strict=False
+            ):
                 way(batch.input, batch.keys)

@@ -9,11 +9,14 @@ from snnexp.training.session import Session
 
 
 class Equivalent(Stage):
-    """Puts the weights of an analog network, whose activations are whole numbers of spikes, into the spiking form as they are.
+    """Puts the weights of an analog network, whose activations are whole numbers of spikes, into
+    the spiking form as they are.
 
-    Once every neuron has come to rest the scores of the two are the same; the accuracy at each timestep tells how long that takes.
+    Once every neuron has come to rest the scores of the two are the same; the accuracy at each
+    timestep tells how long that takes.
 
-    Source: Thiele 2020 (survey [45]), who state the accuracy of the equivalent network and not the timesteps of the spiking one.
+    Source: Thiele 2020 (survey [45]), who state the accuracy of the equivalent network and not the
+    timesteps of the spiking one.
     """
 
     form = "spiking"
@@ -27,7 +30,10 @@ class Equivalent(Stage):
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is None or network.form == "spiking":
-            raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
+            raise ValueError(
+                f"stage {name}: starts from an analog network; put a stage that trains one "
+                "(stage=ann) before it"
+            )
         spiking = self.untrained(session.blueprint).to(session.device)
         transfer(network, spiking)
         return Outcome(spiking, {})

@@ -34,22 +34,29 @@ class Mapping(Stage):
     """Makes the timed network whose spike times say what the activations of the analog one are.
 
         1. weights are copied and norms folded into them
-        2. weights and biases are rescaled so that the largest activation of every layer on training images, times `margin`, is the value 1
-           of a spike at the beginning of the layer's window: W <- W r_(l-1) / r_l, b <- b / r_l
-        3. the scores are shifted and rescaled alike, so that all outputs fire: the first of them is the largest score
+        2. weights and biases are rescaled so that the largest activation of every layer on training
+           images, times `margin`, is the value 1 of a spike at the beginning of the layer's window:
+           W <- W r_(l-1) / r_l, b <- b / r_l
+        3. the scores are shifted and rescaled alike, so that all outputs fire: the first of them is
+           the largest score
 
-    The values of all layers, max pools included, are then those of the analog network to rounding, except above r_l, where they are cut.
-    It is worth choosing where one spike per neuron and the accuracy of an analog network count, and latency does not: an image takes a
-    window per layer. Networks of other neurons that fire once are trained from their own first weights (stage=single_spike).
+    The values of all layers, max pools included, are then those of the analog network to rounding,
+    except above r_l, where they are cut. It is worth choosing where one spike per neuron and the
+    accuracy of an analog network count, and latency does not: an image takes a window per layer.
+    Networks of other neurons that fire once are trained from their own first weights
+    (stage=single_spike).
 
-    Source: Stanojevic 2022, 2024 (constant slope, "B1"), with windows of one length, for which the weights are rescaled.
+    Source: Stanojevic 2022, 2024 (constant slope, "B1"), with windows of one length, for which the
+    weights are rescaled.
 
     Args:
         samples: number of training images, without augmentation, on which activations are measured.
         margin: by which the values of a spike reach beyond the largest activation seen, >= 1.
         bits: of weights with which the network is tested: 8, 4, 2.
-        jitters: standard deviations of noise on all spike times with which it is tested, in windows.
-        variations: relative standard deviations of weights and thresholds for which it is tested, one draw each.
+        jitters: standard deviations of noise on all spike times with which it is tested, in
+            windows.
+        variations: relative standard deviations of weights and thresholds for which it is tested,
+            one draw each.
 
     Raises:
         ValueError: the stage before leaves no analog network of ReLUs in a chain.
@@ -81,7 +88,10 @@ class Mapping(Stage):
     @torch.no_grad()
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         if network is None or network.form != "analog":
-            raise ValueError(f"stage {name}: starts from an analog network; put a stage that trains one (stage=ann) before it")
+            raise ValueError(
+                f"stage {name}: starts from an analog network; put a stage that trains one "
+                "(stage=ann) before it"
+            )
         for obstacle in _obstacles(network, f"strategy.stages.{name}"):
             raise ValueError(obstacle)
         timed = self.untrained(session.blueprint).to(session.device).eval()
@@ -89,28 +99,46 @@ class Mapping(Stage):
         ranges, scores = self._measured(network.eval(), session.train.sample(self.samples))
         _rescale(timed, [float(session.blueprint.encoder.largest), *ranges], *scores)
         if ranges:
-            logger.info("%s  a spike at the beginning of its window is worth %.3g to %.3g", name, min(ranges), max(ranges))
+            logger.info(
+                "%s  a spike at the beginning of its window is worth %.3g to %.3g",
+                name,
+                min(ranges),
+                max(ranges),
+            )
         return Outcome(timed, self.robustness(timed, session.accuracy))
 
     def _measured(self, network: Network, batch: Batch) -> tuple[list[float], tuple[float, float]]:
         """The value that 1 stands for in every hidden layer, and the lowest and highest score."""
-        seen = {unit: _Extent() for unit in analog_units(network).values()} | {network.output: _Extent()}
+        seen = {unit: _Extent() for unit in analog_units(network).values()} | {
+            network.output: _Extent()
+        }
         probe.run(network, batch, 1, seen)
         *hidden, scores = seen.values()
         if silent := [name for name, unit in analog_units(network).items() if seen[unit].high <= 0]:
-            raise ValueError(f"layer {silent[0]}: no activation above 0 on {self.samples} training images; train the analog network first")
+            raise ValueError(
+                f"layer {silent[0]}: no activation above 0 on {self.samples} training images; "
+                "train the analog network first"
+            )
         spare = (scores.high - scores.low) * (self.margin - 1) / 2
-        return [each.high * self.margin for each in hidden], (scores.low - spare, scores.high + spare)
+        return [each.high * self.margin for each in hidden], (
+            scores.low - spare,
+            scores.high + spare,
+        )
 
 
 def _obstacles(network: Network, path: str) -> Iterator[str]:
-    """What a network has that no single spike stands for exactly, each with a remedy; `path` is where the stage stands."""
+    """What a network has that no single spike stands for exactly, each with a remedy; `path` is
+    where the stage stands.
+    """
     activations = [unit.activation for unit in analog_units(network).values()]
     others = [each for each in activations if not getattr(each, "rectifier", Activation.rectifier)]
     if others:
         yield f"{path}: {type(others[0]).__name__} has no exact spike time; set activation=relu"
     if wiring(network).of("joint"):
-        yield f"{path}: branches that meet have no range of their own each; set architecture=cnn, or mlp, fast, a vgg"
+        yield (
+            f"{path}: branches that meet have no range of their own each; set architecture=cnn, "
+            "or mlp, fast, a vgg"
+        )
 
 
 class _Extent:
@@ -120,7 +148,10 @@ class _Extent:
         self.low, self.high = math.inf, -math.inf
 
     def __call__(self, output: Tensor) -> None:
-        self.low, self.high = min(self.low, float(output.min())), max(self.high, float(output.max()))
+        self.low, self.high = (
+            min(self.low, float(output.min())),
+            max(self.high, float(output.max())),
+        )
 
 
 def _copy(analog: Network, timed: Network) -> None:

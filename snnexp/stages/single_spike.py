@@ -28,11 +28,12 @@ class SingleSpike(Stage):
     """Gradient descent on the times of single spikes, exact for the causal set of every neuron.
 
         L = loss(times) + weight_sum sum_l R_j max(0, margin threshold - sum_i w_ji)
-            - silence sum_l sum_j r_j sum_i w_ji,   r_j the share of the batch for which neuron j is silent
+            - silence sum_l sum_j r_j sum_i w_ji,   r_j the share of the batch for which neuron j is
+              silent
         R_j the mean or the sum over the neurons of a layer
 
-    Source: Mostafa 2018 (survey [34], weight sum), Comsa 2020 (survey [59], silence), Zhou 2021 (survey [64], mean),
-    Kheradpisheh & Masquelier 2020 (survey [63], redraw).
+    Source: Mostafa 2018 (survey [34], weight sum), Comsa 2020 (survey [59], silence), Zhou 2021
+    (survey [64], mean), Kheradpisheh & Masquelier 2020 (survey [63], redraw).
 
     Args:
         epochs: passes over the training set; 0 leaves the weights as they are.
@@ -45,8 +46,10 @@ class SingleSpike(Stage):
         margin: sum of weights, in thresholds, above which it is content, >= 0.
         reduction: over the neurons of a layer.
         silence: push on every weight of a neuron per sample for which it is silent, >= 0.
-        redraw: share of an epoch's images below which a hidden neuron's weights are drawn anew before the next epoch; 0 for never.
-        variations: relative standard deviations of weights and thresholds for which the trained network is tested, one draw each.
+        redraw: share of an epoch's images below which a hidden neuron's weights are drawn anew
+            before the next epoch; 0 for never.
+        variations: relative standard deviations of weights and thresholds for which the trained
+            network is tested, one draw each.
     """
 
     form = "timed"
@@ -70,7 +73,12 @@ class SingleSpike(Stage):
     ):
         self.timing = form
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
-        self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
+        self.weight_sum, self.margin, self.reduction, self.silence = (
+            weight_sum,
+            margin,
+            reduction,
+            silence,
+        )
         self.redraw, self.robustness = redraw, Robustness([], [], variations)
 
     def untrained(self, blueprint: Blueprint) -> Network:
@@ -80,7 +88,9 @@ class SingleSpike(Stage):
         timed = self.untrained(session.blueprint).to(session.device)
         if network is not None and network.form == "timed":
             timed.load_state_dict(network.state_dict())
-        loss = Objective(self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence)
+        loss = Objective(
+            self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence
+        )
         redraw = Redraw(self.redraw, self.timing(), timed)
         loss.register_forward_hook(redraw.see)
         schedule = replace(self.schedule, loss=loss, between=redraw)
@@ -89,16 +99,30 @@ class SingleSpike(Stage):
 
 
 class Objective(Loss):
-    """The loss on the times of a batch and the terms on the weights, which tells when a layer has fallen silent.
+    """The loss on the times of a batch and the terms on the weights, which tells when a layer has
+    fallen silent.
 
     Arguments as those of the stage.
     """
 
-    def __init__(self, loss: Loss, network: Network, weight_sum: float, margin: float, reduction: str, silence: float):
+    def __init__(
+        self,
+        loss: Loss,
+        network: Network,
+        weight_sum: float,
+        margin: float,
+        reduction: str,
+        silence: float,
+    ):
         super().__init__()
         self.loss = loss
         self.layers = list(timed_layers(network))
-        self.weight_sum, self.margin, self.reduction, self.silence = weight_sum, margin, reduction, silence
+        self.weight_sum, self.margin, self.reduction, self.silence = (
+            weight_sum,
+            margin,
+            reduction,
+            silence,
+        )
         self.quiet = dict.fromkeys((name for name, *_ in self.layers), 0)
 
     def get_extra_state(self) -> dict[str, int]:
@@ -113,7 +137,9 @@ class Objective(Loss):
         self._guard(len(labels))
         total = self.loss(reading, labels)
         if self.weight_sum or self.silence:
-            total = total + sum(self._term(connection, timed) for _, connection, timed, _ in self.layers)
+            total = total + sum(
+                self._term(connection, timed) for _, connection, timed, _ in self.layers
+            )
         return total
 
     def _term(self, connection: nn.Module, timed: nn.Module) -> Tensor:
@@ -122,7 +148,9 @@ class Objective(Loss):
         term = -self.silence * (timed.silent * sums).sum()
         if self.weight_sum:
             missing = (self.margin * timed.neuron.threshold - sums).clamp(min=0)
-            term = term + self.weight_sum * (missing.mean() if self.reduction == "mean" else missing.sum())
+            term = term + self.weight_sum * (
+                missing.mean() if self.reduction == "mean" else missing.sum()
+            )
         return term
 
     def _guard(self, images: int) -> None:
@@ -130,6 +158,8 @@ class Objective(Loss):
             self.quiet[name] = 0 if int(timed.fired) else self.quiet[name] + images
             if self.quiet[name] >= PATIENCE:
                 raise NumericalError(
-                    f"layer {name} is silent: no neuron of it has fired for {self.quiet[name]} images, so nothing learns; raise "
-                    "form.drive or neuron.horizon, lower neuron.threshold, optimizer.lr, or set weight_sum or silence of the stage"
+                    f"layer {name} is silent: no neuron of it has fired for "
+                    f"{self.quiet[name]} images, so nothing learns; raise "
+                    "form.drive or neuron.horizon, lower neuron.threshold, optimizer.lr, or "
+                    "set weight_sum or silence of the stage"
                 )

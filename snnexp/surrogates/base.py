@@ -20,7 +20,9 @@ class Surrogate(nn.Module, abc.ABC):
     """
 
     shape: ClassVar[str | None] = None
-    """Name of a slope `scale * shape(z / width)` that fused kernels know; None for a slope of one's own."""
+    """Name of a slope `scale * shape(z / width)` that fused kernels know; None for a slope of one's
+    own.
+    """
 
     @abc.abstractmethod
     def slope(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -20,7 +20,8 @@ class FastSigmoid(Surrogate):
 
     Args:
         scale: slope at the threshold, > 0, in spikes per unit of the potential.
-        width: distance from the threshold at which the slope is a quarter of its height, > 0, in units of the potential.
+        width: distance from the threshold at which the slope is a quarter of its height, > 0, in
+            units of the potential.
     """
 
     shape: ClassVar[str] = "fast_sigmoid"

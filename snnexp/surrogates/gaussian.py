@@ -14,8 +14,8 @@ class Gaussian(Surrogate):
 
         slope(z) = scale exp(-z^2 / (2 width^2))
 
-    The field's exp(-z^2 / (2 sigma^2)) / (sqrt(2 pi) sigma) is scale 1 / (sqrt(2 pi) sigma), width sigma; sigma = 0.4 is scale 0.997,
-    width 0.4.
+    The field's exp(-z^2 / (2 sigma^2)) / (sqrt(2 pi) sigma) is scale 1 / (sqrt(2 pi) sigma), width
+    sigma; sigma = 0.4 is scale 0.997, width 0.4.
 
     Source: Fang 2020 (survey [55]).
 

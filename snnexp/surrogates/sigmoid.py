@@ -14,7 +14,8 @@ class Sigmoid(Surrogate):
 
         slope(z) = scale 4 sig(z / width) (1 - sig(z / width))
 
-    The field's beta sig(beta z) (1 - sig(beta z)) is scale beta/4, width 1/beta; beta = 4 is scale 1, width 0.25.
+    The field's beta sig(beta z) (1 - sig(beta z)) is scale beta/4, width 1/beta; beta = 4 is scale
+    1, width 0.25.
 
     Source: Zenke & Vogels 2021 (survey [81]).
 
@@ -32,4 +33,6 @@ class Sigmoid(Surrogate):
 
     def slope(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         q = z / self.width
-        return self.scale * 4 * q.sigmoid() * (-q).sigmoid()  # 1 - sig(q) = sig(-q), without cancellation
+        return (
+            self.scale * 4 * q.sigmoid() * (-q).sigmoid()
+        )  # 1 - sig(q) = sig(-q), without cancellation

@@ -6,9 +6,10 @@ from snnexp.results.stage import StageResult
 def gap(result: StageResult) -> float | None:
     """Percentage points above the published accuracy; None where the two cannot be compared.
 
-    It is read at the published T, or at `reference.read_at` where the experiment's code has no such T and says which stands for it; at
-    the end where no T is published. A run that ends before, or gives no answer yet, an analog network beside a T, and single spikes in
-    another number of timesteps have no accuracy to compare.
+    It is read at the published T, or at `reference.read_at` where the experiment's code has no such
+    T and says which stands for it; at the end where no T is published. A run that ends before, or
+    gives no answer yet, an analog network beside a T, and single spikes in another number of
+    timesteps have no accuracy to compare.
     """
     reference = result.reference
     if reference is None or reference.accuracy is None:

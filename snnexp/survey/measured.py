@@ -21,9 +21,11 @@ class Measured:
     Args:
         accuracies: top-1 accuracy in percent of each run, at the row's T.
         timesteps: T at which they were read.
-        spikes_per_neuron: mean over the runs; None for analog networks, and where T is not the whole inference that was counted.
+        spikes_per_neuron: mean over the runs; None for analog networks, and where T is not the
+            whole inference that was counted.
         budget: what was reduced against the experiment, in words; empty for full runs.
-        marks: what the accuracy should not be read without: flags of the runs, and that no commit, or today's code, gives them again.
+        marks: what the accuracy should not be read without: flags of the runs, and that no commit,
+            or today's code, gives them again.
     """
 
     accuracies: tuple[float, ...]
@@ -44,19 +46,30 @@ class Measured:
 
 
 def measured(row: Row, results: list[RunResult]) -> Measured | None:
-    """The runs that stand for `row`: of one configuration, a full one before reduced ones, then one that answers by the row's T, then the
-    one run most often, then the best.
+    """The runs that stand for `row`: of one configuration, a full one before reduced ones, then one
+    that answers by the row's T, then the one run most often, then the best.
 
     None where there are none.
     """
     standing = sorted((result for result in results if _stage(row, result)), key=_configuration)
     groups = [_together(row, [*group]) for _, group in groupby(standing, _configuration)]
     longest = int(row.timesteps) if row.timesteps.isdigit() else math.inf
-    return max(groups, key=lambda group: (not group.budget, group.timesteps <= longest, len(group.accuracies), group.mean), default=None)
+    return max(
+        groups,
+        key=lambda group: (
+            not group.budget,
+            group.timesteps <= longest,
+            len(group.accuracies),
+            group.mean,
+        ),
+        default=None,
+    )
 
 
 def status(row: Row, found: Measured | None) -> str:
-    """`reproduced`, `below`, `above`, `partial`, `not run`, or `no figure` where the survey states none."""
+    """`reproduced`, `below`, `above`, `partial`, `not run`, or `no figure` where the survey states
+    none.
+    """
     if found is None:
         return "not run"
     if found.budget:
@@ -75,7 +88,11 @@ def _together(row: Row, results: list[RunResult]) -> Measured:
     timesteps = [_timesteps(row, stage, result) for stage, result in pairs]
     stages = [stage for stage, _ in pairs]
     accuracies = [_accuracy(stage, steps) for stage, steps in zip(stages, timesteps, strict=True)]
-    counted = [stage.spikes_per_neuron for stage, steps in zip(stages, timesteps, strict=True) if steps == len(stage.accuracy_by_timestep)]
+    counted = [
+        stage.spikes_per_neuron
+        for stage, steps in zip(stages, timesteps, strict=True)
+        if steps == len(stage.accuracy_by_timestep)
+    ]
     spikes = [count for count in counted if count is not None]
     budget = "; ".join(sorted({reduced(row, stage, result) for stage, result in pairs} - {""}))
     marks = dict.fromkeys(mark for stage, result in pairs for mark in _marks(stage, result))
@@ -92,7 +109,9 @@ def _marks(stage: StageResult, result: RunResult) -> Iterator[str]:
 
 
 def _stage(row: Row, result: RunResult) -> StageResult | None:
-    """The stage of a run that stands for `row`: the one the reference names, or the last of the kind the row is about."""
+    """The stage of a run that stands for `row`: the one the reference names, or the last of the
+    kind the row is about.
+    """
     reference = result.last.reference
     if reference is None or row.id not in reference.rows:
         return None
@@ -119,12 +138,16 @@ def _timesteps(row: Row, stage: StageResult, result: RunResult) -> int:
 
 
 def _wanted(row: Row, result: RunResult) -> int | None:
-    """The T at which a run answers for the row: the row's, or what the experiment says stands for it; None where the row has none."""
+    """The T at which a run answers for the row: the row's, or what the experiment says stands for
+    it; None where the row has none.
+    """
     if not row.timesteps.isdigit():
         return None
     reference = result.last.reference
     published = int(row.timesteps)
-    return reference.read_at if reference.read_at and reference.timesteps == published else published
+    return (
+        reference.read_at if reference.read_at and reference.timesteps == published else published
+    )
 
 
 def _accuracy(stage: StageResult, timesteps: int) -> float:
@@ -133,8 +156,12 @@ def _accuracy(stage: StageResult, timesteps: int) -> float:
 
 
 def reduced(row: Row, stage: StageResult, result: RunResult) -> str:
-    """How the run fell short of its experiment's budget as far as `row` is concerned, in words; empty if it did not."""
-    return ", ".join([*_short_of_row(row, stage, result), *_short_of_experiment(row, stage, result)])
+    """How the run fell short of its experiment's budget as far as `row` is concerned, in words;
+    empty if it did not.
+    """
+    return ", ".join(
+        [*_short_of_row(row, stage, result), *_short_of_experiment(row, stage, result)]
+    )
 
 
 def _short_of_row(row: Row, stage: StageResult, result: RunResult) -> Iterator[str]:
@@ -150,7 +177,9 @@ def _short_of_experiment(row: Row, stage: StageResult, result: RunResult) -> Ite
 
 
 def _concerns(share: Share, row: Row, stage: StageResult, result: RunResult) -> bool:
-    """Whether what a run was given less of bears on the stage that stands for the row: not if it is of a later stage."""
+    """Whether what a run was given less of bears on the stage that stands for the row: not if it is
+    of a later stage.
+    """
     if share.kind == "timesteps" and share.stage is None:
         return not row.timesteps.isdigit() and stage.form != "analog"
     names = [*result.stages]

@@ -21,7 +21,8 @@ LARGEST_HISTORY = 2**20
 
 
 def standing(results: list[RunResult], references: dict[str, dict[str, Any]]) -> list[RunResult]:
-    """The results with what their experiments stand for today; a recorded run may be of a time when its experiment served other rows.
+    """The results with what their experiments stand for today; a recorded run may be of a time when
+    its experiment served other rows.
 
     Args:
         results: as they were read.
@@ -35,26 +36,35 @@ def _of_today(result: RunResult, today: dict[str, Any] | None) -> RunResult:
     if today is None or own is None:
         return result
     rows = [row for row in own.rows if row in today.get("rows", [])]
-    facts = {key: today[key] for key in ("timesteps", "read_at") if key in today}  # of the paper, which a run may have had wrong
+    facts = {
+        key: today[key] for key in ("timesteps", "read_at") if key in today
+    }  # of the paper, which a run may have had wrong
     reference = replace(own, rows=rows, **facts)
     return replace(result, last=replace(result.last, reference=reference))
 
 
 def histories(folder: Path) -> dict[Path, str]:
-    """Why results below `folder` are history: no commit, or not today's code, gives them again; from its `history.csv`."""
+    """Why results below `folder` are history: no commit, or not today's code, gives them again;
+    from its `history.csv`.
+    """
     try:
-        lines = csv.DictReader(read_regular(folder / HISTORY, LARGEST_HISTORY).decode().splitlines())
+        lines = csv.DictReader(
+            read_regular(folder / HISTORY, LARGEST_HISTORY).decode().splitlines()
+        )
         return {Path(os.path.realpath(folder / line["path"])): line["why"] for line in lines}
     except (Unreadable, ValueError, KeyError, TypeError, csv.Error):
         return {}
 
 
 def read_results(folders: list[Path]) -> list[RunResult]:
-    """Every result below `folders` that stands for a row, each once; files are named `result.json`, or as one likes in a collection.
+    """Every result below `folders` that stands for a row, each once; files are named `result.json`,
+    or as one likes in a collection.
 
     What is meant as a result and is none is told on stderr and left out.
     """
-    paths = {os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")}  # Path.resolve fails at a loop of links
+    paths = {
+        os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")
+    }  # Path.resolve fails at a loop of links
     results: dict[str, RunResult] = {}
     past = {path: why for folder in folders for path, why in histories(folder).items()}
     for path in sorted(paths):
@@ -66,7 +76,9 @@ def read_results(folders: list[Path]) -> list[RunResult]:
         if result is not None and result.last.reference is not None:
             key = json.dumps(result.to_json(), sort_keys=True)
             why = past.get(Path(path))
-            results.setdefault(key, result if why is None else replace(result, history=one_line(why)))
+            results.setdefault(
+                key, result if why is None else replace(result, history=one_line(why))
+            )
     return [*results.values()]
 
 

@@ -1,7 +1,8 @@
 """The published rows, as data.
 
-Source: M. Dampfhoffer, T. Mesquida, A. Valentian, L. Anghel, Backpropagation-based learning techniques for deep spiking neural networks:
-a survey, IEEE Transactions on Neural Networks and Learning Systems, 2023: Tables I, II, III and the figures of its running text.
+Source: M. Dampfhoffer, T. Mesquida, A. Valentian, L. Anghel, Backpropagation-based learning
+techniques for deep spiking neural networks: a survey, IEEE Transactions on Neural Networks and
+Learning Systems, 2023: Tables I, II, III and the figures of its running text.
 """
 
 import csv
@@ -44,4 +45,6 @@ class Row:
 def rows(table: str) -> list[Row]:
     """The rows of a table, in the survey's order."""
     with (files("snnexp.survey") / "rows.csv").open(newline="", encoding="utf-8") as file:
-        return [row for row in (Row(**fields) for fields in csv.DictReader(file)) if row.table == table]
+        return [
+            row for row in (Row(**fields) for fields in csv.DictReader(file)) if row.table == table
+        ]

@@ -16,8 +16,9 @@ class Alpha(Cell):
         a = a + (b - a) / time_constant
         y = a
 
-    Impulse response h_t = (t + 1) (1 - d)^2 d^t with d = 1 - 1/time_constant, t = 0, 1, ...; it sums to 1, so a constant input is its own
-    limit, and is highest about time_constant - 1 timesteps after the spike.
+    Impulse response h_t = (t + 1) (1 - d)^2 d^t with d = 1 - 1/time_constant, t = 0, 1, ...; it
+    sums to 1, so a constant input is its own limit, and is highest about time_constant - 1
+    timesteps after the spike.
 
     Source: survey section II-A (alpha kernel); Comsa 2020 (survey [59]) in continuous time.
 
@@ -29,7 +30,9 @@ class Alpha(Cell):
         super().__init__()
         self.time_constant = time_constant
 
-    def initial(self, x: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def initial(
+        self, x: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         return at_rest(x), at_rest(x)
 
     def step(

@@ -16,11 +16,12 @@ class DualExponential(Cell):
         a = d a + (1 - d) b,  d = exp(-1 / decay)
         y = a
 
-    This is the second-order filter a_t = (d + r) a_{t-1} - d r a_{t-2} + (1 - d) (1 - r) x_t with fixed coefficients, run as two
-    first-order stages because those keep their precision when both time constants are long.
-    Impulse response h_t = (1 - d) (1 - r) (d^(t+1) - r^(t+1)) / (d - r), t = 0, 1, ...; it sums to 1, so a constant input is its own limit.
-    The published filter has the input coefficient d - r, hence (d - r) / ((1 - d) (1 - r)) times this output, a factor for the weights:
-    2.94 at rise 1, decay 4. The two time constants may be exchanged, and may be equal.
+    This is the second-order filter a_t = (d + r) a_{t-1} - d r a_{t-2} + (1 - d) (1 - r) x_t with
+    fixed coefficients, run as two first-order stages because those keep their precision when both
+    time constants are long. Impulse response h_t = (1 - d) (1 - r) (d^(t+1) - r^(t+1)) / (d - r), t
+    = 0, 1, ...; it sums to 1, so a constant input is its own limit. The published filter has the
+    input coefficient d - r, hence (d - r) / ((1 - d) (1 - r)) times this output, a factor for the
+    weights: 2.94 at rise 1, decay 4. The two time constants may be exchanged, and may be equal.
 
     Source: Fang 2020 (survey [55]), whose membrane and synapse time constants are decay and rise.
 
@@ -34,7 +35,9 @@ class DualExponential(Cell):
         self.r = math.exp(-1 / rise)
         self.d = math.exp(-1 / decay)
 
-    def initial(self, x: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
+    def initial(
+        self, x: Float[Tensor, "B *n"]
+    ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:
         return at_rest(x), at_rest(x)
 
     def step(

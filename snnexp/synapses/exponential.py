@@ -15,7 +15,8 @@ class Exponential(Cell):
         a = a + (x - a) / time_constant
         y = a
 
-    Impulse response h_t = (1 - d) d^t with d = 1 - 1/time_constant, t = 0, 1, ...; it sums to 1, so a constant input is its own limit.
+    Impulse response h_t = (1 - d) d^t with d = 1 - 1/time_constant, t = 0, 1, ...; it sums to 1, so
+    a constant input is its own limit.
 
     Source: Zhang & Li 2020 (survey [54]).
 

@@ -30,13 +30,16 @@ class Layer:
 class Rule(abc.ABC):
     """Chooses the threshold of a layer from values that have been measured on training images.
 
-    The values are either the activations of the analog form, or, where `spikes`, the input current of one timestep of the spiking form
-    with every layer before balanced already; then `timesteps` timesteps are read, which by default give the largest of their thresholds.
-    Currents are what arrives in one timestep, never potentials.
+    The values are either the activations of the analog form, or, where `spikes`, the input current
+    of one timestep of the spiking form with every layer before balanced already; then `timesteps`
+    timesteps are read, which by default give the largest of their thresholds. Currents are what
+    arrives in one timestep, never potentials.
     """
 
     spikes: ClassVar[bool] = False
-    """Whether the values are currents of the spiking form instead of activations of the analog one."""
+    """Whether the values are currents of the spiking form instead of activations of the analog
+    one.
+    """
     reads_bound: ClassVar[bool] = False
     """Whether it takes the bound `clip` of the activation, which then has to have one."""
 
@@ -45,5 +48,7 @@ class Rule(abc.ABC):
         """The threshold, > 0; 0 or less for a layer whose values give none."""
 
     def after(self, threshold: float, values: Float[Tensor, "B *m"], layer: Layer) -> float:
-        """The threshold after one more timestep, where the timesteps before have given `threshold`, 0 before the first."""
+        """The threshold after one more timestep, where the timesteps before have given `threshold`,
+        0 before the first.
+        """
         return max(threshold, self(values, layer))

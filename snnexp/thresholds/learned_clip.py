@@ -10,7 +10,8 @@ from snnexp.thresholds.base import Layer, Rule
 
 
 class LearnedClip(Rule):
-    """The upper bound that the activation function has learned together with the weights; nothing is measured.
+    """The upper bound that the activation function has learned together with the weights; nothing
+    is measured.
 
         threshold = clip
 
@@ -26,7 +27,9 @@ class LearnedClip(Rule):
     def __call__(self, values: Float[Tensor, "B *m"], layer: Layer) -> float:
         if not hasattr(layer.activation, "clip"):
             raise problem(
-                f"layer {layer.name}: threshold=learned_clip reads the bound of an activation, and {type(layer.activation).__name__} has "
-                "none; train the ANN with activation=qcfs or clip, or choose threshold=ann_percentile"
+                f"layer {layer.name}: threshold=learned_clip reads the bound of an "
+                f"activation, and {type(layer.activation).__name__} has "
+                "none; train the ANN with activation=qcfs or clip, or choose "
+                "threshold=ann_percentile"
             )
         return float(layer.activation.clip.detach())

@@ -10,16 +10,18 @@ from snnexp.thresholds.base import Layer, Rule
 
 
 class SnnMax(Rule):
-    """The largest input current of one timestep, measured layer by layer with the layers before balanced already (SPIKE-NORM).
+    """The largest input current of one timestep, measured layer by layer with the layers before
+    balanced already (SPIKE-NORM).
 
         threshold = factor max over timesteps, images and neurons of  W s(t)
 
-    The layers behind are measured with the factor in place: where spikes carry their threshold it acts once per layer on the way, as a
-    factor on all thresholds does where spikes are units. The largest current grows from layer to layer, since it is that of the one
-    timestep in which most inputs fire together; a factor keeps deep layers firing.
+    The layers behind are measured with the factor in place: where spikes carry their threshold it
+    acts once per layer on the way, as a factor on all thresholds does where spikes are units. The
+    largest current grows from layer to layer, since it is that of the one timestep in which most
+    inputs fire together; a factor keeps deep layers firing.
 
-    Source: Sengupta 2019 (survey [36]), factor 1; Han 2020 ([38]), factor below 1. Rathi 2020 ([66]) lowers all thresholds afterwards,
-    which is the stage's scale.
+    Source: Sengupta 2019 (survey [36]), factor 1; Han 2020 ([38]), factor below 1. Rathi 2020
+    ([66]) lowers all thresholds afterwards, which is the stage's scale.
 
     Args:
         timesteps: length of the measurement of each layer.

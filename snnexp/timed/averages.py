@@ -1,4 +1,6 @@
-"""Average pools of the timed form: spikes have no mean, but weights can be divided among the spikes of a window."""
+"""Average pools of the timed form: spikes have no mean, but weights can be divided among the spikes
+of a window.
+"""
 
 import math
 
@@ -10,13 +12,17 @@ from snnexp.layers.connection import Connection
 from snnexp.timed.synapses import Synapses
 
 
-def arriving(connection: Connection, times: Float[Tensor, "B *n"], synapses: Synapses) -> tuple[Float[Tensor, "B *m"], Synapses]:
-    """What arrives at the weights of a connection, and weights to meet it: those behind an average pool each spike gets its share of.
+def arriving(
+    connection: Connection, times: Float[Tensor, "B *n"], synapses: Synapses
+) -> tuple[Float[Tensor, "B *m"], Synapses]:
+    """What arrives at the weights of a connection, and weights to meet it: those behind an average
+    pool each spike gets its share of.
 
         w_(i in window) = w_window / (height width)
 
-    In every sum of the neuron the mean over the window then stands where a single spike stood, as the average of z = exp(t) that
-    Zhou 2021 (survey [64]) takes does, as long as all of the window's spikes come before the neuron's.
+    In every sum of the neuron the mean over the window then stands where a single spike stood, as
+    the average of z = exp(t) that Zhou 2021 (survey [64]) takes does, as long as all of the
+    window's spikes come before the neuron's.
     """
     before = connection.preceding
     windows = [each.window for each in before if isinstance(each, AveragePool)]
@@ -29,7 +35,9 @@ def arriving(connection: Connection, times: Float[Tensor, "B *n"], synapses: Syn
     return times, synapses
 
 
-def _divided(synapses: Synapses, window: tuple[int, int], times: Float[Tensor, "B C H W"]) -> Synapses:
+def _divided(
+    synapses: Synapses, window: tuple[int, int], times: Float[Tensor, "B C H W"]
+) -> Synapses:
     height, width = window
     weight = synapses.weight
     if not synapses.convolution:
@@ -37,5 +45,7 @@ def _divided(synapses: Synapses, window: tuple[int, int], times: Float[Tensor, "
     weight = weight.repeat_interleave(height, 2).repeat_interleave(width, 3) / (height * width)
     if not synapses.convolution:
         return synapses.replaced(weight.flatten(1), synapses.bias)
-    stride, padding = ((each[0] * height, each[1] * width) for each in (synapses.stride, synapses.padding))
+    stride, padding = (
+        (each[0] * height, each[1] * width) for each in (synapses.stride, synapses.padding)
+    )
     return Synapses(weight, synapses.bias, stride, padding)

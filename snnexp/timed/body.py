@@ -1,4 +1,6 @@
-"""From the body of an architecture to its timed form: what counts spikes or scales values gives way to what knows times."""
+"""From the body of an architecture to its timed form: what counts spikes or scales values gives way
+to what knows times.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,7 +21,8 @@ from snnexp.timed.layer import Timed, TimedUnit
 
 
 class TimedBody(nn.Sequential):
-    """A chain of timed units and of branches of such, closed by a connection whose neurons are `output`.
+    """A chain of timed units and of branches of such, closed by a connection whose neurons are
+    `output`.
 
     Names of weights are those of the other forms.
 
@@ -29,7 +32,8 @@ class TimedBody(nn.Sequential):
         pool: the spike of a window that a max pool takes: the first or the last.
 
     Raises:
-        ValueError: sums of branches, norms, or average pools without weights behind them, which spike times do not have.
+        ValueError: sums of branches, norms, or average pools without weights behind them, which
+            spike times do not have.
     """
 
     def __init__(self, body: nn.Module, output: Timed, pool: Literal["first", "last"]):
@@ -52,7 +56,9 @@ def connections(module: nn.Module) -> list[Connection]:
     return list(parts.connections(module).values())
 
 
-NO_SUMS = "the timed form adds no branches up; set architecture=mlp, or choose cnn, a vgg or googlenet"
+NO_SUMS = (
+    "the timed form adds no branches up; set architecture=mlp, or choose cnn, a vgg or googlenet"
+)
 
 
 def _put_in_time(body: nn.Module, pool: str) -> None:
@@ -77,7 +83,8 @@ def _pooling(module: PerStep, pool: str) -> nn.Module:
     if len(windows) == len(module) == 1:
         return TimePool(windows[0], pool)
     raise ValueError(
-        "the timed form takes averages right before weights only; set architecture=mlp, or in architecture.layers write MP instead of AP "
+        "the timed form takes averages right before weights only; set architecture=mlp, or "
+        "in architecture.layers write MP instead of AP "
         "and no dropout behind AP, for googlenet architecture.dropout=0"
     )
 
@@ -88,7 +95,8 @@ def _check(connection: Connection) -> None:
 
 
 class TimePool(nn.Module):
-    """The first or the last spike of every window; the last is never if one of them is. What lies beyond the edge does not count.
+    """The first or the last spike of every window; the last is never if one of them is. What lies
+    beyond the edge does not count.
 
     Args:
         pool: the windows: their size, stride and padding.
@@ -143,11 +151,15 @@ class Earliest(Cell):
         return ()
 
     def step(self, x: Float[Tensor, "B K"], state: State) -> tuple[Float[Tensor, "B K"], State]:
-        return -x.masked_fill(x.isinf(), self.horizon), state  # a neuron forced to fire then keeps its gradient
+        return -x.masked_fill(
+            x.isinf(), self.horizon
+        ), state  # a neuron forced to fire then keeps its gradient
 
 
 def timed_layers(network: nn.Module) -> Iterator[tuple[str, Connection, Timed, nn.Module | None]]:
-    """Name, connection, neurons and pulses of every timed layer in the order of the forward pass; none in another form."""
+    """Name, connection, neurons and pulses of every timed layer in the order of the forward pass;
+    none in another form.
+    """
     body = getattr(network, "body", network)
     if not isinstance(body, TimedBody):
         return

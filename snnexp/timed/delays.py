@@ -29,7 +29,9 @@ class Delays(nn.Module):
 
 
 def delay(connection: Connection, delays: list[float]) -> None:
-    """Gives every synapse of a connection a terminal per delay, in place; each has a copy of the synapse's weight."""
+    """Gives every synapse of a connection a terminal per delay, in place; each has a copy of the
+    synapse's weight.
+    """
     layer = connection.layer
     layer.weight = nn.Parameter(layer.weight.detach().repeat_interleave(len(delays), 1))
     inputs = "in_features" if isinstance(layer, nn.Linear) else "in_channels"
@@ -39,4 +41,6 @@ def delay(connection: Connection, delays: list[float]) -> None:
 
 def terminals(connection: Connection) -> int:
     """How many weights each synapse of a connection has."""
-    return next((len(layer.delays) for layer in connection.preceding if isinstance(layer, Delays)), 1)
+    return next(
+        (len(layer.delays) for layer in connection.preceding if isinstance(layer, Delays)), 1
+    )

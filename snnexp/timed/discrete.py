@@ -1,4 +1,6 @@
-"""A timed network in discrete time: only the times are rounded, the equations between timesteps are exact."""
+"""A timed network in discrete time: only the times are rounded, the equations between timesteps are
+exact.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -17,10 +19,12 @@ from snnexp.timed.synapses import Synapses
 
 @contextmanager
 def clocked(body: TimedBody, step: float, steps: int) -> Iterator[None]:
-    """Within the block, the layers of `body` run in timesteps of `step`, all by one clock and without delay between layers.
+    """Within the block, the layers of `body` run in timesteps of `step`, all by one clock and
+    without delay between layers.
 
-    Where the potential has no maximum between inputs the exact time, rounded up, is what the timesteps would show. Windowed neurons have
-    their thresholds half a timestep lower, which rounds to the nearest.
+    Where the potential has no maximum between inputs the exact time, rounded up, is what the
+    timesteps would show. Windowed neurons have their thresholds half a timestep lower, which rounds
+    to the nearest.
     """
     layers = [module for module in body.modules() if isinstance(module, Timed)] + body.last
     kept = [(layer, layer.neuron, layer.solving) for layer in layers]
@@ -40,7 +44,8 @@ class Decisions:
     """What the output layer of a clocked network says.
 
     Args:
-        label: class of the earliest spike; of several in one timestep the one with the largest potential there.
+        label: class of the earliest spike; of several in one timestep the one with the largest
+            potential there.
         step: timestep of that spike, infinity for none.
         tied: whether several classes share it.
     """
@@ -60,17 +65,35 @@ class Output:
         outputs: times of its spikes, on the grid.
     """
 
-    def __init__(self, timed: Timed, synapses: Synapses, inputs: Float[Tensor, "B N"], outputs: Float[Tensor, "B K"]):
-        self.neuron, self.synapses, self.inputs, self.outputs = timed.neuron, synapses, inputs, outputs
+    def __init__(
+        self,
+        timed: Timed,
+        synapses: Synapses,
+        inputs: Float[Tensor, "B N"],
+        outputs: Float[Tensor, "B K"],
+    ):
+        self.neuron, self.synapses, self.inputs, self.outputs = (
+            timed.neuron,
+            synapses,
+            inputs,
+            outputs,
+        )
         self.factors = self.neuron.factors(inputs.clamp(max=self.neuron.horizon))
 
     def potential(self, time: Float[Tensor, "B 1"]) -> Float[Tensor, "B K"]:
-        """Potentials at a time per image, of what arrived before, which for windowed neurons is everything."""
-        arrived = ((self.inputs < time) | self.neuron.windowed) & (self.inputs < self.neuron.horizon)
+        """Potentials at a time per image, of what arrived before, which for windowed neurons is
+        everything.
+        """
+        arrived = ((self.inputs < time) | self.neuron.windowed) & (
+            self.inputs < self.neuron.horizon
+        )
         sums = [self.synapses.current(torch.where(arrived, factor, 0)) for factor in self.factors]
         if self.synapses.bias is not None:
             bias, begun = self.neuron.factors(time.new_zeros(())), (time > 0) | self.neuron.windowed
-            sums = [each + factor * self.synapses.bias * begun for each, factor in zip(sums, bias, strict=True)]
+            sums = [
+                each + factor * self.synapses.bias * begun
+                for each, factor in zip(sums, bias, strict=True)
+            ]
         return self.neuron.potential(*sums, time)
 
     def decisions(self) -> Decisions:
@@ -78,21 +101,40 @@ class Output:
         first = self.outputs.amin(1, keepdim=True)
         fired = first < self.neuron.horizon
         earliest = (self.outputs == first) & fired
-        label = self.potential(first.clamp(max=self.neuron.horizon)).masked_fill(~earliest, -torch.inf).argmax(1)
+        label = (
+            self.potential(first.clamp(max=self.neuron.horizon))
+            .masked_fill(~earliest, -torch.inf)
+            .argmax(1)
+        )
         step = torch.where(fired, first / self.neuron.step_length, torch.inf)[:, 0].round()
         return Decisions(label, step, earliest.sum(1) > 1)
 
     def labels_at(self, step: int, decisions: Decisions) -> Int[Tensor, "B"]:
-        """The class as of timestep `step`: of the earliest spike; before it of the largest potential, of windowed neurons none, -1."""
-        time = torch.full((len(self.inputs), 1), step * self.neuron.step_length, dtype=self.inputs.dtype, device=self.inputs.device)
-        before = torch.full_like(decisions.label, -1) if self.neuron.windowed else self.potential(time).argmax(1)
+        """The class as of timestep `step`: of the earliest spike; before it of the largest
+        potential, of windowed neurons none, -1.
+        """
+        time = torch.full(
+            (len(self.inputs), 1),
+            step * self.neuron.step_length,
+            dtype=self.inputs.dtype,
+            device=self.inputs.device,
+        )
+        before = (
+            torch.full_like(decisions.label, -1)
+            if self.neuron.windowed
+            else self.potential(time).argmax(1)
+        )
         return torch.where(decisions.step <= step, decisions.label, before)
 
 
 def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Output:
-    """Runs a clocked body on spike times, which wait for the clock like all others, those of windowed neurons for the nearest timestep."""
+    """Runs a clocked body on spike times, which wait for the clock like all others, those of
+    windowed neurons for the nearest timestep.
+    """
     seen: list[tuple[nn.Module, Tensor]] = []
-    hook = body.last[0].register_forward_hook(lambda _, arguments, output: seen.append((arguments[0], arguments[1], output)))
+    hook = body.last[0].register_forward_hook(
+        lambda _, arguments, output: seen.append((arguments[0], arguments[1], output))
+    )
     try:
         body(steps_until(nearest_step(x, body.last[0].neuron), step) * step)
     finally:

@@ -17,31 +17,39 @@ from snnexp.timed.neuron import TimedNeuron
 class Form:
     """The timed form: how layers are solved, pooled and driven at first.
 
-    Weights start as N or U of mean drive / N and standard deviation deviation / N times the threshold, N the fan-in: `drive` is then the
-    sum of a neuron's weights in thresholds, which for if_exp has to exceed 1 for a neuron to fire at all; biases start at 0.
-    With a `gain` in place of a deviation
+    Weights start as N or U of mean drive / N and standard deviation deviation / N times the
+    threshold, N the fan-in: `drive` is then the sum of a neuron's weights in thresholds, which for
+    if_exp has to exceed 1 for a neuron to fire at all; biases start at 0. With a `gain` in place of
+    a deviation
 
         w_ji = theta drive (1 / N + gain (e_ji - e_j) / sqrt(N)),   e_ji of mean 0 and variance 1,
 
-    e_j their mean over the inputs, in a convolution for each place of the kernel. Every neuron's weights then add up to the drive, at the
-    border of a map to the share of the kernel that lies within. Inputs that all arrive before the neuron fires, at times t_i that differ by
-    little, make it fire at sum_i w_ji t_i / (theta drive) and a delay that all neurons share: with gain = 1 differences between spike times
-    keep their size from layer to layer. Of if_delta, which fires at one of the t_i, that is not so; dropout, pulses and delays change it.
+    e_j their mean over the inputs, in a convolution for each place of the kernel. Every neuron's
+    weights then add up to the drive, at the border of a map to the share of the kernel that lies
+    within. Inputs that all arrive before the neuron fires, at times t_i that differ by little, make
+    it fire at sum_i w_ji t_i / (theta drive) and a delay that all neurons share: with gain = 1
+    differences between spike times keep their size from layer to layer. Of if_delta, which fires at
+    one of the t_i, that is not so; dropout, pulses and delays change it.
 
     Args:
         pool: whether a max pool takes the first or the last spike of its window.
-        solver: auto, events (C, on CUDA Triton), scan (torch) or grid (a product per distinct time); all exact.
+        solver: auto, events (C, on CUDA Triton), scan (torch) or grid (a product per distinct
+            time); all exact.
         clock: whether spikes wait for the next multiple of neuron.step, in training too.
-        slope_limit: largest slope of a spike time by the potential in the backward pass, > 0; null for the exact one.
+        slope_limit: largest slope of a spike time by the potential in the backward pass, > 0; null
+            for the exact one.
         normalize_gradient: whether the gradient of each layer's times has norm 1 for each sample.
-        centralize_gradient: whether the gradients that weights get from spike times sum to 0 for each neuron: see `centralized`.
+        centralize_gradient: whether the gradients that weights get from spike times sum to 0 for
+            each neuron: see `centralized`.
         bits: 8, 4 or 2 bits per weight; null for all.
-        variation: relative standard deviation of weights and thresholds in training, drawn anew for every batch, >= 0.
+        variation: relative standard deviation of weights and thresholds in training, drawn anew for
+            every batch, >= 0.
         pulses: spikes at learned times beside the inputs of each linear layer, 0 for none.
         pulse_span: time over which pulses are spread at first, > 0.
         pulse_gain: change of a pulse's time per unit of its parameter, > 0.
         pulse_drive: sum of the weights of the pulses at first.
-        delays: of the terminals of every synapse, each with a weight of its own; none for one terminal without delay.
+        delays: of the terminals of every synapse, each with a weight of its own; none for one
+            terminal without delay.
         distribution: of the initial weights.
         drive: per layer, the last for all further ones.
         deviation: per layer, the last for all further ones; null for a gain.
@@ -72,15 +80,36 @@ class Form:
         gain: NonNegative | None,
     ):
         if not drive or deviation == []:
-            raise ValueError("drive and deviation need a number at least; set strategy.stages.train.form.drive=[4.0]")
+            raise ValueError(
+                "drive and deviation need a number at least; set "
+                "strategy.stages.train.form.drive=[4.0]"
+            )
         if deviation is None and gain is None:
-            raise ValueError("first weights need a deviation or a gain; set strategy.stages.train.form.gain=1.0")
+            raise ValueError(
+                "first weights need a deviation or a gain; set strategy.stages.train.form.gain=1.0"
+            )
         if deviation is not None and gain is not None:
-            raise ValueError("a gain takes the place of the deviation; set strategy.stages.train.form.deviation=null")
+            raise ValueError(
+                "a gain takes the place of the deviation; set "
+                "strategy.stages.train.form.deviation=null"
+            )
         self.pool = pool
-        self.solving = Solving(solver, slope_limit, normalize_gradient, centralize_gradient, clock, bits, variation)
-        self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = pulses, pulse_span, pulse_gain, pulse_drive
-        self.delays, self.distribution, self.drive, self.deviation, self.gain = delays, distribution, drive, deviation, gain
+        self.solving = Solving(
+            solver, slope_limit, normalize_gradient, centralize_gradient, clock, bits, variation
+        )
+        self.pulses, self.pulse_span, self.pulse_gain, self.pulse_drive = (
+            pulses,
+            pulse_span,
+            pulse_gain,
+            pulse_drive,
+        )
+        self.delays, self.distribution, self.drive, self.deviation, self.gain = (
+            delays,
+            distribution,
+            drive,
+            deviation,
+            gain,
+        )
 
     def unit(self, connection: nn.Module, neuron: TimedNeuron) -> TimedUnit:
         """The timed unit of a connection.
@@ -102,14 +131,20 @@ class Form:
         return timed
 
     def weights(
-        self, layer: nn.Conv2d | nn.Linear, threshold: float, place: int, generator: torch.Generator | None = None
+        self,
+        layer: nn.Conv2d | nn.Linear,
+        threshold: float,
+        place: int,
+        generator: torch.Generator | None = None,
     ) -> Float[Tensor, "O *n"]:
         """First weights for a layer, the one at `place` in the order of the forward pass."""
         size, drive = layer.weight[0].numel(), _at(self.drive, place)
         noise = self._drawn(layer.weight.shape, generator)
         if self.gain is None:
             return (drive + _at(self.deviation, place) * noise) * (threshold / size)
-        return (1 + self.gain * size**0.5 * (noise - noise.mean(1, keepdim=True))) * (drive * threshold / size)
+        return (1 + self.gain * size**0.5 * (noise - noise.mean(1, keepdim=True))) * (
+            drive * threshold / size
+        )
 
     def _drawn(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """Noise of mean 0 and variance 1."""
@@ -122,7 +157,9 @@ class Form:
         if not self.pulses or not isinstance(connection.layer, nn.Linear):
             return None
         drive = self.pulse_drive * neuron.threshold
-        return Pulses(self.pulses, connection.layer.out_features, self.pulse_span, self.pulse_gain, drive)
+        return Pulses(
+            self.pulses, connection.layer.out_features, self.pulse_span, self.pulse_gain, drive
+        )
 
     @torch.no_grad()
     def _start(self, connection: Connection, threshold: float, place: int) -> None:
@@ -132,11 +169,22 @@ class Form:
 
 
 def exact() -> Form:
-    """The form of a network that has been mapped: nothing but its weights and windows decides, and first weights are none of its own."""
+    """The form of a network that has been mapped: nothing but its weights and windows decides, and
+    first weights are none of its own.
+    """
     weights = {"distribution": "uniform", "drive": [1.0], "deviation": [0.0], "gain": None}
     pulses = {"pulses": 0, "pulse_span": 1.0, "pulse_gain": 1.0, "pulse_drive": 0.0, "delays": []}
     gradients = {"slope_limit": None, "normalize_gradient": False, "centralize_gradient": False}
-    return Form(pool="first", solver="auto", clock=False, bits=None, variation=0.0, **gradients, **pulses, **weights)
+    return Form(
+        pool="first",
+        solver="auto",
+        clock=False,
+        bits=None,
+        variation=0.0,
+        **gradients,
+        **pulses,
+        **weights,
+    )
 
 
 def _at(values: list[float], place: int) -> float:

@@ -26,9 +26,11 @@ class Solving:
         slope_limit: see `spike_times`.
         normalize: see `spike_times`.
         centralize: see `centralized`.
-        clock: whether spikes wait for the next multiple of the neuron's timestep; their gradient does not.
+        clock: whether spikes wait for the next multiple of the neuron's timestep; their gradient
+            does not.
         bits: of the weights, None for all.
-        variation: relative standard deviation of weights and thresholds, drawn anew for every training batch.
+        variation: relative standard deviation of weights and thresholds, drawn anew for every
+            training batch.
     """
 
     solver: SolverName
@@ -42,7 +44,8 @@ class Solving:
 
 
 class Timed(nn.Module):
-    """The neurons of a layer: spike times `[1, B, *n]` through a connection to spike times `[1, B, *m]`.
+    """The neurons of a layer: spike times `[1, B, *n]` through a connection to spike times `[1, B,
+    *m]`.
 
     Args:
         neuron: the equations.
@@ -54,11 +57,15 @@ class Timed(nn.Module):
         self.neuron = neuron
         self.solving = solving
         self.silent: Tensor | None = None
-        """Share of the last training batch for which each output did not fire; over positions the mean."""
+        """Share of the last training batch for which each output did not fire; over positions the
+        mean.
+        """
         self.fired = torch.tensor(0)
         """Spikes in the last training batch."""
 
-    def forward(self, connection: Connection, x: Float[Tensor, "1 B *n"], pulses: nn.Module | None = None) -> Float[Tensor, "1 B *m"]:
+    def forward(
+        self, connection: Connection, x: Float[Tensor, "1 B *n"], pulses: nn.Module | None = None
+    ) -> Float[Tensor, "1 B *m"]:
         times, synapses = self.arriving(connection, x)
         if pulses is not None:
             times, synapses = pulses(times, synapses)
@@ -67,12 +74,16 @@ class Timed(nn.Module):
             self._count(t.detach())
         return t[None]
 
-    def arriving(self, connection: Connection, x: Float[Tensor, "1 B *n"]) -> tuple[Float[Tensor, "B *i"], Synapses]:
+    def arriving(
+        self, connection: Connection, x: Float[Tensor, "1 B *n"]
+    ) -> tuple[Float[Tensor, "B *i"], Synapses]:
         """The times at the synapses, and the weights that meet them."""
         return arriving(connection, x[0], self._synapses(connection))
 
     def _synapses(self, connection: Connection) -> Synapses:
-        """The weights as they act: with centralized gradients, quantised, and in training varied, where that is asked for."""
+        """The weights as they act: with centralized gradients, quantised, and in training varied,
+        where that is asked for.
+        """
         layer, solving = connection.layer, self.solving
         weight = centralized(layer.weight) if solving.centralize else layer.weight
         weight = weight if solving.bits is None else quantised(weight, solving.bits)
@@ -84,8 +95,14 @@ class Timed(nn.Module):
         solving = self.solving
         if solving.stepped is not None:
             return stepped(times, synapses, self.neuron, solving.stepped)
-        t = spike_times(times, synapses, self.neuron, solving.solver, solving.slope_limit, solving.normalize)
-        return _Wait.apply(nearest_step(t, self.neuron), self.neuron.step_length) if solving.clock else t
+        t = spike_times(
+            times, synapses, self.neuron, solving.solver, solving.slope_limit, solving.normalize
+        )
+        return (
+            _Wait.apply(nearest_step(t, self.neuron), self.neuron.step_length)
+            if solving.clock
+            else t
+        )
 
     def _count(self, t: Tensor) -> None:
         silent = t >= self.neuron.horizon
@@ -121,7 +138,8 @@ class Pulses(nn.Module):
         count: how many, >= 1.
         outputs: neurons of the layer.
         span: time over which they are spread at first, > 0.
-        gain: change of a time per unit of its parameter, > 0: optimizers have one step length for all parameters.
+        gain: change of a time per unit of its parameter, > 0: optimizers have one step length for
+            all parameters.
         drive: sum of the weights at first.
     """
 
@@ -131,19 +149,29 @@ class Pulses(nn.Module):
         self.times = nn.Parameter(torch.arange(1, count + 1) * (span / (count + 1) / gain))
         self.weight = nn.Parameter(torch.full((outputs, count), drive / count))
 
-    def forward(self, times: Float[Tensor, "B N"], synapses: Synapses) -> tuple[Float[Tensor, "B M"], Synapses]:
+    def forward(
+        self, times: Float[Tensor, "B N"], synapses: Synapses
+    ) -> tuple[Float[Tensor, "B M"], Synapses]:
         """Inputs and weights with the pulses behind them."""
         if synapses.convolution:
-            raise ValueError("pulses go with linear layers only; set strategy.stages.train.form.pulses=0")
+            raise ValueError(
+                "pulses go with linear layers only; set strategy.stages.train.form.pulses=0"
+            )
         pulses = (self.times * self.gain).clamp(min=0).expand(len(times), -1)
         weight = torch.cat([synapses.weight, self.weight], 1)
-        return torch.cat([times, pulses.to(times.dtype)], 1), synapses.replaced(weight, synapses.bias)
+        return torch.cat([times, pulses.to(times.dtype)], 1), synapses.replaced(
+            weight, synapses.bias
+        )
 
 
 def varied(weight: Tensor, variation: float) -> Tensor:
-    """Every weight times N(1, variation^2), and every neuron's by one more, which does what a varied threshold does."""
+    """Every weight times N(1, variation^2), and every neuron's by one more, which does what a
+    varied threshold does.
+    """
     own = 1 + variation * torch.randn_like(weight)
-    threshold = 1 + variation * torch.randn(len(weight), *[1] * (weight.dim() - 1), device=weight.device, dtype=weight.dtype)
+    threshold = 1 + variation * torch.randn(
+        len(weight), *[1] * (weight.dim() - 1), device=weight.device, dtype=weight.dtype
+    )
     return weight * own / threshold.clamp(min=0.1)
 
 

@@ -15,7 +15,8 @@ def timed_network(blueprint: Blueprint, form: Form) -> Network:
     """The timed form of a blueprint.
 
     Raises:
-        ValueError: something in the blueprint has no timed form; the message says what to set instead.
+        ValueError: something in the blueprint has no timed form; the message says what to set
+            instead.
     """
     neuron = blueprint.neuron()
     if lacking := [name for name in MEMBERS if not hasattr(neuron, name)]:
@@ -28,4 +29,6 @@ def timed_network(blueprint: Blueprint, form: Form) -> Network:
     body = blueprint.body(lambda connection: form.unit(connection, neuron), readout)
     if neuron.windowed:  # what an analog network has learned fits in: without norms, with biases
         absorb_norms(body)
-    return Network(Times(blueprint.encoder), form.body(body, neuron), nn.Identity(), readout, form="timed")
+    return Network(
+        Times(blueprint.encoder), form.body(body, neuron), nn.Identity(), readout, form="timed"
+    )

@@ -15,12 +15,15 @@ from snnexp.timed.form import Form
 
 
 class Redraw:
-    """Draws the weights of hidden neurons that fired for too few images of an epoch anew, as they were drawn at first.
+    """Draws the weights of hidden neurons that fired for too few images of an epoch anew, as they
+    were drawn at first.
 
-        f_j = 1/B sum_s 1[neuron j fired for s]          over the B images of an epoch; of a channel the mean over its positions
+        f_j = 1/B sum_s 1[neuron j fired for s]
+            over the B images of an epoch; of a channel the mean over its positions
         w_j <- first weights, bias_j <- 0                where f_j < share
 
-    The draws depend on the seed of the call alone: a resumed run, and every process of several, comes to the same weights.
+    The draws depend on the seed of the call alone: a resumed run, and every process of several,
+    comes to the same weights.
 
     Source: Kheradpisheh & Masquelier 2020 S4NN (survey [63]: share 0.001).
 
@@ -32,14 +35,19 @@ class Redraw:
 
     def __init__(self, share: float, form: Form, network: Network):
         self.share, self.form = share, form
-        self.layers = [(connection, timed) for _, connection, timed, _ in timed_layers(network)][:-1]
+        self.layers = [(connection, timed) for _, connection, timed, _ in timed_layers(network)][
+            :-1
+        ]
         self._reset()
 
     def see(self, loss: nn.Module, given: tuple[Reading, Int[Tensor, "B"]], value: Tensor) -> None:
         """Counts a training batch; to be called, as a hook, when its loss has been taken."""
         images = len(given[1])
         self.images = self.images + images
-        self.fired = [fired + images * (1 - timed.silent.double()) for fired, (_, timed) in zip(self.fired, self.layers, strict=True)]
+        self.fired = [
+            fired + images * (1 - timed.silent.double())
+            for fired, (_, timed) in zip(self.fired, self.layers, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         """What this process has counted within an epoch."""
@@ -57,10 +65,22 @@ class Redraw:
         if not self.share:
             return {}
         generator, redrawn = torch.Generator().manual_seed(seed), 0
-        images = total(torch.tensor(float(self.images), device=self.fired[0].device)) if self.layers else 0
-        for place, (fired, (connection, timed)) in enumerate(zip(self.fired, self.layers, strict=True)):
-            dead = total(fired) < float(exact(self.share) * round(float(images)))  # a neuron at exactly the share stays
-            self._renew(connection.layer, dead, self.form.weights(connection.layer, timed.neuron.threshold, place, generator))
+        images = (
+            total(torch.tensor(float(self.images), device=self.fired[0].device))
+            if self.layers
+            else 0
+        )
+        for place, (fired, (connection, timed)) in enumerate(
+            zip(self.fired, self.layers, strict=True)
+        ):
+            dead = total(fired) < float(
+                exact(self.share) * round(float(images))
+            )  # a neuron at exactly the share stays
+            self._renew(
+                connection.layer,
+                dead,
+                self.form.weights(connection.layer, timed.neuron.threshold, place, generator),
+            )
             redrawn += int(dead.sum())
         self._reset()
         return {"train/redrawn": redrawn}

@@ -30,7 +30,9 @@ class Robustness:
     variations: list[float]
 
     @torch.no_grad()
-    def __call__(self, network: Network, accuracy: Callable[[Network], float]) -> dict[str, dict[str, float]]:
+    def __call__(
+        self, network: Network, accuracy: Callable[[Network], float]
+    ) -> dict[str, dict[str, float]]:
         """The accuracies, by what the result file calls them; without those that are not asked for.
 
         Args:
@@ -40,9 +42,15 @@ class Robustness:
         tests = {
             "accuracy_by_bits": {str(each): _coarse(network, each) for each in self.bits},
             "accuracy_by_jitter": {str(each): _jittered(network, each) for each in self.jitters},
-            "accuracy_by_variation": {str(each): _varied(network, each) for each in self.variations},
+            "accuracy_by_variation": {
+                str(each): _varied(network, each) for each in self.variations
+            },
         }
-        return {name: {key: _measured(test, accuracy) for key, test in each.items()} for name, each in tests.items() if each}
+        return {
+            name: {key: _measured(test, accuracy) for key, test in each.items()}
+            for name, each in tests.items()
+            if each
+        }
 
 
 def _measured(test: AbstractContextManager[Network], accuracy: Callable[[Network], float]) -> float:
@@ -73,16 +81,23 @@ def _scaled(layer: nn.Module, variation: float) -> None:
 
 
 def _shifted(layer: nn.Module, variation: float) -> None:
-    """Weights and biases that differ, and thresholds of constant slopes: a threshold of (1 + d) horizons takes d off every value."""
+    """Weights and biases that differ, and thresholds of constant slopes: a threshold of (1 + d)
+    horizons takes d off every value.
+    """
     layer.weight.mul_(1 + variation * torch.randn_like(layer.weight))
-    layer.bias.mul_(1 + variation * torch.randn_like(layer.bias)).sub_(variation * torch.randn_like(layer.bias))
+    layer.bias.mul_(1 + variation * torch.randn_like(layer.bias)).sub_(
+        variation * torch.randn_like(layer.bias)
+    )
 
 
 @contextmanager
 def _jittered(network: Network, deviation: float) -> Iterator[Network]:
     layers = {timed for _, _, timed, _ in timed_layers(network)}
     horizon = next(iter(layers)).neuron.horizon
-    hooks = [each.register_forward_hook(partial(_noisy, deviation * horizon, horizon)) for each in (network.encoder, *layers)]
+    hooks = [
+        each.register_forward_hook(partial(_noisy, deviation * horizon, horizon))
+        for each in (network.encoder, *layers)
+    ]
     try:
         yield network
     finally:
@@ -91,5 +106,7 @@ def _jittered(network: Network, deviation: float) -> Iterator[Network]:
 
 
 def _noisy(deviation: float, horizon: float, module: nn.Module, given: tuple, t: Tensor) -> Tensor:
-    """Spikes that come earlier or later by chance; none comes before its window, and none where there was none."""
+    """Spikes that come earlier or later by chance; none comes before its window, and none where
+    there was none.
+    """
     return torch.where(t < horizon, (t + deviation * torch.randn_like(t)).clamp(min=0), t)

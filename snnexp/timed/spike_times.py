@@ -1,4 +1,6 @@
-"""One operation from the spike times of a layer to those of the next, differentiable in times and weights."""
+"""One operation from the spike times of a layer to those of the next, differentiable in times and
+weights.
+"""
 
 from typing import Any, Literal
 
@@ -29,21 +31,32 @@ def spike_times(
     slope_limit: float | None = None,
     normalize: bool = False,
 ) -> Float[Tensor, "B *m"]:
-    """Times at which the neurons of a layer fire; for those that never do infinity, or the horizon where the neuron is forced.
+    """Times at which the neurons of a layer fire; for those that never do infinity, or the horizon
+    where the neuron is forced.
 
-    All solvers are exact; they differ in what they cost. Silent neurons and inputs that come too late get no gradient.
+    All solvers are exact; they differ in what they cost. Silent neurons and inputs that come too
+    late get no gradient.
 
     Args:
         times: of the inputs; infinity for never.
         synapses: weights.
         neuron: the equations.
-        solver: events goes through sorted inputs in C or on CUDA in Triton, scan in torch, grid does a convolution per distinct time;
-            auto chooses. Windowed neurons have one of their own.
+        solver: events goes through sorted inputs in C or on CUDA in Triton, scan in torch, grid
+            does a convolution per distinct time; auto chooses. Windowed neurons have one of their
+            own.
         slope_limit: largest |dt_out/du| in the backward pass; None for the exact slope.
-        normalize: whether the gradient that arrives is brought to norm 1 / B for each sample, where it is not zero.
+        normalize: whether the gradient that arrives is brought to norm 1 / B for each sample, where
+            it is not zero.
     """
     return _SpikeTimes.apply(
-        times, synapses.weight, synapses.bias, synapses, neuron, _chosen(solver, times, neuron), slope_limit, normalize
+        times,
+        synapses.weight,
+        synapses.bias,
+        synapses,
+        neuron,
+        _chosen(solver, times, neuron),
+        slope_limit,
+        normalize,
     )
 
 
@@ -56,12 +69,17 @@ def _chosen(solver: SolverName, times: Tensor, neuron: TimedNeuron) -> Solver:
         return {"scan": scan, "grid": grid}[solver]
     compiled = next((each for each in (events, fused) if each.available(times, neuron)), None)
     if compiled is None and solver == "events":
-        raise ValueError("solver=events needs float32, and the compiled kernel on a CPU or Triton on CUDA; use solver=auto or scan")
+        raise ValueError(
+            "solver=events needs float32, and the compiled kernel on a CPU or Triton on "
+            "CUDA; use solver=auto or scan"
+        )
     return scan if compiled is None else compiled
 
 
 def _few(times: Tensor, neuron: TimedNeuron) -> bool:
-    """Whether there are at most `FEW` times; without sorting all where a few samples show that there are more."""
+    """Whether there are at most `FEW` times; without sorting all where a few samples show that
+    there are more.
+    """
     some = times[:2].unique()
     return len(some) <= FEW + 1 and len(times[times < neuron.horizon].unique()) <= FEW
 
@@ -85,13 +103,22 @@ class _SpikeTimes(torch.autograd.Function):
         times = times.masked_fill(times >= neuron.horizon, torch.inf)
         s0, s1, start = solver.forward(times, synapses, neuron)
         t, p, q, slope = neuron.solve(s0, s1, start)
-        t = torch.where(start > -torch.inf, t.maximum(start), torch.inf)  # rounding must not put an effect before its cause
+        t = torch.where(
+            start > -torch.inf, t.maximum(start), torch.inf
+        )  # rounding must not put an effect before its cause
         t = t.masked_fill(t >= neuron.horizon, neuron.horizon if neuron.forced else torch.inf)
         start = torch.where(start == -torch.inf, neuron.horizon, start) if neuron.forced else start
-        limit = torch.ones_like(slope) if slope_limit is None else (slope_limit / slope).clamp(max=1)
+        limit = (
+            torch.ones_like(slope) if slope_limit is None else (slope_limit / slope).clamp(max=1)
+        )
         p, q = (torch.where(t.isfinite(), each * limit, 0) for each in (p, q))
         ctx.save_for_backward(times, weight, bias, start, p, q)
-        ctx.form, ctx.neuron, ctx.solver, ctx.normalize = (synapses.stride, synapses.padding), neuron, solver, normalize
+        ctx.form, ctx.neuron, ctx.solver, ctx.normalize = (
+            (synapses.stride, synapses.padding),
+            neuron,
+            solver,
+            normalize,
+        )
         return t
 
     @staticmethod
@@ -102,7 +129,9 @@ class _SpikeTimes(torch.autograd.Function):
         grad = torch.where(start > -torch.inf, grad, 0)
         if ctx.normalize:
             grad = _normalized(grad)
-        weights, biases, by_first, by_second = ctx.solver.backward(times, synapses, ctx.neuron, start, p * grad, q * grad)
+        weights, biases, by_first, by_second = ctx.solver.backward(
+            times, synapses, ctx.neuron, start, p * grad, q * grad
+        )
         arrives = times.isfinite()
         first, second = ctx.neuron.slopes(times.masked_fill(~arrives, 0))
         by_time = torch.where(arrives, first * by_first + second * by_second, 0)

@@ -9,15 +9,23 @@ from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.synapses import Synapses
 
 
-def stepped(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron, steps: int) -> Float[Tensor, "B *m"]:
-    """Spike times of the neuron as a cell, driven timestep by timestep; infinity for none within `steps`.
+def stepped(
+    times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron, steps: int
+) -> Float[Tensor, "B *m"]:
+    """Spike times of the neuron as a cell, driven timestep by timestep; infinity for none within
+    `steps`.
 
-    A spike at a time within step k arrives at its end, and what fires at its end does so at time k step_length.
+    A spike at a time within step k arrives at its end, and what fires at its end does so at time k
+    step_length.
     """
     arrival = steps_until(times, neuron.step_length)
-    found = torch.full((len(times), *synapses.shape(times)), torch.inf, dtype=times.dtype, device=times.device)
+    found = torch.full(
+        (len(times), *synapses.shape(times)), torch.inf, dtype=times.dtype, device=times.device
+    )
     cell = Over(neuron)
-    with streaming(cell):  # a timestep is a chunk, so that the currents of one timestep are all that is in memory
+    with streaming(
+        cell
+    ):  # a timestep is a chunk, so that the currents of one timestep are all that is in memory
         for now in range(steps + 1):
             spikes = cell(_current(arrival, synapses, now)[None])[0]
             found = torch.where(spikes > 0, now * neuron.step_length, found)
@@ -33,14 +41,17 @@ def _current(arrival: Float[Tensor, "B *n"], synapses: Synapses, now: int) -> Fl
 
 
 def steps_until(t: Float[Tensor, "*n"], step: float) -> Float[Tensor, "*n"]:
-    """Number of the timestep by whose end something at `t` has happened; rounding of `t` does not cost a step."""
+    """Number of the timestep by whose end something at `t` has happened; rounding of `t` does not
+    cost a step.
+    """
     return torch.ceil(t / step - 1e-4)
 
 
 def nearest_step(t: Float[Tensor, "*n"], neuron: TimedNeuron) -> Float[Tensor, "*n"]:
-    """Times which, once they have waited for the clock, are the nearest of its multiples where the neuron is windowed.
+    """Times which, once they have waited for the clock, are the nearest of its multiples where the
+    neuron is windowed.
 
-    Its threshold is then lower by what the potential rises in half a timestep. Others wait as they are: what they answer still depends on
-    what comes meanwhile.
+    Its threshold is then lower by what the potential rises in half a timestep. Others wait as they
+    are: what they answer still depends on what comes meanwhile.
     """
     return (t - neuron.step_length / 2).clamp(min=0) if neuron.windowed else t

@@ -1,4 +1,6 @@
-"""The weights of a timed layer, as rows for a sorting solver and as a linear map for solvers that go through time."""
+"""The weights of a timed layer, as rows for a sorting solver and as a linear map for solvers that
+go through time.
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +12,8 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Synapses:
-    """A linear layer or a convolution between spikes that may be absent; absent ones are infinite, not zero.
+    """A linear layer or a convolution between spikes that may be absent; absent ones are infinite,
+    not zero.
 
     Args:
         weight: `[O, N]` or `[O, C, y, x]`.
@@ -35,7 +38,10 @@ class Synapses:
         if isinstance(layer, nn.Linear):
             return Synapses(weight, layer.bias)
         if layer.groups != 1 or set(layer.dilation) != {1} or layer.padding_mode != "zeros":
-            raise ValueError("the timed form has plain convolutions only, without groups, dilation or another padding than silence")
+            raise ValueError(
+                "the timed form has plain convolutions only, without groups, dilation or "
+                "another padding than silence"
+            )
         return Synapses(weight, layer.bias, layer.stride, layer.padding)
 
     def replaced(self, weight: Tensor, bias: Tensor | None) -> "Synapses":
@@ -52,7 +58,13 @@ class Synapses:
         if not self.convolution:
             return (len(self.weight),)
         sizes = zip(x.shape[2:], self.weight.shape[2:], self.stride, self.padding, strict=True)
-        return (len(self.weight), *((extent + 2 * padding - kernel) // stride + 1 for extent, kernel, stride, padding in sizes))
+        return (
+            len(self.weight),
+            *(
+                (extent + 2 * padding - kernel) // stride + 1
+                for extent, kernel, stride, padding in sizes
+            ),
+        )
 
     def current(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *m"]:
         """W x without the bias."""
@@ -60,13 +72,17 @@ class Synapses:
             return functional.conv2d(x, self.weight, None, self.stride, self.padding)
         return functional.linear(x, self.weight)
 
-    def input_gradient(self, x: Float[Tensor, "B *n"], grad: Float[Tensor, "B *m"]) -> Float[Tensor, "B *n"]:
+    def input_gradient(
+        self, x: Float[Tensor, "B *n"], grad: Float[Tensor, "B *m"]
+    ) -> Float[Tensor, "B *n"]:
         """W^T grad."""
         if self.convolution:
             return nn.grad.conv2d_input(x.shape, self.weight, grad, self.stride, self.padding)
         return grad @ self.weight
 
-    def weight_gradient(self, x: Float[Tensor, "B *n"], grad: Float[Tensor, "B *m"]) -> Float[Tensor, "O *k"]:
+    def weight_gradient(
+        self, x: Float[Tensor, "B *n"], grad: Float[Tensor, "B *m"]
+    ) -> Float[Tensor, "O *k"]:
         """Sum over the batch of grad x^T."""
         if self.convolution:
             return nn.grad.conv2d_weight(x, self.weight.shape, grad, self.stride, self.padding)
@@ -82,8 +98,14 @@ class Synapses:
         """Times of the inputs of each output position, row by row."""
         if self.convolution:
             vertical, horizontal = self.padding
-            times = functional.pad(times, (horizontal, horizontal, vertical, vertical), value=torch.inf)
-            rows = functional.unfold(times, self.weight.shape[2:], stride=self.stride).transpose(1, 2).flatten(0, 1)
+            times = functional.pad(
+                times, (horizontal, horizontal, vertical, vertical), value=torch.inf
+            )
+            rows = (
+                functional.unfold(times, self.weight.shape[2:], stride=self.stride)
+                .transpose(1, 2)
+                .flatten(0, 1)
+            )
         else:
             rows = times
         return rows if self.bias is None else torch.cat([rows, rows.new_zeros(len(rows), 1)], 1)
@@ -93,10 +115,16 @@ class Synapses:
         columns = self.weight.flatten(1).T
         return columns if self.bias is None else torch.cat([columns, self.bias[None]])
 
-    def from_rows(self, rows: Float[Tensor, "R O"], x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *m"]:
+    def from_rows(
+        self, rows: Float[Tensor, "R O"], x: Float[Tensor, "B *n"]
+    ) -> Float[Tensor, "B *m"]:
         """Values of the neurons, row by row, in their shape."""
         shape = self.shape(x)
-        return rows.unflatten(0, (len(x), -1)).transpose(1, 2).reshape(len(x), *shape) if self.convolution else rows
+        return (
+            rows.unflatten(0, (len(x), -1)).transpose(1, 2).reshape(len(x), *shape)
+            if self.convolution
+            else rows
+        )
 
     def to_rows(self, y: Float[Tensor, "B *m"]) -> Float[Tensor, "R O"]:
         """Values of the neurons, row by row."""
@@ -108,4 +136,6 @@ class Synapses:
         if not self.convolution:
             return rows
         patches = rows.unflatten(0, (len(x), -1)).transpose(1, 2)
-        return functional.fold(patches, x.shape[2:], self.weight.shape[2:], stride=self.stride, padding=self.padding)
+        return functional.fold(
+            patches, x.shape[2:], self.weight.shape[2:], stride=self.stride, padding=self.padding
+        )

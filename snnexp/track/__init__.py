@@ -1,4 +1,6 @@
-"""What a run tells the outside while it goes: the terminal, the files of the run folder, and trackers, one file each."""
+"""What a run tells the outside while it goes: the terminal, the files of the run folder, and
+trackers, one file each.
+"""
 
 from pkgutil import extend_path
 

@@ -1,4 +1,6 @@
-"""A process apart: it is told things and answers, and never makes its teller wait for longer than that wants to."""
+"""A process apart: it is told things and answers, and never makes its teller wait for longer than
+that wants to.
+"""
 
 import json
 import os
@@ -20,10 +22,11 @@ class Ended(RuntimeError):
 
 
 class Apart:
-    """Runs `main(parent)` of a module in a Python of its own, which reads and writes a JSON value a line.
+    """Runs `main(parent)` of a module in a Python of its own, which reads and writes a JSON value a
+    line.
 
-    It is out of reach of what a terminal sends to this process, and sees the end of its stdin when this process is gone, however that
-    came about.
+    It is out of reach of what a terminal sends to this process, and sees the end of its stdin when
+    this process is gone, however that came about.
 
     Args:
         module: where `main` is; it gets the id of this process.
@@ -31,11 +34,23 @@ class Apart:
     """
 
     def __init__(self, module: str, environment: Mapping[str, str]):
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; main({os.getpid()})"
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; "
+            f"main({os.getpid()})"
+        )
         command, pipe, nowhere = [sys.executable, "-c", code], subprocess.PIPE, subprocess.DEVNULL
-        self.process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=nowhere, start_new_session=True)
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=nowhere,
+            start_new_session=True,
+        )
         self.told, self.said = SimpleQueue(), SimpleQueue()
-        self.threads = [threading.Thread(target=each, daemon=True) for each in (self._write, self._read)]
+        self.threads = [
+            threading.Thread(target=each, daemon=True) for each in (self._write, self._read)
+        ]
         for thread in self.threads:
             thread.start()
 
@@ -67,7 +82,9 @@ class Apart:
 
     def kill(self) -> None:
         """Ends the process at once, and those that it has started."""
-        started = _children(self.process.pid) if self.process.poll() is None else []  # or its number may be another's by now
+        started = (
+            _children(self.process.pid) if self.process.poll() is None else []
+        )  # or its number may be another's by now
         self.process.kill()
         self.process.wait()
         for child in started:
@@ -93,8 +110,14 @@ class Apart:
 
 
 def _children(parent: int) -> list[int]:
-    """The processes that `parent` has started and that go on; none where the system has no /proc."""
-    return [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if _parent(stat) == parent]
+    """The processes that `parent` has started and that go on; none where the system has no
+    /proc.
+    """
+    return [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if _parent(stat) == parent
+    ]
 
 
 def _parent(stat: Path) -> int | None:

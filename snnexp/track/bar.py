@@ -8,7 +8,12 @@ class Bar:
     """How far the current epoch is; gone without a trace when closed."""
 
     def __init__(self, screen: Console):
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self.progress = Progress(*columns, console=screen, transient=True)
         self.task = self.progress.add_task("", start=False)
 

@@ -1,4 +1,6 @@
-"""What every tracker is: an abstract `Tracker`, told of a run's start, its records, its result and its end."""
+"""What every tracker is: an abstract `Tracker`, told of a run's start, its records, its result and
+its end.
+"""
 
 import abc
 from collections.abc import Mapping
@@ -34,18 +36,24 @@ class Labels:
 
 
 class Tracker(abc.ABC):
-    """Somebody else's record of a run. It may raise any error at any time: the run goes on without it."""
+    """Somebody else's record of a run. It may raise any error at any time: the run goes on without
+    it.
+    """
 
     in_address: ClassVar[bool] = False
     """Whether its settings `project` and `entity` become parts of an address of W&B."""
 
     @abc.abstractmethod
     def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:
-        """A run begins, with its resolved configuration; whatever the tracker writes goes into `run_dir`."""
+        """A run begins, with its resolved configuration; whatever the tracker writes goes into
+        `run_dir`.
+        """
 
     @abc.abstractmethod
     def log(self, record: dict[str, Any]) -> None:
-        """One epoch or evaluation: a flat dict such as `{"stage": "bptt", "epoch": 3, "train/loss": 0.1, "test/accuracy": 96.5}`."""
+        """One epoch or evaluation: a flat dict such as `{"stage": "bptt", "epoch": 3, "train/loss":
+        0.1, "test/accuracy": 96.5}`.
+        """
 
     @abc.abstractmethod
     def result(self, result: dict[str, Any]) -> None:

@@ -21,9 +21,11 @@ from snnexp.track.bar import Bar
 
 
 class Console:
-    """One line per epoch on stderr, a bar where stderr is an interactive terminal, and the table of the result on stdout.
+    """One line per epoch on stderr, a bar where stderr is an interactive terminal, and the table of
+    the result on stdout.
 
-    A terminal that goes away, or does not know a letter, does not stop the run: `train.log` goes on.
+    A terminal that goes away, or does not know a letter, does not stop the run: `train.log` goes
+    on.
 
     Args:
         run_dir: the run folder, for `train.log`.
@@ -39,7 +41,9 @@ class Console:
         self.title, self.epochs = "", 0
 
     def start(self) -> None:
-        """From here on, what the package logs comes out here, where it cannot tear the bar apart."""
+        """From here on, what the package logs comes out here, where it cannot tear the bar
+        apart.
+        """
         logger = logging.getLogger("snnexp")
         logger.addHandler(self.handler)
         logger.setLevel(logging.INFO)
@@ -85,19 +89,28 @@ class Console:
         with self._terminal():
             summary(result.last, self.run_dir)
         with writing(self.log_path, 0), self.log_path.open("a", encoding="utf-8") as file:
-            summary(result.last, self.run_dir, rich.console.Console(file=file, width=100, color_system=None, force_terminal=False))
+            summary(
+                result.last,
+                self.run_dir,
+                rich.console.Console(file=file, width=100, color_system=None, force_terminal=False),
+            )
 
     def _begin(self, name: str, epoch: int) -> None:
         self.title = f"{name}  {epoch_of(epoch, self.epochs)}" if epoch <= self.epochs else name
 
     def _keep(self, line: str) -> None:
-        with writing(self.log_path, len(line) + 1), self.log_path.open("a", encoding="utf-8") as file:
+        with (
+            writing(self.log_path, len(line) + 1),
+            self.log_path.open("a", encoding="utf-8") as file,
+        ):
             file.write(f"{line}\n")
 
     def _show(self, line: str) -> None:
         with self._terminal():
             if self.bar is None:
-                print(line, file=sys.stderr, flush=True)  # never wrapped, never coloured: a log file or a pipe reads it
+                print(
+                    line, file=sys.stderr, flush=True
+                )  # never wrapped, never coloured: a log file or a pipe reads it
             else:
                 self.screen.print(Text(line), soft_wrap=True)
 
@@ -110,7 +123,10 @@ class Console:
     def _terminal(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, UnicodeError):  # the letters, too: a process that a launcher has started has a stdout of its own
+        except (
+            OSError,
+            UnicodeError,
+        ):  # the letters, too: a process that a launcher has started has a stdout of its own
             self.bar = None
         except SystemExit as error:  # rich's answer to a broken pipe; anybody else's exit is meant
             if not isinstance(error.__context__, BrokenPipeError):
@@ -128,5 +144,6 @@ class _Handler(logging.Handler):
 
 
 def _interactive(screen: rich.console.Console) -> bool:
-    # FORCE_COLOR makes rich take a pipe for a terminal, and a bar would fill its log with cursor codes: ask the stream as well.
+    # FORCE_COLOR makes rich take a pipe for a terminal, and a bar would fill its log with cursor
+    # codes: ask the stream as well.
     return screen.is_interactive and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -13,12 +13,14 @@ HEAD = ("stage", "epoch")
 
 
 class MetricsFile:
-    """`metrics.jsonl`: one JSON object per record, on the disk before the next one. No times: equal seeds give equal bytes.
+    """`metrics.jsonl`: one JSON object per record, on the disk before the next one. No times: equal
+    seeds give equal bytes.
 
     Args:
         run_dir: the run folder.
-        text: what the file is to begin with, as a checkpoint has kept it: it is made so, whatever has become of it. None for what is
-            there, without the half line that a killed run may have left.
+        text: what the file is to begin with, as a checkpoint has kept it: it is made so, whatever
+            has become of it. None for what is there, without the half line that a killed run may
+            have left.
     """
 
     def __init__(self, run_dir: Path | str, text: str | None = None):
@@ -30,11 +32,15 @@ class MetricsFile:
             self._write()
 
     def log(self, record: dict[str, Any]) -> None:
-        """Appends one record: stage and epoch, then the other keys in order. Raises `NoRoom`, and leaves the file as it was."""
+        """Appends one record: stage and epoch, then the other keys in order. Raises `NoRoom`, and
+        leaves the file as it was.
+        """
         keys = sorted(record, key=lambda key: (HEAD.index(key) if key in HEAD else len(HEAD), key))
         line, size = f"{dumps({key: record[key] for key in keys})}\n", len(self.text.encode())
         begun = self.path.exists()
-        if begun and self.path.stat().st_size != size:  # somebody has been at it: what is kept here counts
+        if (
+            begun and self.path.stat().st_size != size
+        ):  # somebody has been at it: what is kept here counts
             self._write()
         with writing(self.path, len(line.encode())):
             self._append(line.encode(), size)

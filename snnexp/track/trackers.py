@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 class Trackers:
     """Passes on what happens within its `with` block.
 
-    The first error of the chosen tracker switches it off, with one warning; errors of the run's own files are raised.
+    The first error of the chosen tracker switches it off, with one warning; errors of the run's own
+    files are raised.
 
     Args:
         run_dir: the run folder, which exists.
@@ -31,7 +32,8 @@ class Trackers:
         labels: what the run is filed under.
         tracker: the chosen tracker.
         progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
-        records: the metrics file as an earlier attempt in this folder stood, when that is resumed; later records are dropped.
+        records: the metrics file as an earlier attempt in this folder stood, when that is resumed;
+            later records are dropped.
         stages: how many stages had ended in it.
     """
 
@@ -46,7 +48,12 @@ class Trackers:
         stages: int = 0,
     ):
         self.start = (Path(run_dir), plain(config), labels)
-        self.ahead = iter([(name, settings.get("epochs", 0)) for name, settings in config["strategy"]["stages"].items()][stages:])
+        self.ahead = iter(
+            [
+                (name, settings.get("epochs", 0))
+                for name, settings in config["strategy"]["stages"].items()
+            ][stages:]
+        )
         self.console = Console(run_dir, progress)
         self.metrics = MetricsFile(run_dir, records)
         self.tracker = tracker
@@ -55,7 +62,9 @@ class Trackers:
         self.console.start()
         try:
             if self.metrics.restored:
-                logger.warning("%s was gone or damaged; it is restored from the checkpoint", self.metrics.path)
+                logger.warning(
+                    "%s was gone or damaged; it is restored from the checkpoint", self.metrics.path
+                )
             self._tell(self.tracker.start, *self.start)
             for record in self.metrics.read():  # a tracker starts anew where a run is resumed
                 self._tell(self.tracker.log, record)
@@ -65,7 +74,9 @@ class Trackers:
         self._next_stage()
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._tell(self.tracker.finish, int(error is not None))
         self.console.close()
 
@@ -79,7 +90,9 @@ class Trackers:
         self.console.advance(done, total)
 
     def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:
-        """An epoch of `epochs` has ended. The time it took reaches the terminal only: equal runs leave equal records."""
+        """An epoch of `epochs` has ended. The time it took reaches the terminal only: equal runs
+        leave equal records.
+        """
         self._record(record)
         self.console.epoch(record, epochs, seconds)
 
@@ -112,7 +125,9 @@ class Trackers:
     def _switch_off(self, error: Exception) -> None:
         failed, self.tracker = self.tracker, NoTracker()
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        logger.warning("%s is off, and the run goes on without it (%s)", type(failed).__name__, reason)
+        logger.warning(
+            "%s is off, and the run goes on without it (%s)", type(failed).__name__, reason
+        )
         with suppress(Exception):
             failed.finish(1)
 

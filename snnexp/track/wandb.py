@@ -15,24 +15,33 @@ from snnexp.track.base import Labels, Tracker
 from snnexp.track.wandb_environment import environment
 from snnexp.track.wandb_names import known_id, names_of, new_id, quiet
 
-ATTEMPTS = {"online": ("online", "offline", "offline"), "offline": ("offline", "offline"), "disabled": ()}
+ATTEMPTS = {
+    "online": ("online", "offline", "offline"),
+    "offline": ("offline", "offline"),
+    "disabled": (),
+}
 """How a run is kept, and how once that has failed: it is told again from its beginning."""
 
 LOCAL = 5.0
-"""Longest wait for what needs no server, in seconds: a Python has to start, on a machine that may be busy."""
+"""Longest wait for what needs no server, in seconds: a Python has to start, on a machine that may
+be busy.
+"""
 
 Wait = Annotated[float, Interval(0.0, 86400.0, low_open=True)]
 logger = logging.getLogger(__name__)
 
 
 class WandbTracker(Tracker):
-    """Mirrors a run to Weights & Biases, one W&B run per job; neither command line, host name nor secrets are stored.
+    """Mirrors a run to Weights & Biases, one W&B run per job; neither command line, host name nor
+    secrets are stored.
 
-    W&B runs in a process of its own. Should it fail, hang or be killed, the next attempt is told all that the run has recorded: online
-    becomes offline, and what is kept offline is always the whole run. A run that is resumed goes on under its W&B id.
+    W&B runs in a process of its own. Should it fail, hang or be killed, the next attempt is told
+    all that the run has recorded: online becomes offline, and what is kept offline is always the
+    whole run. A run that is resumed goes on under its W&B id.
 
     Args:
-        mode: "offline" keeps files in the run folder, for `wandb sync`; "online" needs an account and falls back to offline.
+        mode: "offline" keeps files in the run folder, for `wandb sync`; "online" needs an account
+            and falls back to offline.
         project: name of the W&B project.
         entity: user or team that owns it, null for the default one.
         start_timeout: longest wait for the server at the start, in seconds.
@@ -42,7 +51,12 @@ class WandbTracker(Tracker):
     in_address: ClassVar[bool] = True
 
     def __init__(
-        self, mode: Literal["offline", "online", "disabled"], project: str, entity: str | None, start_timeout: Wait, finish_timeout: Wait
+        self,
+        mode: Literal["offline", "online", "disabled"],
+        project: str,
+        entity: str | None,
+        start_timeout: Wait,
+        finish_timeout: Wait,
     ):
         self.mode = mode
         self.project = project
@@ -56,16 +70,31 @@ class WandbTracker(Tracker):
         self.done, self.running, self.lost = 0, "", ""
 
     def start(self, run_dir: Path, config: dict[str, Any], labels: Labels) -> None:
-        """Opens a W&B run; a server that does not answer is waited for briefly, then the run is kept offline."""
+        """Opens a W&B run; a server that does not answer is waited for briefly, then the run is
+        kept offline.
+        """
         self.folder = Path(run_dir).absolute() / "wandb"
-        self.modes, self.known = iter(ATTEMPTS[self.mode]), known_id(self.folder) or os.environ.get("WANDB_RUN_ID")
+        self.modes, self.known = (
+            iter(ATTEMPTS[self.mode]),
+            known_id(self.folder) or os.environ.get("WANDB_RUN_ID"),
+        )
         if self.mode == "disabled":
             return
         run_id = self.known or new_id()
-        settings = {"settings": quiet(self.start_timeout, self.finish_timeout), "config": {**flat(config), **labels.choices}}
-        names = {"id": run_id, "project": self.project, "entity": self.entity, **names_of(self.folder.parent, labels)}
+        settings = {
+            "settings": quiet(self.start_timeout, self.finish_timeout),
+            "config": {**flat(config), **labels.choices},
+        }
+        names = {
+            "id": run_id,
+            "project": self.project,
+            "entity": self.entity,
+            **names_of(self.folder.parent, labels),
+        }
         self.acts = [("start", {"run_dir": str(self.folder.parent), **settings, **names})]
-        write_text(self.folder / "id", run_id)  # before there is a record: whoever goes on with a run that is killed now goes on with it
+        write_text(
+            self.folder / "id", run_id
+        )  # before there is a record: whoever goes on with a run that is killed now goes on with it
         try:
             self._begin()
             patience = self.start_timeout + LOCAL
@@ -100,7 +129,9 @@ class WandbTracker(Tracker):
         self.running, self.done, attempt = next(self.modes), 0, new_id()
         resume = "allow" if self.known and self.running == "online" else None
         self.acts[0][1].update(mode=self.running, resume=resume, attempt=attempt)
-        write_text(self.folder / "attempt", attempt)  # the last one to be written here is the one that keeps a record
+        write_text(
+            self.folder / "attempt", attempt
+        )  # the last one to be written here is the one that keeps a record
         self.process = Apart("snnexp.track.wandb_mirror", environment(self.running, self.folder))
         for act in self.acts:
             self.process.tell(act)
@@ -113,7 +144,9 @@ class WandbTracker(Tracker):
         self._listen(0.0)
 
     def _listen(self, patience: float) -> bool:
-        """Takes the answers that come within `patience` seconds; whether all that was told is done."""
+        """Takes the answers that come within `patience` seconds; whether all that was told is
+        done.
+        """
         end = time.monotonic() + patience
         while self.done < len(self.acts):
             try:
@@ -135,12 +168,20 @@ class WandbTracker(Tracker):
         if self.running == "online" and answer.get("url"):
             logger.info("W&B run %s", answer["url"])
         if answer.get("late"):
-            logger.warning("W&B has not taken all of this run within %g s: %s sends the rest", self.finish_timeout, self._remedy("run"))
+            logger.warning(
+                "W&B has not taken all of this run within %g s: %s sends the rest",
+                self.finish_timeout,
+                self._remedy("run"),
+            )
 
     def _promise(self) -> None:
         """Says that the run is kept offline, once it is."""
         if self.lost:
-            logger.warning("W&B online failed (%s): this run is kept offline, %s sends it later", self.lost, self._remedy("offline-run"))
+            logger.warning(
+                "W&B online failed (%s): this run is kept offline, %s sends it later",
+                self.lost,
+                self._remedy("offline-run"),
+            )
             self.lost = ""
 
     def _remedy(self, kind: str) -> str:
@@ -161,8 +202,14 @@ class WandbTracker(Tracker):
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under the dotted keys of the command line: `{"neuron": {"leak": 0.9}}` becomes `{"neuron.leak": 0.9}`."""
+    """Nested settings under the dotted keys of the command line: `{"neuron": {"leak": 0.9}}`
+    becomes `{"neuron.leak": 0.9}`.
+    """
     settings: dict[str, Any] = {}
     for key, value in config.items():
-        settings |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+        settings |= (
+            flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping) and value
+            else {f"{prefix}{key}": value}
+        )
     return settings

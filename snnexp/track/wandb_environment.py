@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SERVER = (
-    "WANDB_API_KEY WANDB_BASE_URL WANDB_APP_URL WANDB_CONFIG_DIR WANDB_IDENTITY_TOKEN_FILE WANDB_CREDENTIALS_FILE WANDB_HTTP_TIMEOUT "
+    "WANDB_API_KEY WANDB_BASE_URL WANDB_APP_URL WANDB_CONFIG_DIR WANDB_IDENTITY_TOKEN_FILE "
+    "WANDB_CREDENTIALS_FILE WANDB_HTTP_TIMEOUT "
     "WANDB_HTTP_PROXY WANDB_HTTPS_PROXY WANDB_INSECURE_DISABLE_SSL WANDB__EXTRA_HTTP_HEADERS"
 ).split()
 """Where the server is and who asks: for the mode online only."""
@@ -20,11 +21,20 @@ AGENT = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID", "WANDB_PROJ
 def environment(mode: str, folder: Path, around: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables for a process that speaks with W&B in `mode`.
 
-    Others of W&B's variables would change what the configuration says (the mode, the id, the folder, values of the configuration), and
-    mix runs that are to be told apart. All files go to `folder` in the run folder: HOME is only read, and offline not even that.
+    Others of W&B's variables would change what the configuration says (the mode, the id, the
+    folder, values of the configuration), and mix runs that are to be told apart. All files go to
+    `folder` in the run folder: HOME is only read, and offline not even that.
     """
-    kept = {*LABELS, *(SERVER if mode == "online" else ()), *(AGENT if "WANDB_SWEEP_ID" in around else ())}
-    theirs = {name: value for name, value in around.items() if not name.startswith("WANDB") or name in kept}
+    kept = {
+        *LABELS,
+        *(SERVER if mode == "online" else ()),
+        *(AGENT if "WANDB_SWEEP_ID" in around else ()),
+    }
+    theirs = {
+        name: value
+        for name, value in around.items()
+        if not name.startswith("WANDB") or name in kept
+    }
     places = {"WANDB_CACHE_DIR": str(folder / "cache"), "WANDB_DATA_DIR": str(folder / "data")}
     places |= {} if mode == "online" else {"WANDB_CONFIG_DIR": str(folder / "config")}
     return {**theirs, **places, "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}

@@ -1,4 +1,6 @@
-"""The process that speaks with W&B: whatever W&B does, or is done to it, the run does not feel it."""
+"""The process that speaks with W&B: whatever W&B does, or is done to it, the run does not feel
+it.
+"""
 
 import fcntl
 import json
@@ -14,7 +16,16 @@ from typing import Any
 
 from snnexp.results.run import RunResult
 
-AGAINST_EPOCH = ("train/*", "validation/*", "test/*", "spikes/*", "operations/*", "conversion/*", "learning_rate", "spikes_per_neuron")
+AGAINST_EPOCH = (
+    "train/*",
+    "validation/*",
+    "test/*",
+    "spikes/*",
+    "operations/*",
+    "conversion/*",
+    "learning_rate",
+    "spikes_per_neuron",
+)
 GRACE = 10
 """Seconds beyond the time for the last upload after which this process ends, whatever it is at."""
 
@@ -22,7 +33,8 @@ GRACE = 10
 class Mirror:
     """One W&B run. Each act says what came of it, in a dict.
 
-    The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch` starts again with each stage.
+    The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch`
+    starts again with each stage.
     """
 
     def __init__(self):
@@ -33,16 +45,26 @@ class Mirror:
         self.there = 0
         self.stage, self.before, self.epoch = None, 0, 0
 
-    def start(self, run_dir: str, settings: dict[str, Any], attempt: str, **labels: Any) -> dict[str, Any]:
-        """Opens the run. Where the server knows it already, it goes on behind the records that the server has."""
+    def start(
+        self, run_dir: str, settings: dict[str, Any], attempt: str, **labels: Any
+    ) -> dict[str, Any]:
+        """Opens the run. Where the server knows it already, it goes on behind the records that the
+        server has.
+        """
         import wandb
 
         self.patience = settings["finish_timeout"]
         self._wait_for_another(Path(run_dir) / "wandb")
-        if (Path(run_dir) / "wandb" / "attempt").read_text() != attempt:  # killed before it was here: the next one knows all that it knew
+        if (
+            Path(run_dir) / "wandb" / "attempt"
+        ).read_text() != attempt:  # killed before it was here: the next one knows all that it knew
             raise RuntimeError("another attempt at this run has begun since")
-        self.earlier = [record.parent for record in Path(run_dir).glob(f"wandb/*run-*/run-{labels['id']}.wandb")]
-        wandb.setup(wandb.Settings(silent=True))  # or the login asks the server for the user's name, however long that takes
+        self.earlier = [
+            record.parent for record in Path(run_dir).glob(f"wandb/*run-*/run-{labels['id']}.wandb")
+        ]
+        wandb.setup(
+            wandb.Settings(silent=True)
+        )  # or the login asks the server for the user's name, however long that takes
         if labels["mode"] == "online" and not wandb.login(prompt=False, verify=False):
             raise ConnectionError("no API key: `wandb login` stores one")
         self.run = wandb.init(dir=run_dir, settings=wandb.Settings(**settings), **labels)
@@ -63,7 +85,9 @@ class Mirror:
 
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
         """The scalars as summary, and accuracy against timestep as table and line."""
-        scalars = {key: value for key, value in result.items() if isinstance(value, int | float | str)}
+        scalars = {
+            key: value for key, value in result.items() if isinstance(value, int | float | str)
+        }
         told = RunResult.from_json(result)
         stages = {f"stages/{name}/accuracy": stage.accuracy for name, stage in told.stages.items()}
         flags = {"flags": "; ".join(told.last.flags)} if told.last.flags else {}
@@ -72,7 +96,9 @@ class Mirror:
         return {}
 
     def finish(self, exit_code: int) -> dict[str, Any]:
-        """Closes the run, and takes away what earlier attempts at it have left: two folders of one id cannot both be synchronised."""
+        """Closes the run, and takes away what earlier attempts at it have left: two folders of one
+        id cannot both be synchronised.
+        """
         run, self.run = self.run, None
         try:
             run.finish(exit_code=exit_code)
@@ -91,7 +117,9 @@ class Mirror:
             self.lock = None
 
     def _wait_for_another(self, folder: Path) -> None:
-        """The process of an attempt that was killed a moment ago may still be at its record, in the same folder."""
+        """The process of an attempt that was killed a moment ago may still be at its record, in the
+        same folder.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_NONBLOCK)
         with suppress(OSError):  # a file system without locks
@@ -109,10 +137,22 @@ class Mirror:
             return
         import wandb
 
-        rows = [[step, accuracy] for step, accuracy in enumerate(accuracies, start=1) if accuracy is not None]
+        rows = [
+            [step, accuracy]
+            for step, accuracy in enumerate(accuracies, start=1)
+            if accuracy is not None
+        ]
         table = wandb.Table(columns=["timestep", "accuracy"], data=rows)
-        plot = wandb.plot.line(table, "timestep", "accuracy", title="test accuracy against timestep")
-        self._step({"test/accuracy_by_timestep": table, "test/accuracy_by_timestep_plot": plot, "epoch": self.epoch})
+        plot = wandb.plot.line(
+            table, "timestep", "accuracy", title="test accuracy against timestep"
+        )
+        self._step(
+            {
+                "test/accuracy_by_timestep": table,
+                "test/accuracy_by_timestep_plot": plot,
+                "epoch": self.epoch,
+            }
+        )
 
     def _step(self, values: dict[str, Any]) -> None:
         if self.there:  # a resumed run tells all its records again, and they are the same
@@ -127,7 +167,9 @@ def main(parent: int) -> None:
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)  # what W&B prints is no answer
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)  # they are meant for the run, whose end is the end of this process
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # they are meant for the run, whose end is the end of this process
     mirror = Mirror()
     for act, arguments in _told(parent):
         if act == "finish":
@@ -158,7 +200,9 @@ def answered(mirror: Mirror, act: str, arguments: dict[str, Any]) -> dict[str, A
 
 
 def _told(parent: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What comes in, until its end; also until the parent's end, since a process that it has forked may hold the other side open."""
+    """What comes in, until its end; also until the parent's end, since a process that it has forked
+    may hold the other side open.
+    """
     rest, gone = b"", False
     while not gone or select.select([0], [], [], 0.0)[0]:
         gone = os.getppid() != parent

@@ -1,4 +1,6 @@
-"""A look at the neurons of a network that has begun to learn: layers in which none fires, or those that fire do so at every timestep."""
+"""A look at the neurons of a network that has begun to learn: layers in which none fires, or those
+that fire do so at every timestep.
+"""
 
 import logging
 
@@ -19,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 def warn_of_idle(network: Network, steps: range, session: Session) -> None:
-    """Says by name which layers are silent or saturated on some training images: they cannot tell images apart."""
+    """Says by name which layers are silent or saturated on some training images: they cannot tell
+    images apart.
+    """
     if rank() > 0:
         return
     for flag in _idle(network, steps, session):
@@ -27,16 +31,29 @@ def warn_of_idle(network: Network, steps: range, session: Session) -> None:
 
 
 REMEDIES = {
-    "silent": "no neuron of the layer fires, so nothing passes it: lower neuron.threshold, or raise the weights or the learning rate",
-    "saturated": "neurons of the layer fire at every timestep or not at all: raise neuron.threshold, or lower the weights",
+    "silent": (
+        "no neuron of the layer fires, so nothing passes it: lower neuron.threshold, or raise "
+        "the weights or the learning rate"
+    ),
+    "saturated": (
+        "neurons of the layer fire at every timestep or not at all: raise neuron.threshold, or "
+        "lower the weights"
+    ),
 }
 
 
 def _idle(network: Network, steps: range, session: Session) -> list[str]:
     if network.form != "spiking":
-        return [f"silent: {name}" for name, _, timed, _ in timed_layers(network) if not int(timed.fired)]  # in the last batch
+        return [
+            f"silent: {name}" for name, _, timed, _ in timed_layers(network) if not int(timed.fired)
+        ]  # in the last batch
     batch = session.train.sample(IMAGES)
-    with in_evaluation(network), recording(network) as tally, streaming(network), autocast(session.device, session.precision):
+    with (
+        in_evaluation(network),
+        recording(network) as tally,
+        streaming(network),
+        autocast(session.device, session.precision),
+    ):
         for part in chunks(len(steps), len(batch.labels)):
             network(batch.input, part, batch.keys)
     tally.images, tally.timesteps = len(batch.labels), len(steps)

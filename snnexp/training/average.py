@@ -12,17 +12,23 @@ class Average:
 
         a <- decay a + (1 - decay) w   after every step, from the weights before the first
 
-    It is what is evaluated, and kept in the end; training goes on with the weights themselves. Averages of late weights are better than the
-    last where the learning rate is still high, and need a schedule that falls to nothing less. Polyak & Juditsky 1992.
+    It is what is evaluated, and kept in the end; training goes on with the weights themselves.
+    Averages of late weights are better than the last where the learning rate is still high, and
+    need a schedule that falls to nothing less. Polyak & Juditsky 1992.
 
     Args:
-        decay: in [0, 1); about 1 - 1 / steps of the span that is averaged over. None for no average.
+        decay: in [0, 1); about 1 - 1 / steps of the span that is averaged over. None for no
+            average.
         network: with its weights before the first step.
     """
 
     def __init__(self, decay: float | None, network: nn.Module):
         self.decay = decay
-        self.weights = {} if decay is None else {name: value.detach().clone() for name, value in _learned(network)}
+        self.weights = (
+            {}
+            if decay is None
+            else {name: value.detach().clone() for name, value in _learned(network)}
+        )
 
     @torch.no_grad()
     def see(self, network: nn.Module) -> None:
@@ -34,7 +40,11 @@ class Average:
     @contextmanager
     def applied(self, network: nn.Module) -> Iterator[None]:
         """Within the block the network has the average."""
-        own = {name: value.detach().clone() for name, value in _learned(network)} if self.weights else {}
+        own = (
+            {name: value.detach().clone() for name, value in _learned(network)}
+            if self.weights
+            else {}
+        )
         self.settle(network)
         try:
             yield
@@ -56,7 +66,9 @@ class Average:
 
 
 def _learned(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return ((name, value) for name, value in network.state_dict().items() if value.is_floating_point())
+    return (
+        (name, value) for name, value in network.state_dict().items() if value.is_floating_point()
+    )
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from torch import nn
 
 
 def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
-    """Scales all gradients in place so that their norm is at most `largest`, and they keep their direction.
+    """Scales all gradients in place so that their norm is at most `largest`, and they keep their
+    direction.
 
         g <- g min(1, largest / ||g||)
 
@@ -15,10 +16,11 @@ def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
         parameters: those without a gradient are left out.
         largest: > 0.
 
-    A norm that overflows in float32, as of one gradient of 2e19, is taken in float64: scaled by 1 / infinity, all would be zero, and a
-    run would go on without learning anything.
+    A norm that overflows in float32, as of one gradient of 2e19, is taken in float64: scaled by 1 /
+    infinity, all would be zero, and a run would go on without learning anything.
 
-    Source: Pascanu, Mikolov & Bengio, On the difficulty of training recurrent neural networks, ICML 2013.
+    Source: Pascanu, Mikolov & Bengio, On the difficulty of training recurrent neural networks, ICML
+    2013.
     """
     held = [each for each in parameters if each.grad is not None]
     norm = nn.utils.get_total_norm([each.grad for each in held])

@@ -9,7 +9,8 @@ from snnexp.runs.checkpoint import Reached, random_states, set_random_states
 
 @dataclass
 class Course:
-    """What is summed over the batches of an epoch, of all processes together, and what a pass that was interrupted goes on with.
+    """What is summed over the batches of an epoch, of all processes together, and what a pass that
+    was interrupted goes on with.
 
     Args:
         batches: that are done.
@@ -36,14 +37,24 @@ class Course:
 
     def add(self, loss: float, correct: int | float, seen: int | float) -> None:
         """Takes in a batch."""
-        self.batches, self.loss, self.correct, self.seen = self.batches + 1, self.loss + loss, self.correct + correct, self.seen + seen
+        self.batches, self.loss, self.correct, self.seen = (
+            self.batches + 1,
+            self.loss + loss,
+            self.correct + correct,
+            self.seen + seen,
+        )
         self.random = []
 
     def reached(self, epochs: int) -> Reached:
         """The place to go on from, with so many epochs behind it."""
         sums = {key: value for key, value in asdict(self).items() if key != "random"}
-        return Reached(epochs, self.batches, sums, self.random or (random_states() if self.batches else []))
+        return Reached(
+            epochs, self.batches, sums, self.random or (random_states() if self.batches else [])
+        )
 
     def shown(self) -> dict[str, float]:
         """What the record of the epoch says: mean loss and accuracy along the way."""
-        return {"train/loss": self.loss / self.seen, "train/accuracy": 100.0 * self.correct / self.seen}
+        return {
+            "train/loss": self.loss / self.seen,
+            "train/accuracy": 100.0 * self.correct / self.seen,
+        }

@@ -12,11 +12,15 @@ from snnexp.measure.evaluator import in_evaluation
 
 
 class Distilled(Loss):
-    """The loss of a stage, and the distance to the answers of a teacher, an analog network that an earlier stage has trained.
+    """The loss of a stage, and the distance to the answers of a teacher, an analog network that an
+    earlier stage has trained.
 
-        L = (1 - share) loss(reading, labels) + share temperature^2 KL(softmax(teacher / temperature) || softmax(logits(T) / temperature))
+        L = (1 - share) loss(reading,
+            labels) + share temperature^2 KL(softmax(teacher / temperature) || softmax(logits(T) /
+                temperature))
 
-    Spiking networks of few timesteps learn more from the similarities of classes than from labels alone.
+    Spiking networks of few timesteps learn more from the similarities of classes than from labels
+    alone.
 
     Source: Hinton 2015; from the analog to the spiking network Xu 2023 (KDSNN).
 
@@ -40,6 +44,11 @@ class Distilled(Loss):
             self.answers = self.teacher[0](batch.input, range(1), batch.keys).scores[-1].float()
 
     def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
-        theirs, ours = (functional.log_softmax(each / self.temperature, 1) for each in (self.answers, reading.answer))
+        theirs, ours = (
+            functional.log_softmax(each / self.temperature, 1)
+            for each in (self.answers, reading.answer)
+        )
         distance = functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
-        return (1 - self.share) * self.loss(reading, labels) + self.share * self.temperature**2 * distance
+        return (1 - self.share) * self.loss(
+            reading, labels
+        ) + self.share * self.temperature**2 * distance

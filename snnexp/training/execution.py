@@ -24,7 +24,8 @@ class Execution:
 
     Args:
         memory: "lean" keeps bits for spikes and normalises again in the backward pass.
-        time_segments: parts of the sequence of which only the first state is kept; "auto" is about sqrt(T) from T = 16 on.
+        time_segments: parts of the sequence of which only the first state is kept; "auto" is about
+            sqrt(T) from T = 16 on.
         compile: whether torch.compile translates the network.
     """
 
@@ -32,16 +33,26 @@ class Execution:
     time_segments: int | Literal["auto"]
     compile: bool
 
-    def forward(self, network: Network, steps: range, training_pass: TrainingPass | None = None) -> nn.Module:
-        """A module from (images, keys) to a `Reading` that trains `network` on `steps`, through time unless `form` says how."""
+    def forward(
+        self, network: Network, steps: range, training_pass: TrainingPass | None = None
+    ) -> nn.Module:
+        """A module from (images, keys) to a `Reading` that trains `network` on `steps`, through
+        time unless `form` says how.
+        """
         set_lean(network, self.is_lean(steps))
-        forward = Forward(network, steps, self.segments(steps)) if training_pass is None else training_pass(network, steps)
+        forward = (
+            Forward(network, steps, self.segments(steps))
+            if training_pass is None
+            else training_pass(network, steps)
+        )
         if self.compile:
             forward.compile(dynamic=False)
         return forward if distributed.processes() == 1 else DistributedDataParallel(forward)
 
     def is_lean(self, steps: range) -> bool:
-        """Whether units keep little. Of segments that are computed again nothing is kept, and what a unit keeps would be in the way."""
+        """Whether units keep little. Of segments that are computed again nothing is kept, and what
+        a unit keeps would be in the way.
+        """
         return self.memory == "lean" and self.segments(steps) == 1
 
     def segments(self, steps: range) -> int:

@@ -16,9 +16,14 @@ class Keeper:
         self.kept: dict[str, Tensor] | None = None
 
     def see(self, network: Network, record: dict) -> None:
-        """Takes note of an evaluation, and of the weights if they are the best so far by the rule."""
+        """Takes note of an evaluation, and of the weights if they are the best so far by the
+        rule.
+        """
         self.last = record["test/accuracy"]
-        for rule, key in (("best_test", "test/accuracy"), ("best_validation", "validation/accuracy")):
+        for rule, key in (
+            ("best_test", "test/accuracy"),
+            ("best_validation", "validation/accuracy"),
+        ):
             if key in record and (self.best[rule] is None or record[key] > self.best[rule]):
                 self.best[rule] = record[key]
                 self._improved(rule, network, record)
@@ -35,11 +40,21 @@ class Keeper:
         if rule == "best_validation":
             self.at_best_validation = record["test/accuracy"]
         if rule == self.selection:
-            self.kept = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            self.kept = {
+                name: value.detach().clone() for name, value in network.state_dict().items()
+            }
 
     def restore(self, network: Network) -> dict:
         """Puts the kept weights back and returns what the result file says of the choice."""
         if self.kept is not None:
             network.load_state_dict(self.kept)
-        shown = {"selection": self.selection, "accuracy_last": self.last, "accuracy_best_test": self.best["best_test"]}
-        return shown | ({} if self.at_best_validation is None else {"accuracy_at_best_validation": self.at_best_validation})
+        shown = {
+            "selection": self.selection,
+            "accuracy_last": self.last,
+            "accuracy_best_test": self.best["best_test"],
+        }
+        return shown | (
+            {}
+            if self.at_best_validation is None
+            else {"accuracy_at_best_validation": self.at_best_validation}
+        )

@@ -39,12 +39,15 @@ class Schedule:
     Args:
         epochs: passes over the training set.
         optimizer: parameters to an optimizer.
-        scheduler: optimizer to a schedule of its learning rate, stepped once per epoch; one that has a `within` is told at every batch
-            what share of the epoch is over.
-        loss: a reading of the network and labels to a scalar; one that has a `see` is shown every batch before its reading.
+        scheduler: optimizer to a schedule of its learning rate, stepped once per epoch; one that
+            has a `within` is told at every batch what share of the epoch is over.
+        loss: a reading of the network and labels to a scalar; one that has a `see` is shown every
+            batch before its reading.
         gradient_clip: largest norm of all gradients together; None for no limit.
-        average: decay of an exponential average of the weights, which is then what is evaluated and kept; None for none.
-        between: what is done to the network between two epochs, told a seed that belongs to the first; what it returns is recorded.
+        average: decay of an exponential average of the weights, which is then what is evaluated and
+            kept; None for none.
+        between: what is done to the network between two epochs, told a seed that belongs to the
+            first; what it returns is recorded.
     """
 
     epochs: int
@@ -57,12 +60,18 @@ class Schedule:
 
 
 def train(
-    name: str, network: Network, steps: range, schedule: Schedule, session: Session, training_pass: TrainingPass | None = None
+    name: str,
+    network: Network,
+    steps: range,
+    schedule: Schedule,
+    session: Session,
+    training_pass: TrainingPass | None = None,
 ) -> dict:
-    """Trains `network` in place on sequences of `steps` and leaves in it the weights that the selection rule keeps.
+    """Trains `network` in place on sequences of `steps` and leaves in it the weights that the
+    selection rule keeps.
 
-    A run that is resumed goes on after the last batch of which there is a checkpoint, and comes to the same weights. One that is asked to
-    stop writes one at the edge of the batch.
+    A run that is resumed goes on after the last batch of which there is a checkpoint, and comes to
+    the same weights. One that is asked to stop writes one at the edge of the batch.
 
     Args:
         name: of the stage.
@@ -73,10 +82,12 @@ def train(
         training_pass: how a batch is trained on; None for the one through time.
 
     Returns:
-        What the result file says of training: accuracy_last, accuracy_best_test, accuracy_at_best_validation, selection.
+        What the result file says of training: accuracy_last, accuracy_best_test,
+            accuracy_at_best_validation, selection.
 
     Raises:
-        NumericalError: a loss, gradient or weight is not finite, nor potential or score of an evaluation.
+        NumericalError: a loss, gradient or weight is not finite, nor potential or score of an
+            evaluation.
         Stopped: the run was asked to stop.
     """
     replayed = session.checkpoints.replay()
@@ -88,7 +99,9 @@ def train(
     _epochs(name, parts, steps, schedule, session, training_pass)
     parts.average.settle(network)
     shown = parts.keeper.restore(network)
-    torch.manual_seed(_epoch_seed(session, schedule.epochs + 1))  # what follows draws the same, whether all epochs were run now or before
+    torch.manual_seed(
+        _epoch_seed(session, schedule.epochs + 1)
+    )  # what follows draws the same, whether all epochs were run now or before
     session.checkpoints.train_ended(network, shown)
     return shown
 
@@ -110,29 +123,52 @@ class _Parts:
         by_role = getattr(getattr(schedule.optimizer, "func", None), "by_role", False)
         optimizer = schedule.optimizer(parameter_groups(network, by_role))
         keeper, average = Keeper(session.selection), Average(schedule.average, network)
-        return cls(network, optimizer, schedule.scheduler(optimizer), keeper, schedule.loss, schedule.between, average)
+        return cls(
+            network,
+            optimizer,
+            schedule.scheduler(optimizer),
+            keeper,
+            schedule.loss,
+            schedule.between,
+            average,
+        )
 
 
 def bound(network: nn.Module) -> None:
-    """Puts learned numbers that have a range, such as thresholds and leaks, back into it: every module that has a `bound` does its own."""
+    """Puts learned numbers that have a range, such as thresholds and leaks, back into it: every
+    module that has a `bound` does its own.
+    """
     for module in network.modules():
         if hasattr(module, "bound"):
             module.bound()
 
 
-def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, training_pass: TrainingPass | None) -> None:
+def _epochs(
+    name: str,
+    parts: _Parts,
+    steps: range,
+    schedule: Schedule,
+    session: Session,
+    training_pass: TrainingPass | None,
+) -> None:
     begun = time.perf_counter() - session.checkpoints.seconds(name)
     reached = session.checkpoints.resume(name, vars(parts))
     if reached.epochs >= schedule.epochs:
         return
-    parts.optimizer._opt_called = reached.batches > 0  # else torch warns where the schedule is stepped first in this process
+    parts.optimizer._opt_called = (
+        reached.batches > 0
+    )  # else torch warns where the schedule is stepped first in this process
     course, keep = Course.after(reached), partial(_keep, name, parts, session, begun)
     with _kept_if_stopped(partial(keep, course, reached.epochs)):
         training = _prepared(name, parts, steps, schedule, session, training_pass)
     for epoch in range(reached.epochs + 1, schedule.epochs + 1):
         started = time.perf_counter()
         _tell(parts.scheduler, 0.0)
-        record = {"stage": name, "epoch": epoch, "learning_rate": parts.optimizer.param_groups[0]["lr"]}
+        record = {
+            "stage": name,
+            "epoch": epoch,
+            "learning_rate": parts.optimizer.param_groups[0]["lr"],
+        }
         with _kept_if_stopped(partial(keep, course, epoch - 1)) as keep_now:
             record |= _one(name, epoch, training, course, keep_now, parts, schedule, session)
         parts.scheduler.step()
@@ -140,23 +176,36 @@ def _epochs(name: str, parts: _Parts, steps: range, schedule: Schedule, session:
             record |= schedule.between(_epoch_seed(session, epoch))
         session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
         seconds = time.perf_counter() - begun
-        session.checkpoints.save(name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds)
+        session.checkpoints.save(
+            name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds
+        )
         course = Course()
 
 
 def _prepared(
-    name: str, parts: _Parts, steps: range, schedule: Schedule, session: Session, training_pass: TrainingPass | None
+    name: str,
+    parts: _Parts,
+    steps: range,
+    schedule: Schedule,
+    session: Session,
+    training_pass: TrainingPass | None,
 ) -> "_Training":
-    needed = estimate(session.execution, parts.network, steps, session.train, session.precision, training_pass)
+    needed = estimate(
+        session.execution, parts.network, steps, session.train, session.precision, training_pass
+    )
     warn_if_short(needed, session.device)
     forward = session.execution.forward(parts.network, steps, training_pass)
     watch = Watch(name, parts.network, session, schedule.gradient_clip is not None)
-    return _Training(forward, steps, partial(explained, len(steps), needed), parts, schedule, session, watch)
+    return _Training(
+        forward, steps, partial(explained, len(steps), needed), parts, schedule, session, watch
+    )
 
 
 @contextmanager
 def _kept_if_stopped(keep: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Writes a checkpoint if the block is left because the run is asked to stop: that is raised where no batch is half done."""
+    """Writes a checkpoint if the block is left because the run is asked to stop: that is raised
+    where no batch is half done.
+    """
     try:
         yield keep
     except Stopped:
@@ -165,26 +214,41 @@ def _kept_if_stopped(keep: Callable[[], None]) -> Iterator[Callable[[], None]]:
 
 
 def _one(
-    name: str, epoch: int, training: "_Training", course: Course, keep: Callable, parts: _Parts, schedule: Schedule, session: Session
+    name: str,
+    epoch: int,
+    training: "_Training",
+    course: Course,
+    keep: Callable,
+    parts: _Parts,
+    schedule: Schedule,
+    session: Session,
 ) -> dict:
     """An epoch and the evaluation after it: what they have shown."""
     torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
     shown = training.epoch(epoch, course, keep)
     place = f"stage {name}, after epoch {epoch}"
-    require_finite(parts.network, place)  # before a checkpoint, or the best weights, could take it in
+    require_finite(
+        parts.network, place
+    )  # before a checkpoint, or the best weights, could take it in
     if epoch == 1:
         warn_of_idle(parts.network, training.steps, session)
     if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
         with parts.average.applied(parts.network):
-            shown |= _measured(parts.network, session, f"stage {name}, the evaluation after epoch {epoch}")
+            shown |= _measured(
+                parts.network, session, f"stage {name}, the evaluation after epoch {epoch}"
+            )
             parts.keeper.see(parts.network, shown)
     return shown
 
 
-def _keep(name: str, parts: _Parts, session: Session, begun: float, course: Course, epochs: int) -> None:
+def _keep(
+    name: str, parts: _Parts, session: Session, begun: float, course: Course, epochs: int
+) -> None:
     """Writes a checkpoint within an epoch that so many epochs lie behind."""
     seconds = time.perf_counter() - begun
-    session.checkpoints.within(name, course.reached(epochs), vars(parts), session.trackers.records, seconds)
+    session.checkpoints.within(
+        name, course.reached(epochs), vars(parts), session.trackers.records, seconds
+    )
 
 
 def _tell(scheduler: LRScheduler, share: float) -> None:
@@ -223,15 +287,24 @@ class _Training:
         self.session = session
 
     def epoch(self, epoch: int, course: Course, keep: Callable[[], None]) -> dict[str, float]:
-        """Trains on every batch once, on those after `course`; mean loss and accuracy along the way, of all processes together."""
+        """Trains on every batch once, on those after `course`; mean loss and accuracy along the
+        way, of all processes together.
+        """
         self.forward.train()
         course.begin()
-        for batch in self.session.train.epoch(self.session.epochs_before + epoch, shuffle=True, first=course.batches):
+        for batch in self.session.train.epoch(
+            self.session.epochs_before + epoch, shuffle=True, first=course.batches
+        ):
             _tell(self.parts.scheduler, course.batches / len(self.session.train))
             course.add(*self._step(batch, (epoch, course.batches + 1)))
             self.session.trackers.advance(course.batches, len(self.session.train))
-            # Summed at every step, so that all processes stop at the same one: the others would wait for a process that stops alone.
-            stop, due = summed(int(asked() is not None), int(self.session.checkpoints.due()), device=self.session.device)
+            # Summed at every step, so that all processes stop at the same one: the others would
+            # wait for a process that stops alone.
+            stop, due = summed(
+                int(asked() is not None),
+                int(self.session.checkpoints.due()),
+                device=self.session.device,
+            )
             if stop:
                 raise Stopped(told())
             if due:
@@ -255,7 +328,9 @@ class _Training:
         self.parts.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over processes; this makes their average that of the whole batch.
         (loss * (len(batch.labels) * processes() / whole)).backward()
-        sums = self.watch.sums(loss, right(reading.scores[-1].detach(), batch.labels).sum(), batch, place)
+        sums = self.watch.sums(
+            loss, right(reading.scores[-1].detach(), batch.labels).sum(), batch, place
+        )
         if self.schedule.gradient_clip is not None:
             clip(self.forward.parameters(), self.schedule.gradient_clip)
         self.parts.optimizer.step()
@@ -265,11 +340,17 @@ class _Training:
 
 
 def _measured(network: Network, session: Session, place: str) -> dict[str, float]:
-    splits = {"test": session.test} | ({"validation": session.validation} if session.validation is not None else {})
+    splits = {"test": session.test} | (
+        {"validation": session.validation} if session.validation is not None else {}
+    )
     try:
         measured = {split: session.evaluator(network, batches) for split, batches in splits.items()}
     except NumericalError as error:
         raise NumericalError(f"{place}: {error}") from error
-    found = {f"{split}/{key}": getattr(each, key) for split, each in measured.items() for key in ("loss", "accuracy")}
+    found = {
+        f"{split}/{key}": getattr(each, key)
+        for split, each in measured.items()
+        for key in ("loss", "accuracy")
+    }
     require_figures(found, place)
     return found

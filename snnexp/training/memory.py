@@ -36,10 +36,16 @@ def estimate(
     precision: torch.dtype,
     training_pass: TrainingPass | None = None,
 ) -> int:
-    """Bytes that a training step needs, for this process's part of a batch, beside the network: measured on few samples, on a copy."""
+    """Bytes that a training step needs, for this process's part of a batch, beside the network:
+    measured on few samples, on a copy.
+    """
     copied = copy.deepcopy(network).train()
     set_lean(copied, execution.is_lean(steps))
-    forward = Forward(copied, steps, execution.segments(steps)) if training_pass is None else training_pass(copied, steps)
+    forward = (
+        Forward(copied, steps, execution.segments(steps))
+        if training_pass is None
+        else training_pass(copied, steps)
+    )
     return _grown(forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision)
 
 
@@ -55,7 +61,10 @@ def _grown(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype)
 def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> int:
     """The most that the tensors made in a forward and a backward pass take at one time."""
     device = batch.input.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), _Allocations() as allocations:
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        _Allocations() as allocations,
+    ):
         with autocast(device, precision):
             reading = forward(batch.input, batch.keys)
         if reading.scores.requires_grad:
@@ -65,15 +74,23 @@ def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> in
 
 
 class _Allocations(TorchDispatchMode):
-    """Notes when the memory of a tensor comes and when it goes, whoever holds it: autograd, a context that packs it, or a list."""
+    """Notes when the memory of a tensor comes and when it goes, whoever holds it: autograd, a
+    context that packs it, or a list.
+    """
 
     def __init__(self):
         super().__init__()
         self.alive: dict[int, tuple[weakref.ref, int]] = {}
         self.now, self.most = 0, 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = {self._place(tensor) for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)}
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        given = {
+            self._place(tensor)
+            for tensor in tree_leaves((args, kwargs))
+            if isinstance(tensor, Tensor)
+        }
         made = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor) and self._place(tensor) not in given:
@@ -101,15 +118,26 @@ def warn_if_short(needed: int, device: torch.device) -> None:
     """Says so when an estimate is more than what is free."""
     free = available(device)
     if free is not None and needed > free:
-        logger.warning("a training step needs about %s, %s are free; %s", in_gigabytes(needed), in_gigabytes(free), REMEDY)
+        logger.warning(
+            "a training step needs about %s, %s are free; %s",
+            in_gigabytes(needed),
+            in_gigabytes(free),
+            REMEDY,
+        )
 
 
 def available(device: torch.device) -> int | None:
-    """Free bytes of the device, where it can be asked. Files that the kernel keeps in memory are in nobody's way."""
+    """Free bytes of the device, where it can be asked. Files that the kernel keeps in memory are in
+    nobody's way.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
-        told = re.search(r"^MemAvailable: *(\d+) kB$", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        told = re.search(
+            r"^MemAvailable: *(\d+) kB$",
+            Path("/proc/meminfo").read_text(encoding="ascii"),
+            re.MULTILINE,
+        )
         return int(told[1]) * 1024 if told else _unused()
     except OSError:
         return _unused()
@@ -123,28 +151,44 @@ def _unused() -> int | None:
         return None
 
 
-REMEDY = "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat16 and fewer timesteps need less"
+REMEDY = (
+    "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat16 and fewer timesteps "
+    "need less"
+)
 
 
 def explained(timesteps: int, needed: int, batch: int, error: BaseException) -> BaseException:
-    """`error`, or if it says that memory has run out, one that says what was asked for and what to do."""
-    if isinstance(error, OutOfMemory) or not ran_out(error):  # which may be of another place, and has its own words
+    """`error`, or if it says that memory has run out, one that says what was asked for and what to
+    do.
+    """
+    if isinstance(error, OutOfMemory) or not ran_out(
+        error
+    ):  # which may be of another place, and has its own words
         return error
     return OutOfMemory(
-        f"out of memory with T = {timesteps} and batches of {batch}; a training step needs about {in_gigabytes(needed)}. {REMEDY}"
+        f"out of memory with T = {timesteps} and batches of {batch}; a training step needs "
+        f"about {in_gigabytes(needed)}. {REMEDY}"
     )
 
 
 @contextmanager
 def explaining_elsewhere(config: Mapping[str, Any]) -> Iterator[None]:
-    """If memory runs out in the block, in an evaluation or conversion and not in a training step, the error says what needs less."""
+    """If memory runs out in the block, in an evaluation or conversion and not in a training step,
+    the error says what needs less.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
-        own = ", ".join(f"evaluate.{key} = {config['evaluate'][key]}" for key in ("timesteps", "batch_size", "chunk"))
-        raise OutOfMemory(f"out of memory outside a training step, with {own}; smaller ones of the latter two need less") from error
+        own = ", ".join(
+            f"evaluate.{key} = {config['evaluate'][key]}"
+            for key in ("timesteps", "batch_size", "chunk")
+        )
+        raise OutOfMemory(
+            f"out of memory outside a training step, with {own}; smaller ones of the latter "
+            "two need less"
+        ) from error
 
 
 def in_gigabytes(size: int) -> str:

@@ -8,18 +8,26 @@ from snnexp.network.parts import connections
 def parameter_groups(network: nn.Module, by_role: bool = False) -> list[Tensor] | list[dict]:
     """The parameters; those that a module lists in `undecayed`, by name, are spared weight decay.
 
-    `by_role` says of each what it does, for optimizers that go by it: `matrices` are the weights of hidden layers, `output` is the whole
-    output layer, `others` is the rest.
+    `by_role` says of each what it does, for optimizers that go by it: `matrices` are the weights of
+    hidden layers, `output` is the whole output layer, `others` is the rest.
     """
     if by_role:
         return _by_role(network)
     spared = _spared(network)
     others = [parameter for parameter in network.parameters() if id(parameter) not in spared]
-    return [{"params": others}, {"params": list(spared.values()), "weight_decay": 0.0}] if spared else others
+    return (
+        [{"params": others}, {"params": list(spared.values()), "weight_decay": 0.0}]
+        if spared
+        else others
+    )
 
 
 def _spared(network: nn.Module) -> dict[int, nn.Parameter]:
-    listed = (getattr(module, name) for module in network.modules() for name in getattr(module, "undecayed", ()))
+    listed = (
+        getattr(module, name)
+        for module in network.modules()
+        for name in getattr(module, "undecayed", ())
+    )
     return {id(parameter): parameter for parameter in listed if isinstance(parameter, nn.Parameter)}
 
 
@@ -27,5 +35,7 @@ def _by_role(network: nn.Module) -> list[dict]:
     *hidden, last = (connection.layer for connection in connections(network).values())
     groups = {"matrices": [layer.weight for layer in hidden], "output": [*last.parameters()]}
     known = {id(parameter) for group in groups.values() for parameter in group}
-    groups["others"] = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups["others"] = [
+        parameter for parameter in network.parameters() if id(parameter) not in known
+    ]
     return [{"params": params, "role": role} for role, params in groups.items()]

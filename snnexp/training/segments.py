@@ -1,4 +1,6 @@
-"""Training through time in segments: of each segment only the state at its start is kept, the rest is computed again."""
+"""Training through time in segments: of each segment only the state at its start is kept, the rest
+is computed again.
+"""
 
 import math
 from collections.abc import Sequence
@@ -17,13 +19,21 @@ from snnexp.losses.reading import Reading, joined
 from snnexp.network.network import Network
 
 
-def segmented(network: Network, images: Float[Tensor, "B *sample"], steps: range, keys: Int[Tensor, "B"], segments: int) -> Reading:
-    """`network(images, steps, keys)` with the memory of one segment of timesteps and one state per boundary.
+def segmented(
+    network: Network,
+    images: Float[Tensor, "B *sample"],
+    steps: range,
+    keys: Int[Tensor, "B"],
+    segments: int,
+) -> Reading:
+    """`network(images, steps, keys)` with the memory of one segment of timesteps and one state per
+    boundary.
 
-    Gradients are those of the whole sequence. What a layer takes over all timestep at once it takes over a segment instead: batch
-    statistics are per segment, and running statistics move once per segment. Dropout masks are the same in all segments.
-    The backward pass begins with the last segment, of which everything is kept.
-    Source: Chen 2016, training deep nets with sublinear memory cost, along time.
+    Gradients are those of the whole sequence. What a layer takes over all timestep at once it takes
+    over a segment instead: batch statistics are per segment, and running statistics move once per
+    segment. Dropout masks are the same in all segments. The backward pass begins with the last
+    segment, of which everything is kept. Source: Chen 2016, training deep nets with sublinear
+    memory cost, along time.
     """
     loops = [module for module in network.modules() if isinstance(module, Over)]
     states: list[list[State]] = [[None] * len(loop.cells) for loop in loops]
@@ -32,7 +42,8 @@ def segmented(network: Network, images: Float[Tensor, "B *sample"], steps: range
     devices = [images.device] if images.device.type == "cuda" else []
     for start in range(0, len(steps), length):
         last = start + length >= len(steps)
-        # The random state is put back after every segment but the last, so that each draws the same masks.
+        # The random state is put back after every segment but the last, so that each draws the same
+        # masks.
         with torch.random.fork_rng(devices, enabled=not last):
             given = network, loops, images, steps[start : start + length], keys, states
             part, states = _segment(*given) if last else _recomputed(*given)
@@ -41,7 +52,9 @@ def segmented(network: Network, images: Float[Tensor, "B *sample"], steps: range
 
 
 def number_of_segments(setting: int | str, timesteps: int) -> int:
-    """The number `time_segments` asks for: `auto` is the square root of T from 16 timesteps on, which keeps the least in all."""
+    """The number `time_segments` asks for: `auto` is the square root of T from 16 timesteps on,
+    which keeps the least in all.
+    """
     if setting == "auto":
         return math.isqrt(timesteps - 1) + 1 if timesteps >= 16 else 1
     return min(int(setting), timesteps)
@@ -58,7 +71,12 @@ def _passes(network: Network) -> tuple[AbstractContextManager, AbstractContextMa
 
 
 def _segment(
-    network: Network, loops: Sequence[Over], images: Tensor, steps: range, keys: Tensor, states: list[list[State]]
+    network: Network,
+    loops: Sequence[Over],
+    images: Tensor,
+    steps: range,
+    keys: Tensor,
+    states: list[list[State]],
 ) -> tuple[Reading, list[list[State]]]:
     for loop, lent in zip(loops, states, strict=True):
         loop.states = list(lent)

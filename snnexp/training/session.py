@@ -32,7 +32,9 @@ class Session:
     evaluate_every: int
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     epochs_before: int = 0
-    """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so that no stage repeats another's."""
+    """Epochs of earlier stages: what is random about an epoch depends on its number in the run, so
+    that no stage repeats another's.
+    """
     earlier: Mapping[str, Network] = field(default_factory=dict)
     """What stages before have left that a later one is taught by, by name."""
     class_names: tuple[str, ...] = ()

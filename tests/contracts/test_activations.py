@@ -10,8 +10,8 @@ from snnexp.cell import Over
 from snnexp.kernels import staircase
 from snnexp.kernels.scan import c as compiled
 from snnexp.layers.analog import AnalogUnit
-from tests.networks import seeded
-from tests.options import build_option, options, settings
+from tests.support.networks import seeded
+from tests.support.options import build_option, options, settings
 
 LEARNED = [name for name in options("activation") if "clip" in settings("activation", name)]
 DOUBLE = torch.float64
@@ -32,9 +32,13 @@ def grid(count: int = 2001, low: float = -12.0, high: float = 20.0) -> Tensor:
 
 
 def spike_counts(z: Tensor, threshold: float, timesteps: int, start: float = 0.5) -> Tensor:
-    """How often an integrate-and-fire neuron with reset by subtraction fires in `timesteps` of the constant input `z`."""
+    """How often an integrate-and-fire neuron with reset by subtraction fires in `timesteps` of the
+    constant input `z`.
+    """
     changes = {"threshold": threshold, "initial_potential": start, "amplitude": "threshold"}
-    neuron = build_option("neuron", "if", changes, surrogate=build_option("surrogate", "arctan")).double()
+    neuron = build_option(
+        "neuron", "if", changes, surrogate=build_option("surrogate", "arctan")
+    ).double()
     return (Over(neuron)(z.expand(timesteps, 1, -1)) > 0).sum(0)[0].double()
 
 
@@ -49,7 +53,9 @@ def test_shape_and_dtype(name, dtype):
     assert y.shape == z.shape and y.dtype == dtype and y.isfinite().all() and y.count_nonzero() > 0
 
 
-@pytest.mark.parametrize("name", sorted(set(options("activation")) - {"sigmoid", "silu"}))  # what rates can stand for
+@pytest.mark.parametrize(
+    "name", sorted(set(options("activation")) - {"sigmoid", "silu"})
+)  # what rates can stand for
 def test_it_rises_from_zero_and_never_falls(name):
     z = grid().sort().values
     y = activation(name)(z.view(1, 1, -1)).flatten()
@@ -69,7 +75,11 @@ def test_a_unit_with_it_has_the_weights_of_any_unit(name):
 @pytest.mark.parametrize("name", LEARNED)
 def test_the_clip_is_where_it_stops_rising(name):
     made = activation(name, clip=3.0)
-    assert made.clip == 3.0 and made(torch.tensor([100.0], dtype=DOUBLE)) == 3.0 and isinstance(made.w, nn.Parameter)
+    assert (
+        made.clip == 3.0
+        and made(torch.tensor([100.0], dtype=DOUBLE)) == 3.0
+        and isinstance(made.w, nn.Parameter)
+    )
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -78,7 +88,11 @@ def test_a_clip_that_training_drives_below_zero_stays_positive_and_recovers(name
     with torch.no_grad():
         made.w.fill_(-5.0)
     y = made(grid())
-    assert made.clip.item() == pytest.approx(SMALLEST) and y.min() == 0 and y.max().item() == pytest.approx(SMALLEST)
+    assert (
+        made.clip.item() == pytest.approx(SMALLEST)
+        and y.min() == 0
+        and y.max().item() == pytest.approx(SMALLEST)
+    )
     y.sum().backward()
     assert made.w.grad > 100  # a larger bound lets more through
 
@@ -89,7 +103,9 @@ def test_weight_decay_reaches_the_clip(name):
     optimizer = torch.optim.SGD(made.parameters(), lr=0.1, weight_decay=0.5)
     made(torch.full((1,), -1.0, dtype=DOUBLE)).sum().backward()  # no gradient of its own
     optimizer.step()
-    assert made.clip.item() == pytest.approx(8.0 * (1 - 0.1 * 0.5)) and not hasattr(made, "undecayed")
+    assert made.clip.item() == pytest.approx(8.0 * (1 - 0.1 * 0.5)) and not hasattr(
+        made, "undecayed"
+    )
 
 
 def test_clip_by_hand():
@@ -107,15 +123,31 @@ def test_a_shifted_clip_asks_for_what_a_neuron_from_zero_gives():
     z = grid(low=0.5, high=3.5)
     sent = 4 / steps * spike_counts(z, 4.0, steps, start=0.0)
     asked, unshifted = (values("clip", z, clip=4.0, shift=shift) for shift in (1 / 16, 0.0))
-    assert (asked - sent).mean().abs() < 0.02 and (unshifted - sent).mean() > 0.2  # half a spike is 1 / 4
+    assert (asked - sent).mean().abs() < 0.02 and (
+        unshifted - sent
+    ).mean() > 0.2  # half a spike is 1 / 4
 
 
 # The quantised activation
 
-TABLE = [(-3.0, 0), (0.0, 0), (0.9, 0), (1.0, 2), (2.9, 2), (3.0, 4), (4.9, 4), (5.0, 6), (7.0, 8), (8.0, 8), (50.0, 8)]
+TABLE = [
+    (-3.0, 0),
+    (0.0, 0),
+    (0.9, 0),
+    (1.0, 2),
+    (2.9, 2),
+    (3.0, 4),
+    (4.9, 4),
+    (5.0, 6),
+    (7.0, 8),
+    (8.0, 8),
+    (50.0, 8),
+]
 
 
-needs_a_compiler = pytest.mark.skipif(compiled.library() is None, reason="the kernel could not be compiled here")
+needs_a_compiler = pytest.mark.skipif(
+    compiled.library() is None, reason="the kernel could not be compiled here"
+)
 
 
 @needs_a_compiler
@@ -123,13 +155,25 @@ needs_a_compiler = pytest.mark.skipif(compiled.library() is None, reason="the ke
 @pytest.mark.parametrize("layout", ["contiguous", "channels last", "a part"])
 @pytest.mark.parametrize(("levels", "shift"), [(4, 0.5), (3, 0.0), (1, 0.25)])
 def test_the_kernel_gives_what_torch_gives(dtype, layout, levels, shift, monkeypatch):
-    z = torch.cat([grid(2 * 3 * 50 * 41 - 6), torch.tensor([0.0, 3.0, 1.5, torch.nan, torch.inf, -torch.inf], dtype=DOUBLE)])
+    z = torch.cat(
+        [
+            grid(2 * 3 * 50 * 41 - 6),
+            torch.tensor([0.0, 3.0, 1.5, torch.nan, torch.inf, -torch.inf], dtype=DOUBLE),
+        ]
+    )
     z = z.view(2, 3, 50, 41).to(dtype)
-    z = {"contiguous": z, "channels last": z.contiguous(memory_format=torch.channels_last), "a part": z[:, :, 3:]}[layout]
+    z = {
+        "contiguous": z,
+        "channels last": z.contiguous(memory_format=torch.channels_last),
+        "a part": z[:, :, 3:],
+    }[layout]
     upstream = torch.randn(z.shape, generator=seeded()).to(dtype)
 
     def both(compute):
-        made, x = build_option("activation", "qcfs", {"levels": levels, "clip": 3.0, "shift": shift}), z.clone().requires_grad_()
+        made, x = (
+            build_option("activation", "qcfs", {"levels": levels, "clip": 3.0, "shift": shift}),
+            z.clone().requires_grad_(),
+        )
         monkeypatch.setattr(qcfs, "available", compute)
         y = made(x)
         y.backward(upstream)
@@ -137,7 +181,9 @@ def test_the_kernel_gives_what_torch_gives(dtype, layout, levels, shift, monkeyp
 
     ours, theirs = both(staircase.available), both(lambda z, clip: False)
     assert torch.equal(ours[0].nan_to_num(9), theirs[0].nan_to_num(9))
-    assert torch.allclose(ours[1], theirs[1], rtol=1e-6 if dtype == torch.float32 else 1e-2, atol=0, equal_nan=True)
+    assert torch.allclose(
+        ours[1], theirs[1], rtol=1e-6 if dtype == torch.float32 else 1e-2, atol=0, equal_nan=True
+    )
     assert staircase.available(z, torch.tensor(1.0)) == (layout != "a part")
 
 
@@ -178,24 +224,39 @@ def test_gradients_of_qcfs_are_those_of_the_paper(shift):
 def test_a_neuron_from_half_its_threshold_is_qcfs(levels, clip):
     made, z = activation("qcfs", levels=levels, clip=clip), clip * grid(low=-0.5, high=1.5)
     theta, found = made.clip.item(), made(z).detach()
-    assert torch.equal(theta * spike_counts(z, theta, levels) / levels, found) and len(found.unique()) == levels + 1
+    assert (
+        torch.equal(theta * spike_counts(z, theta, levels) / levels, found)
+        and len(found.unique()) == levels + 1
+    )
 
 
 @pytest.mark.parametrize("levels", range(1, 17))
 def test_ties_round_alike(levels):
-    clip, places = levels / 8, torch.arange(-2, 2 * levels + 3, dtype=DOUBLE)  # every sum and quotient is exact
+    clip, places = (
+        levels / 8,
+        torch.arange(-2, 2 * levels + 3, dtype=DOUBLE),
+    )  # every sum and quotient is exact
     z = (places + 0.5) / 8
     for shifted in (z - 2.0**-40, z, z + 2.0**-40):
-        assert torch.equal(spike_counts(shifted, clip, levels) / 8, values("qcfs", shifted, levels=levels, clip=clip))
-    assert torch.equal(values("qcfs", z, levels=levels, clip=clip), ((places + 1) / 8).clamp(0, clip))
+        assert torch.equal(
+            spike_counts(shifted, clip, levels) / 8,
+            values("qcfs", shifted, levels=levels, clip=clip),
+        )
+    assert torch.equal(
+        values("qcfs", z, levels=levels, clip=clip), ((places + 1) / 8).clamp(0, clip)
+    )
 
 
 def test_half_a_step_and_half_a_threshold_belong_together():
-    """For T other than the levels the error is zero on average; without either half it is half a step."""
+    """For T other than the levels the error is zero on average; without either half it is half a
+    step.
+    """
     z = grid(low=0.5, high=7.5)
     asked = values("qcfs", z)
     for timesteps in (2, 3, 8, 16):
-        sent, late = (8.0 / timesteps * spike_counts(z, 8.0, timesteps, start) for start in (0.5, 0.0))
+        sent, late = (
+            8.0 / timesteps * spike_counts(z, 8.0, timesteps, start) for start in (0.5, 0.0)
+        )
         assert (asked - sent).mean().abs() < 0.12
         assert (asked - late).mean().item() == pytest.approx(4.0 / timesteps, abs=0.12)
     assert (values("qcfs", z, shift=0.0) - spike_counts(z, 8.0, 8)).mean() < -0.8

@@ -18,7 +18,7 @@ from snnexp.layers.elementwise import Elementwise
 from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 ARCHITECTURES = options("architecture")
 SHAPE = (3, 64, 64)
@@ -71,17 +71,23 @@ def spiking(connection):
 
 
 def batch_norm(features, dimensions, branches):
-    return build_option("norm", "batch", features=features, dimensions=dimensions, branches=branches)
+    return build_option(
+        "norm", "batch", features=features, dimensions=dimensions, branches=branches
+    )
 
 
 def no_norm(features, dimensions, branches):
     return nn.Identity()
 
 
-def build(name, changes=None, unit=analog, norm=batch_norm, shape=SHAPE, features=10, device="meta"):
+def build(
+    name, changes=None, unit=analog, norm=batch_norm, shape=SHAPE, features=10, device="meta"
+):
     """A body; on the meta device, where only shapes exist, unless asked otherwise."""
     with torch.device(device):
-        return build_option("architecture", name, changes, unit=unit, norm=norm, shape=shape, features=features)
+        return build_option(
+            "architecture", name, changes, unit=unit, norm=norm, shape=shape, features=features
+        )
 
 
 def shallow(name, **more):
@@ -110,7 +116,10 @@ def measure(body, shape):
 
 
 def test_expected_options_exist():
-    named = "mlp cnn vgg5 vgg7 vgg9 vgg11 vgg13 vgg16 cifarnet alexnet googlenet efficientnet_b7 sew_resnet34 sew_resnet152"
+    named = (
+        "mlp cnn vgg5 vgg7 vgg9 vgg11 vgg13 vgg16 cifarnet alexnet googlenet efficientnet_b7 "
+        "sew_resnet34 sew_resnet152"
+    )
     residual = "resnet11 resnet17 resnet19 resnet20 resnet20_wide resnet34 resnet34_wide resnet50"
     assert {*named.split(), *residual.split()} <= set(ARCHITECTURES)
 
@@ -128,8 +137,13 @@ def test_gives_the_current_of_the_output_layer(name, unit):
 @pytest.mark.parametrize("norm", [batch_norm, no_norm])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_forms_name_their_weights_alike(name, norm):
-    one, other = shallow(name, unit=analog, norm=norm).state_dict(), shallow(name, unit=spiking, norm=norm).state_dict()
-    assert {key: value.shape for key, value in one.items()} == {key: value.shape for key, value in other.items()}
+    one, other = (
+        shallow(name, unit=analog, norm=norm).state_dict(),
+        shallow(name, unit=spiking, norm=norm).state_dict(),
+    )
+    assert {key: value.shape for key, value in one.items()} == {
+        key: value.shape for key, value in other.items()
+    }
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -147,9 +161,17 @@ def test_norm_is_told_what_it_gets(name):
 
     def checked(features, dimensions, branches):
         norm = nn.Identity()
-        norm.register_forward_hook(lambda _, x, y: wrong.append((x[0].shape, features)) if x[0].shape[2] != features else None)
         norm.register_forward_hook(
-            lambda _, x, y: wrong.append((x[0].shape, dimensions)) if x[0].dim() != 3 + 2 * (dimensions - 1) else None
+            lambda _, x, y: (
+                wrong.append((x[0].shape, features)) if x[0].shape[2] != features else None
+            )
+        )
+        norm.register_forward_hook(
+            lambda _, x, y: (
+                wrong.append((x[0].shape, dimensions))
+                if x[0].dim() != 3 + 2 * (dimensions - 1)
+                else None
+            )
         )
         return norm
 
@@ -160,7 +182,8 @@ def test_norm_is_told_what_it_gets(name):
 TSSL_MNIST = ["15C5p0", "AP2", "40C5p0", "AP2", "FC300"]
 CIFAR, IMAGENET = (3, 32, 32), (3, 224, 224)
 
-# Option, changes, shape, classes; then weights and MACs in millions and hidden neurons, None where no source says.
+# Option, changes, shape, classes; then weights and MACs in millions and hidden neurons, None where
+# no source says.
 SIZES = [
     ("resnet20", {}, CIFAR, 10, 0.268, 40.6, 188_416),
     ("resnet20", {"shortcut": "projection"}, CIFAR, 10, 0.271, None, 188_416),
@@ -198,13 +221,24 @@ SIZES = [
     ("vgg6_plif", {}, (2, 128, 128), 100, 17.4, None, None),
     ("vgg7_plif", {}, (2, 128, 128), 110, 1.70, None, None),
     ("cnn", {}, (1, 28, 28), 10, 0.211488, 2.234112, 32 * 28 * 28 + 32 * 14 * 14 + 128),
-    ("cnn", {"layers": TSSL_MNIST}, (1, 28, 28), 10, 0.210375, None, 15 * 24 * 24 + 40 * 8 * 8 + 300),
+    (
+        "cnn",
+        {"layers": TSSL_MNIST},
+        (1, 28, 28),
+        10,
+        0.210375,
+        None,
+        15 * 24 * 24 + 40 * 8 * 8 + 300,
+    ),
     ("mlp", {}, (1, 28, 28), 10, 0.6352, 0.6352, 800),
 ]
-# Sources: the authors' repositories and, for what torchvision has too, torchvision. Of ResNet-34 (L) the survey says 85 M.
+# Sources: the authors' repositories and, for what torchvision has too, torchvision. Of ResNet-34
+# (L) the survey says 85 M.
 
 
-@pytest.mark.parametrize(("name", "changes", "shape", "classes", "weights", "macs", "neurons"), SIZES)
+@pytest.mark.parametrize(
+    ("name", "changes", "shape", "classes", "weights", "macs", "neurons"), SIZES
+)
 def test_size_is_the_published_one(name, changes, shape, classes, weights, macs, neurons):
     size = measure(build(name, changes, shape=shape, features=classes), shape)
     assert weights is None or round(size.weights / 1e6, decimals(weights)) == weights
@@ -222,13 +256,27 @@ def test_every_weight_gets_a_gradient(name):
     torch.manual_seed(0)
     body = build(name, NARROW.get(name), shape=(1, 16, 16), device="cpu")
     body(torch.rand(2, 3, 1, 16, 16)).square().sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in body.parameters())
-    assert all(parameter.grad.abs().sum() > 0 for name, parameter in body.named_parameters() if name.endswith("weights.0.weight"))
+    assert all(
+        parameter.grad is not None and parameter.grad.isfinite().all()
+        for parameter in body.parameters()
+    )
+    assert all(
+        parameter.grad.abs().sum() > 0
+        for name, parameter in body.named_parameters()
+        if name.endswith("weights.0.weight")
+    )
 
 
 def test_average_pools_belong_to_the_next_weights_and_max_pools_do_not():
     body = build("cnn", {"layers": ["4C3", "AP2", "4C3", "MP2", "FC5", "D0.5"]}, shape=(1, 8, 8))
-    assert list(dict(body.named_children())) == ["convolution1", "convolution2", "pool1", "linear1", "dropout1", "output"]
+    assert list(dict(body.named_children())) == [
+        "convolution1",
+        "convolution2",
+        "pool1",
+        "linear1",
+        "dropout1",
+        "output",
+    ]
     assert [type(module) for module in body.convolution2.connection.before] == [AveragePool]
     assert [type(module) for module in body.pool1] == [nn.MaxPool2d]
     assert [type(module) for module in body.linear1.connection.before] == [nn.Flatten]
@@ -237,19 +285,40 @@ def test_average_pools_belong_to_the_next_weights_and_max_pools_do_not():
 
 def test_dropout_behind_an_average_pool_sees_the_pooled_map():
     body = build("cnn", {"layers": ["4C3", "AP2", "D0.5", "4C3"]}, shape=(1, 8, 8))
-    assert list(dict(body.named_children())) == ["convolution1", "pool1", "dropout1", "convolution2", "output"]
+    assert list(dict(body.named_children())) == [
+        "convolution1",
+        "pool1",
+        "dropout1",
+        "convolution2",
+        "output",
+    ]
 
 
 def test_dropout_does_not_rename_weights():
-    assert build("vgg16", {"dropout": 0.0, "dropout_linear": 0.0}).state_dict().keys() == build("vgg16").state_dict().keys()
+    assert (
+        build("vgg16", {"dropout": 0.0, "dropout_linear": 0.0}).state_dict().keys()
+        == build("vgg16").state_dict().keys()
+    )
     assert build("mlp", {"dropout": 0.5}).state_dict().keys() == build("mlp").state_dict().keys()
 
 
 def test_vgg_dropout_is_where_no_pool_follows():
-    changes = {"layers": ["4C3", "4C3", "P2", "4C3", "GAP", "FC5"], "dropout": 0.2, "dropout_linear": 0.5}
+    changes = {
+        "layers": ["4C3", "4C3", "P2", "4C3", "GAP", "FC5"],
+        "dropout": 0.2,
+        "dropout_linear": 0.5,
+    }
     body = build("vgg5", changes)
     names = [name for name, _ in body.named_children()]
-    assert names == ["convolution1", "dropout1", "convolution2", "convolution3", "linear1", "dropout2", "output"]
+    assert names == [
+        "convolution1",
+        "dropout1",
+        "convolution2",
+        "convolution3",
+        "linear1",
+        "dropout2",
+        "output",
+    ]
     assert (body.dropout1.p, body.dropout2.p) == (0.2, 0.5)
 
 
@@ -261,7 +330,11 @@ def test_vgg_pooling_names_the_pool():
 @pytest.mark.parametrize("name", ["mlp", "cnn", "vgg5"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_bias_is_everywhere_or_nowhere(name, bias):
-    layers = [module for module in build(name, {"bias": bias}).modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = [
+        module
+        for module in build(name, {"bias": bias}).modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
     assert {layer.bias is not None for layer in layers} == {bias}
 
 
@@ -285,7 +358,11 @@ def test_weights_start_as_said(initialization, spread):
 def test_residual_joins_tell_the_norm_that_two_branches_meet():
     for shortcut, joins in (("pad", 9), ("projection", 11)):
         told = []
-        build("resnet20", {"shortcut": shortcut}, norm=lambda told=told, **about: told.append(about["branches"]) or nn.Identity())
+        build(
+            "resnet20",
+            {"shortcut": shortcut},
+            norm=lambda told=told, **about: told.append(about["branches"]) or nn.Identity(),
+        )
         assert (told.count(1), told.count(2)) == (10, joins)
 
 
@@ -306,7 +383,10 @@ def test_padded_shortcut_refuses_widths_that_shrink():
 def test_shortcuts_project_where_channels_change_or_everywhere():
     def kinds(option):
         body = build("resnet11", {"shortcut": option})
-        return [type(body.get_submodule(f"stage{stage}_block1").connection.branches[1]) for stage in (1, 2, 3, 4)]
+        return [
+            type(body.get_submodule(f"stage{stage}_block1").connection.branches[1])
+            for stage in (1, 2, 3, 4)
+        ]
 
     assert kinds("channel_projection") == [Connection, Connection, Connection, PerStep]
     assert kinds("projection") == [Connection] * 4 and kinds("pad") == [PerStep] * 4
@@ -315,9 +395,15 @@ def test_shortcuts_project_where_channels_change_or_everywhere():
 def test_stride_is_in_the_convolution_named():
     for place, strides in (("first", [(2, 2), (1, 1)]), ("second", [(1, 1), (2, 2)])):
         branch = build("resnet11", {"stride_in": place}).stage2_block1.connection.branches[0]
-        assert [module.stride for module in branch.modules() if isinstance(module, nn.Conv2d)] == strides
+        assert [
+            module.stride for module in branch.modules() if isinstance(module, nn.Conv2d)
+        ] == strides
     bottleneck = build("resnet50").stage2_block1.connection.branches[0]
-    assert [module.stride for module in bottleneck.modules() if isinstance(module, nn.Conv2d)] == [(1, 1), (2, 2), (1, 1)]
+    assert [module.stride for module in bottleneck.modules() if isinstance(module, nn.Conv2d)] == [
+        (1, 1),
+        (2, 2),
+        (1, 1),
+    ]
 
 
 def test_dropout_in_and_behind_blocks_does_not_rename_weights():
@@ -330,8 +416,12 @@ def test_dropout_in_and_behind_blocks_does_not_rename_weights():
 
 
 def test_a_firing_pool_drives_neurons_by_the_average_in_units_of_its_threshold():
-    body = build("cnn", {"layers": ["FP2t0.75", "FC3"]}, unit=spiking, shape=(1, 2, 2), device="cpu")
-    image = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])  # an average of 0.75: reaches the threshold at every step
+    body = build(
+        "cnn", {"layers": ["FP2t0.75", "FC3"]}, unit=spiking, shape=(1, 2, 2), device="cpu"
+    )
+    image = torch.tensor(
+        [[[[1.0, 1.0], [1.0, 0.0]]]]
+    )  # an average of 0.75: reaches the threshold at every step
     assert isinstance(body.pool1, SpikingUnit)
     assert body.pool1(image.expand(3, 1, 1, 2, 2).clone()).flatten().tolist() == [1, 1, 1]
     assert body.pool1(image.expand(3, 1, 1, 2, 2).clone() * 0.5).flatten().tolist() == [0, 1, 0]
@@ -345,7 +435,9 @@ def test_pools_before_branches_stand_alone():
 
 def test_hidden_linear_layers_may_go_without_norm():
     assert isinstance(build("resnet19").linear1.connection.norm, nn.Identity)
-    assert not isinstance(build("resnet19", {"norm_linear": True}).linear1.connection.norm, nn.Identity)
+    assert not isinstance(
+        build("resnet19", {"norm_linear": True}).linear1.connection.norm, nn.Identity
+    )
 
 
 @pytest.mark.parametrize("name", ["resnet34", "sew_resnet34", "efficientnet_b7"])
@@ -357,11 +449,17 @@ def test_stages_need_as_many_values_in_every_list(name):
 def test_blocks_that_join_spikes_have_neurons_behind_every_convolution():
     body = build("sew_resnet34", unit=spiking)
     units = [module.connection for module in body.modules() if isinstance(module, SpikingUnit)]
-    convolutions = [module for module in body.modules() if isinstance(module, Connection) and isinstance(module.layer, nn.Conv2d)]
+    convolutions = [
+        module
+        for module in body.modules()
+        if isinstance(module, Connection) and isinstance(module.layer, nn.Conv2d)
+    ]
     assert units == convolutions and len(units) == 1 + 2 * 16 + 3
 
 
-@pytest.mark.parametrize(("function", "joined"), [("add", [0, 1, 1, 2]), ("and", [0, 0, 0, 1]), ("iand", [0, 1, 0, 0])])
+@pytest.mark.parametrize(
+    ("function", "joined"), [("add", [0, 1, 1, 2]), ("and", [0, 0, 0, 1]), ("iand", [0, 1, 0, 0])]
+)
 def test_joins_of_spikes(function, joined):
     branch, shortcut = torch.tensor([0.0, 0, 1, 1]), torch.tensor([0.0, 1, 0, 1])
     join = Elementwise(function, Constant(branch), Constant(shortcut))
@@ -391,7 +489,9 @@ def test_gates_weigh_channels():
             return x.mean((3, 4), keepdim=True)
 
     x = torch.tensor([0.0, 2.0, 4.0, 6.0]).view(1, 1, 1, 2, 2)
-    assert torch.equal(SqueezeExcitation(Average(), nn.Identity())(x), x * torch.tensor(3.0).sigmoid())
+    assert torch.equal(
+        SqueezeExcitation(Average(), nn.Identity())(x), x * torch.tensor(3.0).sigmoid()
+    )
 
 
 def test_googlenet_says_when_images_are_too_small():
@@ -403,25 +503,55 @@ def test_googlenet_says_when_images_are_too_small():
 @pytest.mark.parametrize("name", ["googlenet", "googlenet_zhou"])
 def test_googlenet_knows_the_size_of_its_map(name, extent):
     shape = (3, extent, extent)
-    assert build(name, {"dropout": 0.0}, shape=shape)(torch.empty(1, 2, *shape, device="meta")).shape == (1, 2, 10)
+    assert build(name, {"dropout": 0.0}, shape=shape)(
+        torch.empty(1, 2, *shape, device="meta")
+    ).shape == (1, 2, 10)
 
 
 def test_tokens_mean_what_they_say():
-    kinds = [layer.__class__ for layer in parse(["32C3", "AP2", "GAP", "MP2", "FP2", "FC9", "D0.5"])]
+    kinds = [
+        layer.__class__ for layer in parse(["32C3", "AP2", "GAP", "MP2", "FP2", "FC9", "D0.5"])
+    ]
     assert kinds == [Convolution, Pool, Pool, MaxPool, FiringPool, Linear, Drop]
     first, second, third = parse(["15C5p0", "256C3s2", "8C4p1s3"])
     assert (first.channels, first.kernel, first.padding, first.stride) == (15, 5, 0, 1)
     assert (second.channels, second.kernel, second.padding, second.stride) == (256, 3, 1, 2)
     assert (third.channels, third.kernel, third.padding, third.stride) == (8, 4, 1, 3)
     assert [pool.window for pool in parse(["AP3", "GAP"])] == [3, None]
-    assert [(pool.window, pool.padding, pool.stride) for pool in parse(["MP2", "MP3p1s2"])] == [(2, 0, 2), (3, 1, 2)]
-    assert [(pool.window, pool.threshold) for pool in parse(["FP2", "FP3t0.75", "FP4t2"])] == [(2, 1), (3, 0.75), (4, 2)]
+    assert [(pool.window, pool.padding, pool.stride) for pool in parse(["MP2", "MP3p1s2"])] == [
+        (2, 0, 2),
+        (3, 1, 2),
+    ]
+    assert [(pool.window, pool.threshold) for pool in parse(["FP2", "FP3t0.75", "FP4t2"])] == [
+        (2, 1),
+        (3, 0.75),
+        (4, 2),
+    ]
     assert [layer.probability for layer in parse(["D0", "D.25", "D0.5"])] == [0, 0.25, 0.5]
 
 
 @pytest.mark.parametrize(
     "token",
-    ["32K3", "C3", "0C3", "32C0", "32C", "32C4", "32C3s0", "AP0", "P2", "FC", "FC0", "D1", "D1.5", "FP2t0", "MP3s0", "gap", "", "٣C3"],
+    [
+        "32K3",
+        "C3",
+        "0C3",
+        "32C0",
+        "32C",
+        "32C4",
+        "32C3s0",
+        "AP0",
+        "P2",
+        "FC",
+        "FC0",
+        "D1",
+        "D1.5",
+        "FP2t0",
+        "MP3s0",
+        "gap",
+        "",
+        "٣C3",
+    ],
 )
 def test_bad_token_is_named_with_its_place_and_the_grammar(token):
     with pytest.raises(ValueError) as error:

@@ -7,11 +7,15 @@ import torch
 from torch import Tensor
 
 from snnexp.cell import Cell, Over
-from tests.options import build_option
+from tests.support.options import build_option
 
 
 def neuron(name: str, **changes) -> Cell:
-    provided = {} if name in ("stdb", "first_spike") else {"surrogate": build_option("surrogate", "triangle", {"scale": 0.3, "width": 1.0})}
+    provided = (
+        {}
+        if name in ("stdb", "first_spike")
+        else {"surrogate": build_option("surrogate", "triangle", {"scale": 0.3, "width": 1.0})}
+    )
     return build_option("neuron", name, changes, **provided)
 
 
@@ -63,7 +67,14 @@ def run(cell: Cell, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 def test_signed_takes_back_what_came_too_early():
     y, (v, memory) = run(neuron("signed"), column([1.5, 0.0, -1.5, -1.0, -1.0, -3.0]))
-    assert y.flatten().tolist() == [1, 0, -1, 0, 0, 0]  # the second -1 finds nothing left to take back
+    assert y.flatten().tolist() == [
+        1,
+        0,
+        -1,
+        0,
+        0,
+        0,
+    ]  # the second -1 finds nothing left to take back
     assert v.flatten().tolist() == [0.5, 0.5, 0.0, -1.0, -2.0, -5.0]
     assert memory.flatten().tolist() == [1, 1, 0, 0, 0, 0]
 
@@ -75,10 +86,23 @@ def test_signed_needs_the_whole_threshold_below_zero():
 @pytest.mark.parametrize("amplitude", ["unit", "threshold"])
 def test_signed_rates_are_the_rectifier_whatever_the_order_of_the_input(amplitude):
     steps, threshold = 64, 0.5
-    x = torch.randn(steps, 1, 500, generator=torch.Generator().manual_seed(2), dtype=torch.float64).clamp(-1, 1) * threshold
+    x = (
+        torch.randn(
+            steps, 1, 500, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+        ).clamp(-1, 1)
+        * threshold
+    )
     height = threshold if amplitude == "threshold" else 1.0
-    total = Over(neuron("signed", threshold=threshold, amplitude=amplitude))(x).sum(0) * threshold / height
-    plain = Over(neuron("if", threshold=threshold, amplitude=amplitude, reset="soft"))(x).sum(0) * threshold / height
+    total = (
+        Over(neuron("signed", threshold=threshold, amplitude=amplitude))(x).sum(0)
+        * threshold
+        / height
+    )
+    plain = (
+        Over(neuron("if", threshold=threshold, amplitude=amplitude, reset="soft"))(x).sum(0)
+        * threshold
+        / height
+    )
     expected = x.sum(0).clamp(min=0)
     assert (total - expected).abs().max() < threshold + 1e-9 < (plain - expected).abs().max()
 
@@ -100,7 +124,11 @@ def test_burst_of_one_is_the_integrate_and_fire_neuron():
 def test_every_spike_of_a_burst_counts():
     unit, high = neuron("burst"), neuron("burst", threshold=0.3, amplitude="threshold")
     counts = column([0.0, 1.0, 5.0])
-    assert unit.spikes(counts, None).flatten().tolist() == high.spikes(0.3 * counts.float(), None).flatten().tolist() == [0, 1, 5]
+    assert (
+        unit.spikes(counts, None).flatten().tolist()
+        == high.spikes(0.3 * counts.float(), None).flatten().tolist()
+        == [0, 1, 5]
+    )
 
 
 def test_gradient_of_a_burst_is_the_sum_of_its_slopes():
@@ -114,7 +142,14 @@ def test_gradient_of_a_burst_is_the_sum_of_its_slopes():
 
 def test_first_spike_by_hand():
     cell = neuron("first_spike", threshold=2.0, step=0.5)
-    assert spikes(cell, [1.5] * 6) == [0, 0, 0, 2, 2, 2]  # potentials 0.75, 1.5, 2.25: on from the step after
+    assert spikes(cell, [1.5] * 6) == [
+        0,
+        0,
+        0,
+        2,
+        2,
+        2,
+    ]  # potentials 0.75, 1.5, 2.25: on from the step after
     assert cell.spikes(column([0, 0, 0, 2, 2, 2]), None).flatten().tolist() == [0, 0, 0, 1, 0, 0]
     assert spikes(cell, [5.0, -9.0, 0.0]) == [0, 2, 2]
 
@@ -125,11 +160,14 @@ def test_a_first_spike_adds_a_ramp():
     assert u.flatten().tolist() == [0.25 * t for t in range(6)]
 
 
-# Pitfall: in the end every neuron with positive input has fired, so the sum of all output says nothing; the first spike does.
+# Pitfall: in the end every neuron with positive input has fired, so the sum of all output says
+# nothing; the first spike does.
 
 
 def test_what_comes_after_the_first_spike_decides_nothing():
-    currents = torch.tensor([[0.3, 0.9, 0.5]], dtype=torch.float64)  # class 1 is first, then come the others
+    currents = torch.tensor(
+        [[0.3, 0.9, 0.5]], dtype=torch.float64
+    )  # class 1 is first, then come the others
     output = Over(neuron("first_spike"))(currents.expand(200, 1, 3))
     scores = Over(build_option("readout", "first_spike"))(output)[:, 0]
     assert output[-1, 0].tolist() == [1, 1, 1]

@@ -1,4 +1,6 @@
-"""Every dataset option: reading, splitting, batching and augmenting, on small files in the official layouts."""
+"""Every dataset option: reading, splitting, batching and augmenting, on small files in the official
+layouts.
+"""
 
 import gzip
 import hashlib
@@ -24,20 +26,30 @@ from snnexp.datasets.digits import drawn_per_class
 from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
 from snnexp.noise import sample_keys
-from tests.options import build_option, options, settings
-from tests.photographs import write_class_folders
+from tests.support.options import build_option, options, settings
+from tests.support.photographs import write_class_folders
 
 RESIZED_CROP = "snnexp.datasets.resized_crop.ResizedCrop"
 NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 TRAIN, TEST = 30, 20
-ARCHIVES = {"mnist": "MNIST", "mnist16": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
+ARCHIVES = {
+    "mnist": "MNIST",
+    "mnist16": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
 
 
 # Small files in the official layouts
 
 
 def idx(array):
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 def write_idx(folder, packed=False):
@@ -46,7 +58,10 @@ def write_idx(folder, packed=False):
     for part, count in (("train", TRAIN), ("t10k", TEST)):
         images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = (np.arange(count) % 10).astype(np.uint8)
-        for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+        for name, array in (
+            (f"{part}-images-idx3-ubyte", images),
+            (f"{part}-labels-idx1-ubyte", labels),
+        ):
             path = folder / (f"{name}.gz" if packed else name)
             path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
 
@@ -56,7 +71,10 @@ def write_cifar(folder, names, key, classes):
     random = np.random.default_rng(1)
     for name in names:
         count = TEST if name.startswith("test") else TRAIN // (len(names) - 1)
-        content = {"data": random.integers(0, 256, (count, 3072), dtype=np.uint8), key: [i % classes for i in range(count)]}
+        content = {
+            "data": random.integers(0, 256, (count, 3072), dtype=np.uint8),
+            key: [i % classes for i in range(count)],
+        }
         (folder / name).write_bytes(pickle.dumps(content, protocol=2))
 
 
@@ -66,13 +84,20 @@ def write_folder(root, test="test"):
             (root / part / label).mkdir(parents=True)
             for i in range(count):
                 suffix = (".png", ".bmp", ".JPG", ".webp", ".jpeg")[i % 5]
-                Image.new("RGB", (80, 70 + i), (shade, i, 0)).save(root / part / label / f"{i:02d}{suffix}", quality=100)
+                Image.new("RGB", (80, 70 + i), (shade, i, 0)).save(
+                    root / part / label / f"{i:02d}{suffix}", quality=100
+                )
 
 
 def write_all(root):
     write_idx(root / "MNIST" / "raw")
     write_idx(root / "FashionMNIST" / "raw")
-    write_cifar(root / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(
+        root / "cifar-10-batches-py",
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"],
+        "labels",
+        10,
+    )
     write_cifar(root / "cifar-100-python", ["train", "test"], "fine_labels", 100)
     write_folder(root)
     write_class_folders(root / "imagenet", 1000, TRAIN, TEST)
@@ -91,18 +116,24 @@ def option(name, root, **changes):
 
 
 def pixels(split):
-    return next(split.read([torch.arange(len(split))], torch.zeros(len(split), dtype=torch.int64), None))
+    return next(
+        split.read([torch.arange(len(split))], torch.zeros(len(split), dtype=torch.int64), None)
+    )
 
 
 def synthetic(count, channels=3, side=12, first=0):
     generator = torch.Generator().manual_seed(count)
-    images = torch.randint(1, 256, (count, channels, side, side), dtype=torch.uint8, generator=generator)
+    images = torch.randint(
+        1, 256, (count, channels, side, side), dtype=torch.uint8, generator=generator
+    )
     return Split(images, torch.arange(count) % 7, torch.arange(first, first + count))
 
 
 def batches(split, batch_size, augmentation=NONE, seed=3):
     channels = split.input.shape[1]
-    return Batches(split, batch_size, Pixels([0.0] * channels, [1.0] * channels), augmentation, "cpu", seed)
+    return Batches(
+        split, batch_size, Pixels([0.0] * channels, [1.0] * channels), augmentation, "cpu", seed
+    )
 
 
 def whole(epoch):
@@ -130,7 +161,10 @@ def test_splits_have_the_announced_form(name, small):
     assert dataset.source.status() == "ready" and data.validation is None
     assert (data.classes, data.shape) == (dataset.classes, dataset.shape)
     for split in (data.train, data.test):
-        assert pixels(split).dtype == torch.uint8 and pixels(split).shape == (len(split), *dataset.shape)
+        assert pixels(split).dtype == torch.uint8 and pixels(split).shape == (
+            len(split),
+            *dataset.shape,
+        )
         assert 0 <= split.labels.min() and split.labels.max() < dataset.classes
     assert data.train.index.max() < TEST_OFFSET <= data.test.index.min()
     if name != "digits":
@@ -146,12 +180,18 @@ def test_validation_is_disjoint_and_seeded(name, small):
 
     own = {"test_share": 0.2} if name == "digits" else {}
     train, validation, split = held(5)
-    assert len(validation) == 8 and set(train).isdisjoint(validation) and validation == sorted(validation)
+    assert (
+        len(validation) == 8
+        and set(train).isdisjoint(validation)
+        and validation == sorted(validation)
+    )
     assert held(5)[1] == validation != held(6)[1]
     if name != "digits":  # whose split_seed chooses the test samples, too
         full = option(name, small).load().train
         assert sorted(train + validation) == full.index.tolist()
-        assert torch.equal(pixels(full)[validation], pixels(split)) and torch.equal(full.labels[validation], split.labels)
+        assert torch.equal(pixels(full)[validation], pixels(split)) and torch.equal(
+            full.labels[validation], split.labels
+        )
 
 
 @pytest.mark.parametrize("name", [name for name in options("dataset") if name != "digits"])
@@ -162,7 +202,9 @@ def test_missing_data_is_named_with_its_remedy(name, tmp_path):
         dataset.load()
     assert str(tmp_path) in str(error.value)
     if name in ARCHIVES:
-        assert f"torchvision.datasets.{ARCHIVES[name]}('{tmp_path}', download=True)" in str(error.value)
+        assert f"torchvision.datasets.{ARCHIVES[name]}('{tmp_path}', download=True)" in str(
+            error.value
+        )
 
 
 def test_home_is_expanded(small, monkeypatch):
@@ -180,14 +222,28 @@ def test_home_is_expanded(small, monkeypatch):
         ({"validation": 50_000}, "validation=50000.*49999"),
         ({"augmentation": {"crop_padding": 32, "crop_border": "reflect"}}, "crop_padding=31"),
         (
-            {"augmentation": {"_target_": RESIZED_CROP, "scale": None, "ratio": [1.0, 1.0], "flip": True}},
-            "ResizedCrop changes pictures, and CifarFiles has samples that are changed as batches.*augmentation=null",
+            {
+                "augmentation": {
+                    "_target_": RESIZED_CROP,
+                    "scale": None,
+                    "ratio": [1.0, 1.0],
+                    "flip": True,
+                }
+            },
+            (
+                "ResizedCrop changes pictures, and CifarFiles has samples that are changed as "
+                "batches.*augmentation=null"
+            ),
         ),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_data(changes, words):
     node = settings("dataset", "cifar10", **changes)
-    node["augmentation"] = {**changes.get("augmentation", {})} if "_target_" in changes.get("augmentation", {}) else node["augmentation"]
+    node["augmentation"] = (
+        {**changes.get("augmentation", {})}
+        if "_target_" in changes.get("augmentation", {})
+        else node["augmentation"]
+    )
     with pytest.raises(ValueError, match=words):
         component(node)
 
@@ -196,9 +252,18 @@ def test_settings_that_do_not_fit_are_refused_before_data(changes, words):
     ("change", "words"),
     [
         ({"jitter": 1}, "dataset.augmentation.jitter: Augmentation takes no such argument"),
-        ({"crop_padding": -1}, "dataset.augmentation.crop_padding: expected a whole number >= 0, got -1"),
+        (
+            {"crop_padding": -1},
+            "dataset.augmentation.crop_padding: expected a whole number >= 0, got -1",
+        ),
         ({"flip": 1}, "dataset.augmentation.flip: expected true or false or 'alternating', got 1"),
-        ({"auto_augment": "mnist"}, "dataset.augmentation.auto_augment: expected 'cifar10' or 'imagenet' or 'svhn' or null, got 'mnist'"),
+        (
+            {"auto_augment": "mnist"},
+            (
+                "dataset.augmentation.auto_augment: expected 'cifar10' or 'imagenet' or 'svhn' "
+                "or null, got 'mnist'"
+            ),
+        ),
     ],
 )
 def test_settings_of_the_augmentation_are_checked_as_those_of_any_component(change, words):
@@ -209,7 +274,9 @@ def test_settings_of_the_augmentation_are_checked_as_those_of_any_component(chan
 def test_a_setting_of_the_augmentation_that_is_missing_is_said():
     node = settings("dataset", "cifar10")
     del node["augmentation"]["cutout"]
-    assert component_faults(node, "dataset") == ["dataset.augmentation.cutout: Augmentation needs it and the option does not set it"]
+    assert component_faults(node, "dataset") == [
+        "dataset.augmentation.cutout: Augmentation needs it and the option does not set it"
+    ]
 
 
 def test_validation_of_all_samples_is_refused_when_read(small):
@@ -236,7 +303,11 @@ def test_idx_is_read_packed_or_unpacked(small, tmp_path):
         ("train-images-idx3-ubyte", lambda content: content[:7], "header"),
         ("train-images-idx3-ubyte", lambda content: b"\0\0\x09" + content[3:], "header"),
         ("t10k-labels-idx1-ubyte", lambda content: content[:-1] + b"\x0a", "class numbers"),
-        ("t10k-labels-idx1-ubyte", lambda content: idx(np.zeros(TEST - 1, np.uint8)), f"for {TEST - 1} labels"),
+        (
+            "t10k-labels-idx1-ubyte",
+            lambda content: idx(np.zeros(TEST - 1, np.uint8)),
+            f"for {TEST - 1} labels",
+        ),
         ("t10k-images-idx3-ubyte", lambda content: idx(np.zeros((TEST, 28, 27), np.uint8)), "27"),
     ],
 )
@@ -283,7 +354,12 @@ class _Harmful:
     ],
 )
 def test_damaged_cifar_is_named_and_runs_nothing(content, tmp_path, capsys):
-    write_cifar(tmp_path / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(
+        tmp_path / "cifar-10-batches-py",
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"],
+        "labels",
+        10,
+    )
     (tmp_path / "cifar-10-batches-py" / "data_batch_3").write_bytes(content)
     with pytest.raises(DataError, match="data_batch_3: .*cifar-10-python.tar.gz"):
         option("cifar10", tmp_path).load()
@@ -311,7 +387,9 @@ def test_digits_are_split_by_class_with_the_seed():
     for label in range(10):
         tests, trains = (data.test.labels == label).sum(), (data.train.labels == label).sum()
         assert abs(tests / (tests + trains) - 0.2) < 0.004
-    assert sorted(data.train.index.tolist() + (data.test.index - TEST_OFFSET).tolist()) == list(range(1797))
+    assert sorted(data.train.index.tolist() + (data.test.index - TEST_OFFSET).tolist()) == list(
+        range(1797)
+    )
     other = option("digits", "/nonexistent", split_seed=1).load()
     assert not torch.equal(other.test.index, data.test.index)
 
@@ -320,7 +398,9 @@ def test_a_share_leaves_something_on_both_sides():
     labels = torch.tensor([0, 0, 0, 1, 1])
     for share in (0.001, 0.999):
         chosen = drawn_per_class(labels, share, seed=0)
-        assert [0 < (chosen & (labels == label)).sum() < (labels == label).sum() for label in (0, 1)] == [True, True]
+        assert [
+            0 < (chosen & (labels == label)).sum() < (labels == label).sum() for label in (0, 1)
+        ] == [True, True]
 
 
 # Verify and prepare
@@ -332,12 +412,16 @@ def test_verify_knows_the_published_hashes(small):
             option(name, small).source.verify()
         with pytest.raises(DataError, match="missing"):
             option(name, small / "train").source.verify()
-    assert "0 .gz" in option("mnist", small).source.verify()  # nothing was published about unpacked files
+    assert (
+        "0 .gz" in option("mnist", small).source.verify()
+    )  # nothing was published about unpacked files
 
 
 def test_published_hashes_are_those_that_torchvision_compares():
     for name in ("MNIST", "FashionMNIST"):
-        assert list(published.MD5[name].items()) == [tuple(each) for each in getattr(torchvision.datasets, name).resources]
+        assert list(published.MD5[name].items()) == [
+            tuple(each) for each in getattr(torchvision.datasets, name).resources
+        ]
     for name in ("CIFAR10", "CIFAR100"):
         theirs = getattr(torchvision.datasets, name)
         assert published.MD5[name] == dict([*theirs.train_list, *theirs.test_list])
@@ -348,7 +432,10 @@ def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
     write_idx(folder, packed=True)
     with pytest.raises(DataError, match="MD5"):
         option("mnist", tmp_path).source.verify()
-    md5s = {path.name: torchvision.datasets.utils.calculate_md5(path) for path in sorted(folder.iterdir())}
+    md5s = {
+        path.name: torchvision.datasets.utils.calculate_md5(path)
+        for path in sorted(folder.iterdir())
+    }
     monkeypatch.setitem(published.MD5, "MNIST", md5s)
     assert "MD5 of 4" in option("mnist", tmp_path).source.verify()
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(TEST, np.uint8)))
@@ -381,7 +468,10 @@ def test_folder_classes_are_sorted_and_images_squared(tmp_path):
     assert dataset.classes == 2 and data.test.labels.tolist() == [0] * 10 + [1] * 10
     assert data.train.input[0, :, 5, 5].tolist() == [100, 0, 0]  # a PNG cat
     assert data.train.input[15, :, 5, 5].tolist() == [200, 0, 0]
-    assert option("image_folder", tmp_path.parent, folder=tmp_path.name, size=16).source.status() == "ready"
+    assert (
+        option("image_folder", tmp_path.parent, folder=tmp_path.name, size=16).source.status()
+        == "ready"
+    )
     assert "30 training and 20 test" in dataset.source.verify()
 
 
@@ -416,7 +506,10 @@ def test_folder_cache_is_built_again_after_any_change(tmp_path, monkeypatch):
         names.clear()
         option("image_folder", tmp_path, **changes).load()
         assert len(names) == TRAIN + TEST + 1
-    assert sorted(path.name for path in (tmp_path / ".cache").iterdir()) == ["size8.npz", "size9.npz"]
+    assert sorted(path.name for path in (tmp_path / ".cache").iterdir()) == [
+        "size8.npz",
+        "size9.npz",
+    ]
 
 
 def test_half_written_cache_is_ignored(tmp_path, monkeypatch):
@@ -425,10 +518,16 @@ def test_half_written_cache_is_ignored(tmp_path, monkeypatch):
     kept = tmp_path / ".cache" / "size8.npz"
     content = kept.read_bytes()
     names = decoded(monkeypatch)
-    for damaged in (content[: len(content) // 2], b"", content[:2000] + b"\xff" * 50 + content[2050:]):
+    for damaged in (
+        content[: len(content) // 2],
+        b"",
+        content[:2000] + b"\xff" * 50 + content[2050:],
+    ):
         names.clear()
         kept.write_bytes(damaged)
-        assert torch.equal(option("image_folder", tmp_path, size=8).load().train.input, first.train.input)
+        assert torch.equal(
+            option("image_folder", tmp_path, size=8).load().train.input, first.train.input
+        )
         assert len(names) == TRAIN + TEST and len(kept.read_bytes()) == len(content)
 
 
@@ -480,11 +579,21 @@ FULL = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=
 
 def test_same_epoch_same_batches_and_another_epoch_another_order():
     split = synthetic(40)
-    first, again, other = (list(batches(split, 8, FULL).epoch(number, shuffle=True)) for number in (1, 1, 2))
-    assert all(torch.equal(a, b) for one, two in zip(first, again, strict=True) for a, b in zip(one, two, strict=True))
+    first, again, other = (
+        list(batches(split, 8, FULL).epoch(number, shuffle=True)) for number in (1, 1, 2)
+    )
+    assert all(
+        torch.equal(a, b)
+        for one, two in zip(first, again, strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
     labels = [torch.cat([batch.labels for batch in epoch]) for epoch in (first, other)]
-    assert not torch.equal(*labels) and torch.equal(labels[0].sort().values, labels[1].sort().values)
-    reseeded = torch.cat([batch.labels for batch in batches(split, 8, FULL, seed=4).epoch(1, shuffle=True)])
+    assert not torch.equal(*labels) and torch.equal(
+        labels[0].sort().values, labels[1].sort().values
+    )
+    reseeded = torch.cat(
+        [batch.labels for batch in batches(split, 8, FULL, seed=4).epoch(1, shuffle=True)]
+    )
     assert not torch.equal(labels[0], reseeded)
 
 
@@ -492,19 +601,31 @@ def test_batch_size_and_neighbours_change_no_sample():
     split = synthetic(40)
     reference = whole(batches(split, 40, FULL).epoch(1, shuffle=True))
     for batch_size in (1, 7, 64):
-        assert all(torch.equal(*pair) for pair in zip(reference, whole(batches(split, batch_size, FULL).epoch(1, True)), strict=True))
+        assert all(
+            torch.equal(*pair)
+            for pair in zip(
+                reference, whole(batches(split, batch_size, FULL).epoch(1, True)), strict=True
+            )
+        )
     half = split.at(torch.arange(20, 40).flip(0))
     chosen = torch.isin(reference[2], sample_keys(3, 1, half.index))
-    assert all(torch.equal(a[chosen], b) for a, b in zip(reference, whole(batches(half, 20, FULL).epoch(1, True)), strict=True))
+    assert all(
+        torch.equal(a[chosen], b)
+        for a, b in zip(reference, whole(batches(half, 20, FULL).epoch(1, True)), strict=True)
+    )
 
 
 def test_order_covers_every_sample_and_is_no_simple_shift():
     split = synthetic(1000, channels=1, side=1)
     by_key = dict(zip(sample_keys(3, 1, split.index).tolist(), range(1000), strict=True))
-    places = [by_key[key] for batch in batches(split, 32).epoch(1, True) for key in batch.keys.tolist()]
+    places = [
+        by_key[key] for batch in batches(split, 32).epoch(1, True) for key in batch.keys.tolist()
+    ]
     assert sorted(places) == list(range(1000))
     assert abs(np.corrcoef(places, range(1000))[0, 1]) < 0.1
-    assert places != torch.tensor(list(by_key)).argsort().tolist()  # keys of a batch are not neighbours
+    assert (
+        places != torch.tensor(list(by_key)).argsort().tolist()
+    )  # keys of a batch are not neighbours
 
 
 def test_evaluation_is_natural_complete_and_the_same_in_every_epoch():
@@ -529,16 +650,31 @@ def test_a_sample_is_random_plain_and_always_the_same():
 
 @pytest.mark.parametrize(
     ("samples", "batch_size", "sizes"),
-    [(17, 8, [8, 8]), (18, 8, [8, 8, 2]), (16, 8, [8, 8]), (3, 1, [1, 1, 1]), (1, 8, [1]), (5, 8, [5])],
+    [
+        (17, 8, [8, 8]),
+        (18, 8, [8, 8, 2]),
+        (16, 8, [8, 8]),
+        (3, 1, [1, 1, 1]),
+        (1, 8, [1]),
+        (5, 8, [5]),
+    ],
 )
 def test_a_training_epoch_ends_without_a_single_sample(samples, batch_size, sizes):
     loader = batches(synthetic(samples), batch_size)
-    assert [len(batch.labels) for batch in loader.epoch(0, shuffle=True)] == sizes and len(loader) == len(sizes)
+    assert [len(batch.labels) for batch in loader.epoch(0, shuffle=True)] == sizes and len(
+        loader
+    ) == len(sizes)
 
 
 def test_normalisation_by_hand():
-    split = Split(torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1), torch.tensor([0]), torch.tensor([0]))
-    (batch,) = Batches(split, 4, Pixels([0.5, 0.1, 0.0], [0.25, 0.5, 1.0]), NONE, "cpu", 0).epoch(0, shuffle=False)
+    split = Split(
+        torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1),
+        torch.tensor([0]),
+        torch.tensor([0]),
+    )
+    (batch,) = Batches(split, 4, Pixels([0.5, 0.1, 0.0], [0.25, 0.5, 1.0]), NONE, "cpu", 0).epoch(
+        0, shuffle=False
+    )
     torch.testing.assert_close(batch.input.flatten(), torch.tensor([-2.0, 0.2, 1.0]))
     assert batch.input.dtype == torch.float32 and split.input.tolist() == [[[[0]], [[51]], [[255]]]]
 
@@ -548,7 +684,9 @@ RECORDED = {
     "cifar10": ("5d6709edbc00f37d", "53597f2a4abd7576", "cdff3779e21c4c22", "9b6df9e506e4656f"),
     "digits": ("b8553e15298852dc", "3c78b86cb5757ffd", "2b942de64cccb3af", "c4516ff9bfef18fc"),
 }
-"""SHA-256 of the batches of two epochs, of an evaluation and of a sample, as version 0.4 gave them."""
+"""SHA-256 of the batches of two epochs, of an evaluation and of a sample, as version 0.4 gave
+them.
+"""
 
 
 def digest(passing):
@@ -561,10 +699,27 @@ def digest(passing):
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_same_seed_gives_the_pixels_that_it_has_always_given(name, small):
-    dataset = option(name, small, augmentation={"crop_padding": 2, "crop_border": "reflect", "flip": "alternating", "cutout": 3})
+    dataset = option(
+        name,
+        small,
+        augmentation={
+            "crop_padding": 2,
+            "crop_border": "reflect",
+            "flip": "alternating",
+            "cutout": 3,
+        },
+    )
     data = dataset.load()
-    train, test = (Batches(split, 7, dataset.normalisation, dataset.augmentation, "cpu", 3) for split in (data.train, data.test))
-    passes = train.epoch(1, shuffle=True), train.epoch(2, shuffle=True), test.epoch(0, shuffle=False), [train.sample(11)]
+    train, test = (
+        Batches(split, 7, dataset.normalisation, dataset.augmentation, "cpu", 3)
+        for split in (data.train, data.test)
+    )
+    passes = (
+        train.epoch(1, shuffle=True),
+        train.epoch(2, shuffle=True),
+        test.epoch(0, shuffle=False),
+        [train.sample(11)],
+    )
     assert tuple(map(digest, passes)) == RECORDED[name]
 
 
@@ -573,7 +728,10 @@ def test_without_a_normalisation_the_stored_numbers_are_seen():
     (batch,) = Batches(split, 9, None, None, "cpu", 0).epoch(0, shuffle=False)
     assert batch.input.dtype == torch.float32 and torch.equal(batch.input, split.input.float())
     (trained,) = Batches(split, 9, None, None, "cpu", 0).epoch(1, shuffle=True)
-    assert sorted(trained.labels.tolist()) == sorted(split.labels.tolist()) and split.input.dtype == torch.uint8
+    assert (
+        sorted(trained.labels.tolist()) == sorted(split.labels.tolist())
+        and split.input.dtype == torch.uint8
+    )
 
 
 # Augmentation
@@ -585,19 +743,30 @@ def keys_of(count):
 
 def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(split.input, keys_of(400))
+    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(
+        split.input, keys_of(400)
+    )
     padded = torch.nn.functional.pad(split.input, (2, 2, 2, 2))
     seen = set()
     for i in range(400):
-        offsets = [(t, u) for t in range(5) for u in range(5) if torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6])]
-        assert len(offsets) == 1  # no pixel of `synthetic` is black, so one offset explains the crop
+        offsets = [
+            (t, u)
+            for t in range(5)
+            for u in range(5)
+            if torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6])
+        ]
+        assert (
+            len(offsets) == 1
+        )  # no pixel of `synthetic` is black, so one offset explains the crop
         seen.add(offsets[0])
     assert len(seen) == 25
 
 
 def test_flip_mirrors_half_of_the_samples():
     x = synthetic(1000, side=5).input
-    y = Augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(1000))
+    y = Augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
+        x, keys_of(1000)
+    )
     flipped = torch.tensor([torch.equal(a, b.flip(-1)) for a, b in zip(y, x, strict=True)])
     kept = torch.tensor([torch.equal(a, b) for a, b in zip(y, x, strict=True)])
     assert (flipped ^ kept).all() and abs(flipped.float().mean() - 0.5) < 0.06
@@ -605,31 +774,62 @@ def test_flip_mirrors_half_of_the_samples():
 
 def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0)(split.input, keys_of(400))
-    padded = torch.nn.functional.pad(split.input.float(), (5, 5, 5, 5), mode="reflect").to(torch.uint8)
+    y = Augmentation(
+        crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0
+    )(split.input, keys_of(400))
+    padded = torch.nn.functional.pad(split.input.float(), (5, 5, 5, 5), mode="reflect").to(
+        torch.uint8
+    )
     for i in range(400):
-        assert any(torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6]) for t in range(11) for u in range(11))
-    with pytest.raises(ValueError, match="6 x 6 pixels cannot be reflected that far; set dataset.augmentation.crop_padding=5"):
-        Augmentation(crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0).check((3, 6, 6))
+        assert any(
+            torch.equal(y[i], padded[i, :, t : t + 6, u : u + 6])
+            for t in range(11)
+            for u in range(11)
+        )
+    with pytest.raises(
+        ValueError,
+        match="6 x 6 pixels cannot be reflected that far; set dataset.augmentation.crop_padding=5",
+    ):
+        Augmentation(
+            crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0
+        ).check((3, 6, 6))
 
 
 def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
     split = synthetic(1000, side=5)
-    loader = batches(split, 100, Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0))
+    loader = batches(
+        split,
+        100,
+        Augmentation(
+            crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0
+        ),
+    )
     plain = {tuple(image.flatten().tolist()): i for i, image in enumerate(split.input / 255)}
 
     def mirrored(number):
         images = torch.cat([batch.input for batch in loader.epoch(number, shuffle=True)])
-        found = ((plain.get(tuple(each.flatten().tolist())), plain.get(tuple(each.flip(-1).flatten().tolist()))) for each in images)
+        found = (
+            (
+                plain.get(tuple(each.flatten().tolist())),
+                plain.get(tuple(each.flip(-1).flatten().tolist())),
+            )
+            for each in images
+        )
         return {other if own is None else own: own is None for own, other in found}
 
     first, second, third = (mirrored(number) for number in (1, 2, 3))
-    assert len(first) == 1000 and second == {i: not flipped for i, flipped in first.items()} and third == first
+    assert (
+        len(first) == 1000
+        and second == {i: not flipped for i, flipped in first.items()}
+        and third == first
+    )
     assert abs(sum(first.values()) / 1000 - 0.5) < 0.06
 
 
 def test_an_alternating_flip_starts_otherwise_in_another_run():
-    augment = Augmentation(crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0)
+    augment = Augmentation(
+        crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0
+    )
     x, index = synthetic(1000, side=5).input, torch.arange(1000)
     one, other = (augment.of_epoch(seed, 1)(x, sample_keys(seed, 1, index)) for seed in (1, 2))
     assert 0.4 < (one == other).flatten(1).all(1).double().mean() < 0.6
@@ -637,29 +837,41 @@ def test_an_alternating_flip_starts_otherwise_in_another_run():
 
 @pytest.mark.parametrize("side", [1, 4, 5])
 def test_cutout_blackens_one_square(side):
-    y = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=side)(
-        synthetic(500, side=9).input, keys_of(500)
-    )
+    y = Augmentation(
+        crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=side
+    )(synthetic(500, side=9).input, keys_of(500))
     black = y == 0
     assert (black == black[:, :1]).all()  # the same in all channels
     rows, columns = black[:, 0].any(2).sum(1), black[:, 0].any(1).sum(1)
     assert torch.equal(rows * columns, black[:, 0].flatten(1).sum(1))  # a rectangle
-    assert rows.max() == columns.max() == side and rows.min() == max(1, side - side // 2 if side % 2 else side // 2)
+    assert rows.max() == columns.max() == side and rows.min() == max(
+        1, side - side // 2 if side % 2 else side // 2
+    )
     assert black[:, 0].any(0).all()  # every place is reached
 
 
 def test_crop_and_flip_and_cutout_are_drawn_apart():
     x = synthetic(64, side=8).input
-    crop = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(x, keys_of(64))
-    both = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys_of(64))
-    assert all(torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True))
-    everything = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3)(x, keys_of(64))
+    crop = Augmentation(
+        crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0
+    )(x, keys_of(64))
+    both = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
+        x, keys_of(64)
+    )
+    assert all(
+        torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True)
+    )
+    everything = Augmentation(
+        crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3
+    )(x, keys_of(64))
     assert ((everything == both) | (everything == 0)).all() and not torch.equal(everything, both)
 
 
 def test_draws_do_not_depend_on_each_other():
     lines = torch.arange(1, 10, dtype=torch.uint8)
-    x = torch.stack([lines[:, None].expand(9, 9), lines.expand(9, 9)]).repeat(2000, 1, 1, 1)  # rows and columns, numbered
+    x = torch.stack([lines[:, None].expand(9, 9), lines.expand(9, 9)]).repeat(
+        2000, 1, 1, 1
+    )  # rows and columns, numbered
     crop, flip, cut = (
         Augmentation(*each)(x, keys_of(2000))
         for each in (
@@ -669,7 +881,9 @@ def test_draws_do_not_depend_on_each_other():
         )
     )
     spot = (cut[:, 0] == 0).flatten(1).int().argmax(1)
-    draws = torch.stack([crop[:, 0, 4, 4], crop[:, 1, 4, 4], flip[:, 1, 0, 0], spot // 9, spot % 9]).double()
+    draws = torch.stack(
+        [crop[:, 0, 4, 4], crop[:, 1, 4, 4], flip[:, 1, 0, 0], spot // 9, spot % 9]
+    ).double()
     assert (torch.corrcoef(draws) - torch.eye(5)).abs().max() < 0.09  # four standard deviations
 
 
@@ -684,31 +898,53 @@ def test_augmentation_takes_floating_point_images_and_leaves_its_input():
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
 def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
     x, keys, before = synthetic(300, side=12).input, keys_of(300), torch.get_rng_state()
-    augment = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=policy, cutout=0)
+    augment = Augmentation(
+        crop_padding=0, crop_border="zero", flip=False, auto_augment=policy, cutout=0
+    )
     y = augment(x, keys)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(7)  # which changes nothing, nor do neighbours and their order
-    parts = torch.cat([augment(x[part], keys[part]) for part in torch.arange(300).flip(0).split(41)])
+    parts = torch.cat(
+        [augment(x[part], keys[part]) for part in torch.arange(300).flip(0).split(41)]
+    )
     assert torch.equal(parts.flip(0), y) and y.shape == x.shape and y.dtype == torch.uint8
     assert 0.5 < (y != x).flatten(1).any(1).double().mean() <= 1
-    assert (augment(x, sample_keys(0, 1, torch.arange(300))) != y).flatten(1).any(1).double().mean() > 0.5  # the next epoch
+    assert (augment(x, sample_keys(0, 1, torch.arange(300))) != y).flatten(1).any(
+        1
+    ).double().mean() > 0.5  # the next epoch
 
 
 def test_auto_augment_draws_what_torchvision_draws():
     x, keys = synthetic(1, side=12).input.expand(400, -1, -1, -1), keys_of(400)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs = {v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes() for _ in range(3000)}
-    found = [image.numpy().tobytes() for image in Augmentation(0, "zero", False, "cifar10", 0)(x, keys)]
+        theirs = {
+            v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes()
+            for _ in range(3000)
+        }
+    found = [
+        image.numpy().tobytes() for image in Augmentation(0, "zero", False, "cifar10", 0)(x, keys)
+    ]
     assert sum(each in theirs for each in found) > 380 and len(set(found)) > 40
 
 
 def test_auto_augment_stands_between_crop_and_cutout():
     x, keys = synthetic(64, side=8).input, keys_of(64)
-    moved = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(x, keys)
-    changed = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment="cifar10", cutout=0)(moved, keys)
-    cut = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(changed, keys)
-    assert torch.equal(Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment="cifar10", cutout=3)(x, keys), cut)
+    moved = Augmentation(
+        crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0
+    )(x, keys)
+    changed = Augmentation(
+        crop_padding=0, crop_border="zero", flip=False, auto_augment="cifar10", cutout=0
+    )(moved, keys)
+    cut = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(
+        changed, keys
+    )
+    assert torch.equal(
+        Augmentation(
+            crop_padding=2, crop_border="zero", flip=True, auto_augment="cifar10", cutout=3
+        )(x, keys),
+        cut,
+    )
 
 
 # The real sets
@@ -741,8 +977,16 @@ def test_real_sets(name, train, test, mean):
 
 
 def test_a_drawn_subset_is_the_same_for_every_run_and_in_the_official_order():
-    test = Split(torch.zeros(50, 1, 2, 2, dtype=torch.uint8), torch.arange(50) % 10, TEST_OFFSET + torch.arange(50))
+    test = Split(
+        torch.zeros(50, 1, 2, 2, dtype=torch.uint8),
+        torch.arange(50) % 10,
+        TEST_OFFSET + torch.arange(50),
+    )
     some = drawn(test, 20)
-    assert len(some) == 20 and some.index.tolist() == sorted(set(some.index.tolist())) != list(range(TEST_OFFSET, TEST_OFFSET + 20))
-    assert drawn(test, 20).index.equal(some.index) and set(drawn(test, 10).index.tolist()) < set(some.index.tolist())
+    assert len(some) == 20 and some.index.tolist() == sorted(set(some.index.tolist())) != list(
+        range(TEST_OFFSET, TEST_OFFSET + 20)
+    )
+    assert drawn(test, 20).index.equal(some.index) and set(drawn(test, 10).index.tolist()) < set(
+        some.index.tolist()
+    )
     assert drawn(test, None) is test and drawn(test, 50) is test

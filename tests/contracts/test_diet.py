@@ -1,4 +1,6 @@
-"""The neuron with a learned threshold and leak: values by hand, gradients by hand, ranges, and what weight decay leaves alone."""
+"""The neuron with a learned threshold and leak: values by hand, gradients by hand, ranges, and what
+weight decay leaves alone.
+"""
 
 import pytest
 import torch
@@ -10,11 +12,16 @@ from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import run
 from snnexp.training.loop import bound
 from snnexp.training.parameters import parameter_groups
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 
 def diet(surrogate: str = "triangle", scale: float = 0.3, width: float = 1.0, **changes) -> Cell:
-    return build_option("neuron", "diet", changes, surrogate=build_option("surrogate", surrogate, {"scale": scale, "width": width}))
+    return build_option(
+        "neuron",
+        "diet",
+        changes,
+        surrogate=build_option("surrogate", surrogate, {"scale": scale, "width": width}),
+    )
 
 
 def by_steps(cell: Cell, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +50,9 @@ def test_an_initial_potential_is_a_share_of_the_threshold():
 
 
 def test_gradients_are_those_of_the_published_form():
-    """V <- leak V + x, z = V / threshold - 1, V <- V - threshold s with s constant there; z has the slope 0.3 max(0, 1 - |z|)."""
+    """V <- leak V + x, z = V / threshold - 1, V <- V - threshold s with s constant there; z has the
+    slope 0.3 max(0, 1 - |z|).
+    """
     cell, x = diet(threshold=1.5, leak=0.7), column([1.0, 1.2, 0.4, 0.9]).requires_grad_()
     threshold, leak = (torch.tensor(value, requires_grad=True) for value in (1.5, 0.7))
     v, z = torch.zeros(1, 1), []
@@ -52,26 +61,45 @@ def test_gradients_are_those_of_the_published_form():
         z.append(u / threshold - 1)
         v = u - threshold * (z[-1] >= 0).float().detach()
     slopes = [0.3 * max(0.0, 1 - abs(value.item())) for value in z]
-    expected = torch.autograd.grad(sum(slope * value for slope, value in zip(slopes, z, strict=True)), [x, threshold, leak])
+    expected = torch.autograd.grad(
+        sum(slope * value for slope, value in zip(slopes, z, strict=True)), [x, threshold, leak]
+    )
     spikes, _ = by_steps(cell, x)
     assert 0 < spikes.sum() < 4
-    torch.testing.assert_close(torch.autograd.grad(spikes.sum(), [x, cell.threshold, cell.leak]), expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(spikes.sum(), [x, cell.threshold, cell.leak]), expected
+    )
 
 
 @pytest.mark.parametrize(
-    "kernel", [pytest.param(compiled, marks=pytest.mark.skipif(compiled.library() is None, reason="no compiler")), fallback]
+    "kernel",
+    [
+        pytest.param(
+            compiled, marks=pytest.mark.skipif(compiled.library() is None, reason="no compiler")
+        ),
+        fallback,
+    ],
 )
 @pytest.mark.parametrize("surrogate", options("surrogate"))
 def test_the_fused_scan_equals_the_cell(kernel, surrogate):
     cell = diet(surrogate, threshold=0.6, leak=0.8, initial_potential=0.25)
     if cell.scan_parameters() is None:
         pytest.skip("a slope of its own")
-    x = (torch.randn(6, 2, 33, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.3).requires_grad_()
+    x = (
+        torch.randn(6, 2, 33, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.3
+    ).requires_grad_()
     v = cell.initial(x[0])
     got, expected = run(kernel, x, v, cell.scan_parameters()), by_steps(cell, x)
-    assert torch.equal(got[0], expected[0]) and torch.equal(got[1], expected[1][-1]) and 0.05 < got[0].mean() < 0.95
+    assert (
+        torch.equal(got[0], expected[0])
+        and torch.equal(got[1], expected[1][-1])
+        and 0.05 < got[0].mean() < 0.95
+    )
     learned = [x, cell.threshold, cell.leak]
-    both = (torch.autograd.grad((y * torch.arange(y.numel()).view(y.shape)).sum(), learned) for y in (got[0], expected[0]))
+    both = (
+        torch.autograd.grad((y * torch.arange(y.numel()).view(y.shape)).sum(), learned)
+        for y in (got[0], expected[0])
+    )
     torch.testing.assert_close(*both, rtol=2e-4, atol=2e-3)
 
 
@@ -79,10 +107,14 @@ def test_the_fused_scan_equals_the_cell(kernel, surrogate):
 def test_the_ablation_learns_what_it_says(threshold, leak):
     cell = diet(train_threshold=threshold, train_leak=leak)
     Over(cell)(torch.full((4, 1, 3), 0.6).requires_grad_()).sum().backward()
-    assert [parameter.grad is not None for parameter in (cell.threshold, cell.leak)] == [threshold, leak]
+    assert [parameter.grad is not None for parameter in (cell.threshold, cell.leak)] == [
+        threshold,
+        leak,
+    ]
 
 
-# Pitfall: thresholds and leaks under weight decay shrink whatever the data say, and nothing guards their range.
+# Pitfall: thresholds and leaks under weight decay shrink whatever the data say, and nothing guards
+# their range.
 
 
 def stepped(cell: Cell, weight_decay: float, lr: float = 0.1) -> nn.Module:
@@ -104,7 +136,10 @@ def test_weight_decay_leaves_threshold_and_leak_alone():
     assert torch.allclose(network[0].weight, 0.95 * nn.Linear(3, 3).weight)
 
 
-@pytest.mark.parametrize(("threshold", "leak", "expected"), [(-3.0, 1.4, (1e-3, 1.0)), (0.0, -0.2, (1e-3, 0.0)), (0.5, 0.6, (0.5, 0.6))])
+@pytest.mark.parametrize(
+    ("threshold", "leak", "expected"),
+    [(-3.0, 1.4, (1e-3, 1.0)), (0.0, -0.2, (1e-3, 0.0)), (0.5, 0.6, (0.5, 0.6))],
+)
 def test_learned_numbers_are_put_back_into_their_range(threshold, leak, expected):
     cell = diet()
     with torch.no_grad():
@@ -118,7 +153,11 @@ def test_set_threshold():
     cell, kept = diet(train_threshold=True), diet()
     parameter = cell.threshold
     cell.set_threshold(0.4, 0.5)
-    assert cell.threshold is parameter and parameter.requires_grad and parameter.item() == pytest.approx(0.4)
+    assert (
+        cell.threshold is parameter
+        and parameter.requires_grad
+        and parameter.item() == pytest.approx(0.4)
+    )
     assert cell.initial(torch.zeros(1, 2)).tolist() == [[0.5, 0.5]]
     kept.load_state_dict(cell.state_dict(), strict=True)
     assert kept.threshold.item() == pytest.approx(0.4) and kept.initial_potential == 0.5

@@ -9,14 +9,16 @@ from snnexp.cell import is_static, streaming
 from snnexp.encoders.base import Encoder
 from snnexp.encoders.dct_basis import basis, zigzag
 from snnexp.noise import sample_keys
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 ENCODERS = options("encoder")
 KEYS = sample_keys(1, 0, torch.arange(5))
 STEPS = range(20)
 
 
-def pictures(shape: tuple[int, ...] = (5, 3, 9, 8), low: float = 0.0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def pictures(
+    shape: tuple[int, ...] = (5, 3, 9, 8), low: float = 0.0, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     return (low + (1 - low) * noise).to(dtype)
 
@@ -46,7 +48,10 @@ def test_chunks_give_what_the_whole_gives(name, cuts):
     images = pictures(low=-1.0)
     built = encoder(name, images)
     with streaming(built):
-        chunks = [built(images, range(start, stop), KEYS) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+        chunks = [
+            built(images, range(start, stop), KEYS)
+            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
     assert torch.equal(torch.cat(chunks), built(images, STEPS, KEYS))
 
 
@@ -78,20 +83,28 @@ def test_global_randomness_is_not_touched(name):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in ("dct", "count", "whitening")])
+@pytest.mark.parametrize(
+    "name", [name for name in ENCODERS if name not in ("dct", "count", "whitening")]
+)
 def test_the_analog_form_sees_the_image(name):
     images = pictures()
     assert torch.equal(encoder(name, images).analog(images), images[None])
 
 
 def test_whitened_components_are_uncorrelated_of_variance_one_and_sent_by_sign():
-    smooth = torch.nn.functional.avg_pool2d(pictures((64, 3, 16, 16), low=-1.0, dtype=torch.float64), 3, stride=1)
+    smooth = torch.nn.functional.avg_pool2d(
+        pictures((64, 3, 16, 16), low=-1.0, dtype=torch.float64), 3, stride=1
+    )
     built = encoder("whitening", smooth, epsilon=1e-12).double()
     built.calibrate(smooth)
     sent = built.analog(smooth)[0]
     assert (sent >= 0).all() and not (sent[:, :12] * sent[:, 12:]).any()
     components = (sent[:, :12] - sent[:, 12:]).transpose(0, 1).flatten(1)
-    assert torch.allclose(components @ components.T / components.shape[1], torch.eye(12, dtype=torch.float64), atol=1e-6)
+    assert torch.allclose(
+        components @ components.T / components.shape[1],
+        torch.eye(12, dtype=torch.float64),
+        atol=1e-6,
+    )
 
 
 def test_what_is_hardly_there_is_not_blown_up():
@@ -123,11 +136,15 @@ def test_direct_repeats_the_image_without_a_copy():
     assert torch.equal(output, images.repeat(6, 1, 1, 1, 1))
 
 
-@pytest.mark.parametrize(("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 1.0), (False, 0.5)])
+@pytest.mark.parametrize(
+    ("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 1.0), (False, 0.5)]
+)
 def test_poisson_fires_with_the_probability_of_the_pixel(signed, scale):
     values = torch.tensor([-1.5, -1.0, -0.4, 0.0, 0.1, 0.7, 1.0])
     images = values.repeat(50, 1, 8, 1)
-    spikes = encoder("poisson", images, signed=signed, rate_scale=scale)(images, range(40), sample_keys(1, 0, torch.arange(50)))
+    spikes = encoder("poisson", images, signed=signed, rate_scale=scale)(
+        images, range(40), sample_keys(1, 0, torch.arange(50))
+    )
     strength = values.abs() if signed else values.clamp(min=0)
     probability = (strength / scale).clamp(max=1)
     expected = probability * values.sign()
@@ -139,7 +156,9 @@ def test_poisson_draws_anew_for_every_sample_and_step():
     images = torch.full((50, 1, 10, 10), 0.5)
     spikes = encoder("poisson", images)(images, range(20), sample_keys(1, 0, torch.arange(50)))
     counts = spikes.sum(0)
-    assert abs(counts.var().item() - 20 / 4) < 0.5  # binomial; steps that repeat each other would spread further
+    assert (
+        abs(counts.var().item() - 20 / 4) < 0.5
+    )  # binomial; steps that repeat each other would spread further
     assert abs(spikes.mean((2, 3, 4)).var().item() - 0.25 / 100) < 0.0008  # pixels of one step
     assert len(spikes.flatten(2).flatten(0, 1).unique(dim=0)) == 1000
 
@@ -153,29 +172,75 @@ def latency(values: list[float], steps: range = range(8), **changes) -> list[flo
 
 
 def test_linear_latency_by_hand():
-    values = [1.0, 0.93, 0.92, 0.6, 0.2, 0.02, 0.0, -0.5, 1.5]  # (1 - x) 7 = 0, 0.49, 0.56, 2.8, 5.6, 6.86
-    assert latency(values, curve="linear", threshold=0.0) == [0, 0, 1, 3, 6, 7, math.inf, math.inf, 0]
-    assert latency(values, curve="linear", threshold=0.2)[4:] == [math.inf, math.inf, math.inf, math.inf, 0]
+    values = [
+        1.0,
+        0.93,
+        0.92,
+        0.6,
+        0.2,
+        0.02,
+        0.0,
+        -0.5,
+        1.5,
+    ]  # (1 - x) 7 = 0, 0.49, 0.56, 2.8, 5.6, 6.86
+    assert latency(values, curve="linear", threshold=0.0) == [
+        0,
+        0,
+        1,
+        3,
+        6,
+        7,
+        math.inf,
+        math.inf,
+        0,
+    ]
+    assert latency(values, curve="linear", threshold=0.2)[4:] == [
+        math.inf,
+        math.inf,
+        math.inf,
+        math.inf,
+        0,
+    ]
 
 
 def test_switch_by_hand():
-    images = torch.tensor([1.0, -0.7, 0.5, 0.3, 0.0, -2.0]).view(1, 1, 1, -1)  # 3, 2.1, 1.5, 0.9, 0 and, clipped, 3 of 4 - 1 steps
+    images = torch.tensor([1.0, -0.7, 0.5, 0.3, 0.0, -2.0]).view(
+        1, 1, 1, -1
+    )  # 3, 2.1, 1.5, 0.9, 0 and, clipped, 3 of 4 - 1 steps
     levels = encoder("switch", images, window=4)(images, range(6), KEYS[:1])[:, 0, 0, 0]
     window = [[1, -1, 1, 0, 0, -1], [1, -1, 0, 0, 0, -1], [1, 0, 0, 0, 0, -1], [0, 0, 0, 0, 0, 0]]
     assert levels.tolist() == [*window, *window[:2]]
 
 
 def test_time_to_first_spike_by_hand():
-    images = torch.tensor([1.0, 0.7, 0.5, 0.4, 0.2, 0.0]).view(1, 1, 1, -1)  # thresholds 1, 2/3, 1/3, 0; a spike counts for four of them
+    images = torch.tensor([1.0, 0.7, 0.5, 0.4, 0.2, 0.0]).view(
+        1, 1, 1, -1
+    )  # thresholds 1, 2/3, 1/3, 0; a spike counts for four of them
     sent = encoder("time_to_first_spike", images, window=4)(images, range(6), KEYS[:1])[:, 0, 0, 0]
-    window = [[4, 0, 0, 0, 0, 0], [0, 8 / 3, 0, 0, 0, 0], [0, 0, 4 / 3, 4 / 3, 0, 0], [0, 0, 0, 0, 0, 0]]
+    window = [
+        [4, 0, 0, 0, 0, 0],
+        [0, 8 / 3, 0, 0, 0, 0],
+        [0, 0, 4 / 3, 4 / 3, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+    ]
     assert torch.allclose(sent, torch.tensor([*window, *window[:2]]))
 
 
 def test_logarithmic_latency_by_hand():
-    # 4 (ln(x / (x - 0.1)) - ln(1 / 0.9)): 0, 0.470, 0.717, 2.35, 4.94, 6.7454, beyond the end, at and below the threshold
+    # 4 (ln(x / (x - 0.1)) - ln(1 / 0.9)): 0, 0.470, 0.717, 2.35, 4.94, 6.7454, beyond the end, at
+    # and below the threshold
     values = [1.0, 0.5, 0.4, 0.2, 0.135, 0.12, 0.101, 0.1, 0.05]
-    assert latency(values, curve="logarithmic", threshold=0.1, time_constant=4.0) == [0, 0, 1, 2, 5, 7, 7, math.inf, math.inf]
+    assert latency(values, curve="logarithmic", threshold=0.1, time_constant=4.0) == [
+        0,
+        0,
+        1,
+        2,
+        5,
+        7,
+        7,
+        math.inf,
+        math.inf,
+    ]
 
 
 @pytest.mark.parametrize("curve", ["linear", "logarithmic"])
@@ -206,7 +271,24 @@ def test_logarithmic_latency_needs_a_threshold():
 
 
 # [74]: order of the basis of a block of 4, row by row of the published list
-ORDER_4 = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (3, 1), (2, 2), (1, 3), (2, 3), (3, 2), (3, 3)]
+ORDER_4 = [
+    (0, 0),
+    (0, 1),
+    (1, 0),
+    (2, 0),
+    (1, 1),
+    (0, 2),
+    (0, 3),
+    (1, 2),
+    (2, 1),
+    (3, 0),
+    (3, 1),
+    (2, 2),
+    (1, 3),
+    (2, 3),
+    (3, 2),
+    (3, 3),
+]
 
 
 def test_zigzag_of_four_is_the_published_order_and_of_others_a_walk():
@@ -214,7 +296,9 @@ def test_zigzag_of_four_is_the_published_order_and_of_others_a_walk():
     assert zigzag(2) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     walk = zigzag(5)
     assert len(set(walk)) == 25
-    assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(walk[:-1], walk[1:], strict=True))
+    assert all(
+        max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(walk[:-1], walk[1:], strict=True)
+    )
 
 
 @pytest.mark.parametrize("block", [1, 2, 4, 5])
@@ -224,11 +308,16 @@ def test_the_basis_is_orthonormal(block):
 
 
 def test_the_basis_of_two_by_hand():
-    expected = torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]]) / 2
+    expected = (
+        torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]])
+        / 2
+    )
     assert torch.allclose(basis(2), expected.double(), atol=1e-12)
 
 
-@pytest.mark.parametrize(("block", "stride", "side"), [(4, 2, 32), (4, 4, 8), (4, 2, 9), (3, 1, 7), (2, 3, 6)])
+@pytest.mark.parametrize(
+    ("block", "stride", "side"), [(4, 2, 32), (4, 4, 8), (4, 2, 9), (3, 1, 7), (2, 3, 6)]
+)
 def test_dct_components_add_up_to_the_blocks_laid_side_by_side(block, stride, side):
     images = pictures((2, 1, side, side + 1), low=-1.0, dtype=torch.float64)
     built = build_option("encoder", "dct", {"block": block, "stride": stride})
@@ -237,9 +326,13 @@ def test_dct_components_add_up_to_the_blocks_laid_side_by_side(block, stride, si
     assert torch.allclose(laid_out, built.analog(images)[0], atol=1e-12, rtol=0)
     for row in range(laid_out.shape[2] // block):
         for column in range(laid_out.shape[3] // block):
-            tile = laid_out[:, :, row * block : (row + 1) * block, column * block : (column + 1) * block]
+            tile = laid_out[
+                :, :, row * block : (row + 1) * block, column * block : (column + 1) * block
+            ]
             y, x = row * stride, column * stride
-            assert torch.allclose(tile, images[:, :, y : y + block, x : x + block], atol=1e-12, rtol=0)
+            assert torch.allclose(
+                tile, images[:, :, y : y + block, x : x + block], atol=1e-12, rtol=0
+            )
 
 
 def test_dct_gives_cifar_images_sixty_pixels_a_side():
@@ -248,7 +341,8 @@ def test_dct_gives_cifar_images_sixty_pixels_a_side():
 
 
 def test_dct_sends_each_frequency_at_its_step():
-    # A block that is one basis image has that component alone; with tiny thresholds it spikes at that step only, and nowhere else.
+    # A block that is one basis image has that component alone; with tiny thresholds it spikes at
+    # that step only, and nowhere else.
     for k, wave in enumerate(basis(4)):
         images = wave.view(1, 1, 4, 4)
         built = build_option("encoder", "dct")
@@ -268,8 +362,19 @@ def test_dct_neuron_by_hand():
     for x in (0.375, 0.25, 1.0, 0.0, -1.0, 0.0, 0.0, -0.125, 0.75):
         spike, state = cell.step(torch.full((1, 1), x), state)
         trace.append((spike.item(), state.item()))
-    # u before firing: .375, .625, 1.125, .625, -.875, -.625, -.375, then -.25 and .5: at a threshold, not beyond
-    assert trace == [(0, 0.375), (1, 0.125), (1, 0.625), (1, 0.125), (-1, -0.625), (-1, -0.375), (-1, -0.125), (0, -0.25), (0, 0.5)]
+    # u before firing: .375, .625, 1.125, .625, -.875, -.625, -.375, then -.25 and .5: at a
+    # threshold, not beyond
+    assert trace == [
+        (0, 0.375),
+        (1, 0.125),
+        (1, 0.625),
+        (1, 0.125),
+        (-1, -0.625),
+        (-1, -0.375),
+        (-1, -0.125),
+        (0, -0.25),
+        (0, 0.5),
+    ]
 
 
 def test_dct_components_repeat_after_the_last():
@@ -328,7 +433,11 @@ def test_dct_colors_by_hand():
     red_green_blue = torch.eye(3, dtype=torch.float64).view(3, 3, 1, 1).expand(3, 3, 4, 4)
     ycbcr = build_option("encoder", "dct").components(red_green_blue).sum(0)[:, :, 0, 0]
     half = 128 / 255
-    expected = [[0.299, half - 0.168736, half + 0.5], [0.587, half - 0.331264, half - 0.418688], [0.114, half + 0.5, half - 0.081312]]
+    expected = [
+        [0.299, half - 0.168736, half + 0.5],
+        [0.587, half - 0.331264, half - 0.418688],
+        [0.114, half + 0.5, half - 0.081312],
+    ]
     assert torch.allclose(ycbcr, torch.tensor(expected, dtype=torch.float64), atol=1e-12)
     plain = build_option("encoder", "dct", {"color": "none"}).components(red_green_blue).sum(0)
     assert torch.allclose(plain, red_green_blue, atol=1e-12)

@@ -5,15 +5,17 @@ import math
 import pytest
 import torch
 
-from tests.networks import reading
-from tests.options import build_option, options
+from tests.support.networks import reading
+from tests.support.options import build_option, options
 
 LOSSES = options("loss")
 LABELS = torch.tensor([2, 0, 1, 1])
 
 
 def scores(steps: int = 5, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    return torch.randn(steps, 4, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64).to(dtype)
+    return torch.randn(
+        steps, 4, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64
+    ).to(dtype)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -45,23 +47,35 @@ def test_the_label_is_the_target(name):
 def test_half_precision_is_raised_first(name):
     loss, logits = build_option("loss", name), scores(dtype=torch.bfloat16)
     value = loss(reading(logits), LABELS)
-    assert value.dtype == torch.float32 and torch.equal(value, loss(reading(logits.float()), LABELS))
+    assert value.dtype == torch.float32 and torch.equal(
+        value, loss(reading(logits.float()), LABELS)
+    )
     assert loss(reading(scores()), LABELS).dtype == torch.float64
 
 
 def test_cross_entropy_by_hand():
-    logits = torch.tensor([[[9.0, 9.0]], [[0.0, math.log(3)]]], dtype=torch.float64)  # softmax of the last: 1/4, 3/4
+    logits = torch.tensor(
+        [[[9.0, 9.0]], [[0.0, math.log(3)]]], dtype=torch.float64
+    )  # softmax of the last: 1/4, 3/4
     label = torch.tensor([1])
-    assert build_option("loss", "cross_entropy", {"label_smoothing": 0.0})(reading(logits), label).item() == pytest.approx(math.log(4 / 3))
-    smooth = build_option("loss", "cross_entropy", {"label_smoothing": 0.2})(reading(logits), label).item()
+    assert build_option("loss", "cross_entropy", {"label_smoothing": 0.0})(
+        reading(logits), label
+    ).item() == pytest.approx(math.log(4 / 3))
+    smooth = build_option("loss", "cross_entropy", {"label_smoothing": 0.2})(
+        reading(logits), label
+    ).item()
     assert smooth == pytest.approx(0.9 * math.log(4 / 3) + 0.1 * math.log(4))
 
 
 def test_squared_error_by_hand():
     rates = torch.tensor([[[9.0, 9.0, 9.0], [9.0, 9.0, 9.0]], [[0.5, 0.25, 1.0], [1.0, 0.0, 0.0]]])
     labels = torch.tensor([1, 0])  # squares of the first sample: 1/4, 9/16, 1; of the second: 0
-    assert build_option("loss", "mse", {"reduction": "mean"})(reading(rates), labels).item() == pytest.approx(1.8125 / 6)
-    assert build_option("loss", "mse", {"reduction": "half_sum"})(reading(rates), labels).item() == pytest.approx(1.8125 / 4)
+    assert build_option("loss", "mse", {"reduction": "mean"})(
+        reading(rates), labels
+    ).item() == pytest.approx(1.8125 / 6)
+    assert build_option("loss", "mse", {"reduction": "half_sum"})(
+        reading(rates), labels
+    ).item() == pytest.approx(1.8125 / 4)
 
 
 def test_half_sum_is_equation_8_of_the_survey():
@@ -71,5 +85,7 @@ def test_half_sum_is_equation_8_of_the_survey():
         for c in range(3):
             rate = sum(spikes[t, s, c].item() for t in range(7)) / 7
             expected += ((1.0 if LABELS[s] == c else 0.0) - rate) ** 2 / (2 * 4)
-    value = build_option("loss", "mse", {"reduction": "half_sum"})(reading(spikes.mean(0, keepdim=True)), LABELS)
+    value = build_option("loss", "mse", {"reduction": "half_sum"})(
+        reading(spikes.mean(0, keepdim=True)), LABELS
+    )
     assert value.item() == pytest.approx(expected, rel=1e-12)

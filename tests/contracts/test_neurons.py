@@ -1,4 +1,6 @@
-"""Every neuron against the contract, and the integrate-and-fire family against tables worked out by hand."""
+"""Every neuron against the contract, and the integrate-and-fire family against tables worked out by
+hand.
+"""
 
 import inspect
 import math
@@ -11,24 +13,32 @@ from torch import Tensor, nn
 from snnexp.cell import Cell, Over, streaming
 from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
-from tests.options import build_option, options, settings
+from tests.support.options import build_option, options, settings
 
 FAMILY = ["if", "lif", "plif"]
 
 
 def neuron(name: str, surrogate: str = "triangle", **changes: Any) -> Cell:
-    needs_surrogate = "surrogate" in inspect.signature(locate(settings("neuron", name)["_target_"])).parameters
+    needs_surrogate = (
+        "surrogate" in inspect.signature(locate(settings("neuron", name)["_target_"])).parameters
+    )
     provided = {"surrogate": build_option("surrogate", surrogate)} if needs_surrogate else {}
-    short = {"step": 0.25} if name == "constant_slope" else {}  # so that its first window is over soon
+    short = (
+        {"step": 0.25} if name == "constant_slope" else {}
+    )  # so that its first window is over soon
     return build_option("neuron", name, {**short, **changes}, **provided)
 
 
 def drive(dtype: torch.dtype = torch.float32, steps: int = 8) -> Tensor:
-    return (2 * torch.rand(steps, 2, 5, generator=torch.Generator().manual_seed(2)) - 0.25).to(dtype)
+    return (2 * torch.rand(steps, 2, 5, generator=torch.Generator().manual_seed(2)) - 0.25).to(
+        dtype
+    )
 
 
 def by_steps(cell: Cell, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Spikes and potentials of the cell itself, the definition that `Over` may leave to a fused scan."""
+    """Spikes and potentials of the cell itself, the definition that `Over` may leave to a fused
+    scan.
+    """
     state, spikes, potentials = cell.initial(x[0]), [], []
     for x_t in x:
         s, state = cell.step(x_t, state)
@@ -47,10 +57,14 @@ def trace(cell: Cell, current: list[float]) -> tuple[list[float], list[float]]:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_shape_and_dtype(name, dtype):
     s = Over(neuron(name))(drive(dtype, steps=20))  # codes in windows answer in the second
-    assert s.shape == (20, 2, 5) and s.dtype == dtype and s.isfinite().all() and s.count_nonzero() > 0
+    assert (
+        s.shape == (20, 2, 5) and s.dtype == dtype and s.isfinite().all() and s.count_nonzero() > 0
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in options("neuron") if name != "fitted_few_spikes"])  # whose spikes add up to f(0)
+@pytest.mark.parametrize(
+    "name", [name for name in options("neuron") if name != "fitted_few_spikes"]
+)  # whose spikes add up to f(0)
 def test_no_drive_no_spike(name):
     assert Over(neuron(name))(torch.zeros(20, 2, 5)).count_nonzero() == 0
 
@@ -73,7 +87,10 @@ def test_nothing_is_kept_between_calls(name):
 @pytest.mark.parametrize("detach_reset", [True, False])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 def test_gradients_reach_the_drive_and_what_is_learned(name, reset, detach_reset):
-    cell, x = neuron(name, "arctan", reset=reset, detach_reset=detach_reset), drive().requires_grad_()
+    cell, x = (
+        neuron(name, "arctan", reset=reset, detach_reset=detach_reset),
+        drive().requires_grad_(),
+    )
     by_steps(cell, x)[0].square().sum().backward()
     gradients = [x.grad, *(parameter.grad for parameter in cell.parameters())]
     assert all(gradient.isfinite().all() and gradient.count_nonzero() > 0 for gradient in gradients)
@@ -88,21 +105,69 @@ TABLE = [
     ("if", {"reset": "hard", "initial_potential": 0.5}, 0.75, [1, 0, 1, 0], [0, 0.75, 0, 0.75]),
     ("lif", {"reset": "hard"}, 0.75, [0, 1, 0, 1], [0.75, 0, 0.75, 0]),
     ("lif", {"reset": "soft"}, 0.75, [0, 1, 0, 1], [0.75, 0.125, 0.8125, 0.15625]),
-    ("lif", {"reset": "soft", "initial_potential": 0.5}, 0.75, [1, 0, 1, 0], [0, 0.75, 0.125, 0.8125]),
-    ("lif", {"reset": "hard", "leak_gradient": "straight_through"}, 0.75, [0, 1, 0, 1], [0.75, 0, 0.75, 0]),
-    ("lif", {"reset": "soft", "leak_gradient": "straight_through"}, 0.75, [0, 1, 0, 1], [0.75, 0.125, 0.8125, 0.15625]),
-    ("lif", {"reset": "hard", "input_gain": "complement"}, 1.75, [0, 1, 0, 1], [0.875, 0, 0.875, 0]),
-    ("lif", {"reset": "soft", "input_gain": "complement"}, 1.75, [0, 1, 1, 0], [0.875, 0.3125, 0.03125, 0.890625]),
+    (
+        "lif",
+        {"reset": "soft", "initial_potential": 0.5},
+        0.75,
+        [1, 0, 1, 0],
+        [0, 0.75, 0.125, 0.8125],
+    ),
+    (
+        "lif",
+        {"reset": "hard", "leak_gradient": "straight_through"},
+        0.75,
+        [0, 1, 0, 1],
+        [0.75, 0, 0.75, 0],
+    ),
+    (
+        "lif",
+        {"reset": "soft", "leak_gradient": "straight_through"},
+        0.75,
+        [0, 1, 0, 1],
+        [0.75, 0.125, 0.8125, 0.15625],
+    ),
+    (
+        "lif",
+        {"reset": "hard", "input_gain": "complement"},
+        1.75,
+        [0, 1, 0, 1],
+        [0.875, 0, 0.875, 0],
+    ),
+    (
+        "lif",
+        {"reset": "soft", "input_gain": "complement"},
+        1.75,
+        [0, 1, 1, 0],
+        [0.875, 0.3125, 0.03125, 0.890625],
+    ),
     ("lif", {"leak": 0.75, "input_gain": "complement"}, 2.0, [0, 0, 1, 0], [0.5, 0.875, 0, 0.5]),
     ("lif", {"leak": 0.0}, 0.875, [0, 0, 0, 0], [0.875, 0.875, 0.875, 0.875]),
     ("lif", {"leak": 1.0, "reset": "soft"}, 0.75, [0, 1, 1, 1], [0.75, 0.5, 0.25, 0]),
     ("if", {"reset": "soft", "order": "fire_before"}, 0.75, [0, 0, 1, 1], [0.75, 1.5, 1.25, 1.0]),
     ("if", {"reset": "hard", "order": "fire_before"}, 0.75, [0, 0, 1, 0], [0.75, 1.5, 0.75, 1.5]),
-    ("if", {"reset": "soft", "order": "fire_before", "initial_potential": 1.0}, 0.75, [1, 0, 1, 1], [0.75, 1.5, 1.25, 1.0]),
+    (
+        "if",
+        {"reset": "soft", "order": "fire_before", "initial_potential": 1.0},
+        0.75,
+        [1, 0, 1, 1],
+        [0.75, 1.5, 1.25, 1.0],
+    ),
     ("lif", {"reset": "soft", "order": "fire_before"}, 1.0, [0, 1, 0, 1], [1.0, 0.5, 1.25, 0.625]),
     ("lif", {"reset": "hard", "order": "fire_before"}, 1.0, [0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0]),
-    ("lif", {"reset": "hard", "order": "fire_before", "leak_gradient": "straight_through"}, 1.0, [0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0]),
-    ("lif", {"reset": "soft", "order": "fire_before", "input_gain": "complement"}, 2.0, [0, 1, 0, 1], [1.0, 0.5, 1.25, 0.625]),
+    (
+        "lif",
+        {"reset": "hard", "order": "fire_before", "leak_gradient": "straight_through"},
+        1.0,
+        [0, 1, 1, 1],
+        [1.0, 1.0, 1.0, 1.0],
+    ),
+    (
+        "lif",
+        {"reset": "soft", "order": "fire_before", "input_gain": "complement"},
+        2.0,
+        [0, 1, 0, 1],
+        [1.0, 0.5, 1.25, 0.625],
+    ),
     ("plif", {"reset": "hard"}, 1.75, [0, 1, 0, 1], [0.875, 0, 0.875, 0]),
     ("plif", {"reset": "soft"}, 1.75, [0, 1, 1, 0], [0.875, 0.3125, 0.03125, 0.890625]),
     ("plif", {"reset": "hard", "time_constant": 4.0}, 2.0, [0, 0, 1, 0], [0.5, 0.875, 0, 0.5]),
@@ -119,7 +184,9 @@ def test_spikes_and_potentials_by_hand(name, changes, current, spikes, potential
 @pytest.mark.parametrize(("name", "changes", "current", "spikes", "potentials"), TABLE)
 @pytest.mark.parametrize("amplitude", ["unit", "threshold"])
 def test_potentials_scale_with_the_threshold(name, changes, current, spikes, potentials, amplitude):
-    found_spikes, found_potentials = trace(neuron(name, threshold=4.0, amplitude=amplitude, **changes), [4 * current] * 4)
+    found_spikes, found_potentials = trace(
+        neuron(name, threshold=4.0, amplitude=amplitude, **changes), [4 * current] * 4
+    )
     height = 4.0 if amplitude == "threshold" else 1.0
     assert found_spikes == [height * spike for spike in spikes]
     assert found_potentials == pytest.approx([4 * potential for potential in potentials], abs=1e-5)
@@ -139,8 +206,9 @@ def test_fires_at_the_threshold_itself(name):
     assert trace(neuron(name), [current - 1e-9])[0] == [0]
 
 
-# Gradient of the second spike by the first input, triangle of scale 0.3 and width 1, threshold 1: with u1 the first potential before the
-# reset, g1 and g2 the slopes, it is g2 leak gain dv1/du1, dv1/du1 = 1 - g1 (soft), 1 - s1 - u1 g1 (hard), without g1 where detached.
+# Gradient of the second spike by the first input, triangle of scale 0.3 and width 1, threshold 1:
+# with u1 the first potential before the reset, g1 and g2 the slopes, it is g2 leak gain dv1/du1,
+# dv1/du1 = 1 - g1 (soft), 1 - s1 - u1 g1 (hard), without g1 where detached.
 G1, G2_SOFT, G2_HARD = 0.3 * 0.75, 0.3 * 0.75, 0.3 * 0.5
 GRADIENTS = [
     ("if", "soft", True, [1.25, 0.5], G2_SOFT),
@@ -165,10 +233,13 @@ def first_gradient(cell: Cell, current: list[float]) -> float:
 
 @pytest.mark.parametrize(("name", "reset", "detach_reset", "current", "expected"), GRADIENTS)
 def test_gradient_through_the_reset(name, reset, detach_reset, current, expected):
-    assert first_gradient(neuron(name, reset=reset, detach_reset=detach_reset), current) == pytest.approx(expected, rel=1e-6)
+    assert first_gradient(
+        neuron(name, reset=reset, detach_reset=detach_reset), current
+    ) == pytest.approx(expected, rel=1e-6)
 
 
-# Leak 1/4, no first spike, second potential 0.75: slope 0.225 times the gain of the first input times the leak, or times 1.
+# Leak 1/4, no first spike, second potential 0.75: slope 0.225 times the gain of the first input
+# times the leak, or times 1.
 LEAKS = [
     ("exact", "one", [0.5, 0.625], 0.225 * 0.25),
     ("straight_through", "one", [0.5, 0.625], 0.225),
@@ -198,17 +269,30 @@ def test_time_constant():
 
 
 def test_straight_through_leak_changes_no_spike():
-    exact, straight = (neuron("lif", leak=0.99, leak_gradient=each, reset="soft") for each in ("exact", "straight_through"))
-    assert all(torch.equal(one, other) for one, other in zip(by_steps(exact, drive()), by_steps(straight, drive()), strict=True))
+    exact, straight = (
+        neuron("lif", leak=0.99, leak_gradient=each, reset="soft")
+        for each in ("exact", "straight_through")
+    )
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(by_steps(exact, drive()), by_steps(straight, drive()), strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", FAMILY)
 def test_half_precision_input_is_integrated_in_float32(name):
-    rounds = {"lif": {"leak": 0.3, "input_gain": "complement"}, "plif": {"time_constant": 3.0}}  # products bfloat16 cannot hold
+    rounds = {
+        "lif": {"leak": 0.3, "input_gain": "complement"},
+        "plif": {"time_constant": 3.0},
+    }  # products bfloat16 cannot hold
     cell, x = neuron(name, **rounds.get(name, {})), drive(torch.bfloat16)
     s, state = cell.step(x[0], cell.initial(x[0]))
     single, expected = cell.step(x[0].float(), cell.initial(x[0].float()))
-    assert state.dtype == torch.float32 and torch.equal(state, expected) and torch.equal(s.float(), single)
+    assert (
+        state.dtype == torch.float32
+        and torch.equal(state, expected)
+        and torch.equal(s.float(), single)
+    )
     assert torch.equal(Over(cell)(x), Over(cell)(x.float()).bfloat16())
 
 
@@ -242,14 +326,28 @@ def test_set_threshold_moves_the_initial_potential_along(value):
     before = firing.threshold
     assert firing.initial_potential == 1.5
     firing.set_threshold(value, 0.4)
-    assert firing.threshold is before and firing.threshold == 2.5 and firing.initial_potential == 1.0
+    assert (
+        firing.threshold is before and firing.threshold == 2.5 and firing.initial_potential == 1.0
+    )
     assert not firing.threshold.requires_grad
     assert firing.at_rest(torch.zeros(1, 2)).tolist() == [[1.0, 1.0]]
 
 
 def test_what_a_fused_scan_needs():
-    found = neuron("lif", "gaussian", leak=0.25, input_gain="complement", leak_gradient="straight_through", threshold=2.0).scan_parameters()
-    assert (found.leak, found.gain, found.threshold.item(), found.leak_gradient) == (0.25, 0.75, 2.0, "straight_through")
+    found = neuron(
+        "lif",
+        "gaussian",
+        leak=0.25,
+        input_gain="complement",
+        leak_gradient="straight_through",
+        threshold=2.0,
+    ).scan_parameters()
+    assert (found.leak, found.gain, found.threshold.item(), found.leak_gradient) == (
+        0.25,
+        0.75,
+        2.0,
+        "straight_through",
+    )
     assert (found.reset, found.detach_reset, found.amplitude) == ("hard", True, "unit")
     assert (found.surrogate, found.scale, found.width) == ("gaussian", 1.0, 0.4)
     assert (neuron("if").scan_parameters().leak, neuron("if").scan_parameters().gain) == (1.0, 1.0)
@@ -265,13 +363,19 @@ def test_a_fused_scan_learns_the_time_constant():
 
 @pytest.mark.parametrize("name", ["if", "lif"])
 def test_no_fused_scan_fires_before_it_charges(name):
-    assert neuron(name, order="fire_before").scan_parameters() is None and neuron(name).scan_parameters() is not None
+    assert (
+        neuron(name, order="fire_before").scan_parameters() is None
+        and neuron(name).scan_parameters() is not None
+    )
 
 
 @pytest.mark.parametrize("reset", ["soft", "hard"])
 @pytest.mark.parametrize("name", ["if", "lif"])
 def test_fire_before_sends_the_potential_of_the_step_before(name, reset):
-    before, x = neuron(name, order="fire_before", reset=reset, detach_reset=False), drive().requires_grad_()
+    before, x = (
+        neuron(name, order="fire_before", reset=reset, detach_reset=False),
+        drive().requires_grad_(),
+    )
     spikes, potentials = by_steps(before, x)
     assert torch.equal(spikes[1:], (potentials[:-1] >= 1).float()) and not spikes[0].any()
     spikes[3].sum().backward()

@@ -6,16 +6,23 @@ import pytest
 import torch
 
 from snnexp.cell import streaming
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 NORMS = options("norm")
 SHAPES = [(3,), (3, 4, 5)]
-T, B = 8, 4  # T is that of tests.options
+T, B = 8, 4  # T is that of tests.support.options
 
 
 def build(name, shape=(3, 4, 5), branches=1, **changes):
     """A norm in float64 for currents `[T, B, *shape]`."""
-    return build_option("norm", name, changes, features=shape[0], dimensions=2 if len(shape) == 3 else 1, branches=branches).double()
+    return build_option(
+        "norm",
+        name,
+        changes,
+        features=shape[0],
+        dimensions=2 if len(shape) == 3 else 1,
+        branches=branches,
+    ).double()
 
 
 def currents(*shape, steps=T):
@@ -28,7 +35,9 @@ def currents(*shape, steps=T):
 
 
 def trained(name, shape=(3, 4, 5)):
-    """A norm with parameters and running statistics off their initial values, in evaluation mode."""
+    """A norm with parameters and running statistics off their initial values, in evaluation
+    mode.
+    """
     norm, generator = build(name, shape), torch.Generator().manual_seed(1)
     for parameter in norm.parameters():
         parameter.data += torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
@@ -72,7 +81,9 @@ def test_static_current_gives_the_dense_result(name, shape, training):
 @pytest.mark.parametrize("name", ["batch", "batch_per_step", "tdbn"])
 def test_static_current_is_normalised_once(name):
     norm, sizes = build(name), []
-    [module for module in norm.modules() if not list(module.children())][0].register_forward_hook(lambda _, x, y: sizes.append(len(x[0])))
+    [module for module in norm.modules() if not list(module.children())][0].register_forward_hook(
+        lambda _, x, y: sizes.append(len(x[0]))
+    )
     y = norm(currents(3, 4, 5, steps=1).expand(T, -1, -1, -1, -1))
     assert sizes == [B] and y.stride(0) == 0
 
@@ -125,11 +136,16 @@ def test_batch_per_step_takes_statistics_of_each_step():
     torch.testing.assert_close(norm.steps.cells[0].normalise.running_mean, running)
 
 
-@pytest.mark.parametrize(("threshold", "branches", "spread"), [(1.0, 1, 1.0), (0.5, 1, 0.5), (0.5, 2, 0.5 / math.sqrt(2))])
+@pytest.mark.parametrize(
+    ("threshold", "branches", "spread"),
+    [(1.0, 1, 1.0), (0.5, 1, 0.5), (0.5, 2, 0.5 / math.sqrt(2))],
+)
 def test_tdbn_starts_at_the_scale_of_the_threshold(threshold, branches, spread):
     y = build("tdbn", branches=branches, threshold=threshold, epsilon=1e-12)(currents(3, 4, 5))
     mean, variance = moments(y, (0, 1, 3, 4))
-    torch.testing.assert_close((mean, variance.sqrt()), (torch.zeros_like(mean), torch.full_like(mean, spread)))
+    torch.testing.assert_close(
+        (mean, variance.sqrt()), (torch.zeros_like(mean), torch.full_like(mean, spread))
+    )
 
 
 def test_tdbn_shift_is_not_scaled():
@@ -144,7 +160,9 @@ def test_bntt_keeps_statistics_per_step():
     cell = norm.steps.cells[0]
     cell.weight.data += torch.arange(T)[:, None]
     mean, variance = moments(norm(x), (1, 3, 4))
-    torch.testing.assert_close((mean, variance.sqrt()), (torch.zeros_like(mean), cell.weight.detach()))
+    torch.testing.assert_close(
+        (mean, variance.sqrt()), (torch.zeros_like(mean), cell.weight.detach())
+    )
     torch.testing.assert_close(cell.running_mean, x.mean((1, 3, 4)))
     torch.testing.assert_close(cell.running_var, x.var((1, 3, 4)))
 

@@ -9,9 +9,9 @@ from torch import nn
 from snnexp.network.spiking import spiking_network
 from snnexp.optimizers.muon import Muon, orthogonalised
 from snnexp.training.parameters import parameter_groups
-from tests.jobs import job
-from tests.networks import blueprint
-from tests.options import build_option
+from tests.support.networks import blueprint
+from tests.support.options import build_option
+from tests.support.tiny_run import job
 
 
 def muon(parameters, **changes):
@@ -28,16 +28,22 @@ def parameter(*shape, seed=0):
 def test_matrices_take_the_step_of_torchs_own(shape):
     ours = parameter(*shape)
     theirs = nn.Parameter(ours.detach().clone().flatten(1))
-    longer = max(1, len(theirs) / theirs.shape[1]) ** 0.5  # which its step is for matrices that are higher than wide
+    longer = (
+        max(1, len(theirs) / theirs.shape[1]) ** 0.5
+    )  # which its step is for matrices that are higher than wide
     optimizer = muon([ours], lr=0.1, momentum=0.6, iterations=3)
-    published = torch.optim.Muon([theirs], lr=0.1 / longer, momentum=0.6, weight_decay=0.0, ns_steps=3)
+    published = torch.optim.Muon(
+        [theirs], lr=0.1 / longer, momentum=0.6, weight_decay=0.0, ns_steps=3
+    )
     for seed in range(4):
         ours.grad = parameter(*shape, seed=seed).grad
         theirs.grad = ours.grad.flatten(1).clone()
         theirs.data *= len(theirs) ** 0.5 / theirs.norm()
         optimizer.step()
         published.step()
-        assert torch.allclose(ours.flatten(1), theirs, atol=5e-3)  # whose iterations are in bfloat16
+        assert torch.allclose(
+            ours.flatten(1), theirs, atol=5e-3
+        )  # whose iterations are in bfloat16
         theirs.data.copy_(ours.flatten(1))
 
 
@@ -46,7 +52,9 @@ def test_singular_values_come_near_one():
     values = torch.linalg.svdvals(orthogonalised(matrix, 5))
     assert values.min() > 0.6 and values.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert (orthogonalised(matrix, 5) * (left @ right)).sum().item() == pytest.approx(values.sum().item(), rel=1e-4)  # the same directions
+    assert (orthogonalised(matrix, 5) * (left @ right)).sum().item() == pytest.approx(
+        values.sum().item(), rel=1e-4
+    )  # the same directions
 
 
 def test_weights_of_hidden_layers_keep_their_size():
@@ -61,11 +69,17 @@ def test_all_others_take_the_steps_of_gradient_descent():
     ours = {kind: parameter(*shape) for kind, shape in shapes.items()}
     theirs = {kind: nn.Parameter(each.detach().clone()) for kind, each in ours.items()}
     rates = {"output": 0.3, "vectors": 0.2, "scalars": 0.1}
-    groups = [{"params": [ours["vectors"], ours["scalars"]], "role": "others"}, {"params": [ours["output"]], "role": "output"}]
+    groups = [
+        {"params": [ours["vectors"], ours["scalars"]], "role": "others"},
+        {"params": [ours["output"]], "role": "output"},
+    ]
     given = {f"lr_{kind}": rate for kind, rate in rates.items()}
     optimizer = muon(groups, momentum_others=0.85, weight_decay=0.01, **given)
     published = {
-        kind: torch.optim.SGD([each], lr=rates[kind], momentum=0.85, nesterov=True, weight_decay=0.0) for kind, each in theirs.items()
+        kind: torch.optim.SGD(
+            [each], lr=rates[kind], momentum=0.85, nesterov=True, weight_decay=0.0
+        )
+        for kind, each in theirs.items()
     }
     for seed in range(3):
         for kind, each in ours.items():
@@ -109,12 +123,21 @@ def test_it_goes_on_exactly_from_what_it_has_kept():
 
 
 def test_what_each_parameter_does_is_known_by_its_place():
-    network = spiking_network(blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt"))
-    groups = {group["role"]: [each.shape for each in group["params"]] for group in parameter_groups(network, by_role=True)}
+    network = spiking_network(
+        blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt")
+    )
+    groups = {
+        group["role"]: [each.shape for each in group["params"]]
+        for group in parameter_groups(network, by_role=True)
+    }
     assert groups["matrices"] == [(4, 1, 3, 3), (6, 256)] and groups["output"] == [(10, 6), (10,)]
     assert len(groups["others"]) == len(list(network.parameters())) - 4
     optimizer = muon(parameter_groups(network, by_role=True))
-    assert sorted(group["role"] for group in optimizer.param_groups) == ["matrices", "output", "vectors"]
+    assert sorted(group["role"] for group in optimizer.param_groups) == [
+        "matrices",
+        "output",
+        "vectors",
+    ]
     norms = next(group for group in optimizer.param_groups if group["role"] == "vectors")["params"]
     assert any(each.dim() == 2 for each in norms)  # a scale for each timestep is no matrix
 
@@ -124,7 +147,15 @@ def test_a_closure_is_called_and_what_it_gives_returned():
 
 
 def test_a_small_network_learns_with_it(tmp_path):
-    result = job(tmp_path, "strategy=ann", "optimizer=muon", "optimizer.lr=0.1", "norm.learn_scale=false", "scheduler=linear", "epochs=5")
+    result = job(
+        tmp_path,
+        "strategy=ann",
+        "optimizer=muon",
+        "optimizer.lr=0.1",
+        "norm.learn_scale=false",
+        "scheduler=linear",
+        "epochs=5",
+    )
     assert result["accuracy"] > 85
 
 

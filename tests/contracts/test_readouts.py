@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from snnexp.cell import Over, streaming
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 READOUTS = options("readout")
 CLASSES = 3
@@ -12,7 +12,13 @@ CLASSES = 3
 
 def drive(readout, steps: int = 6, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Random output of the last layer: spikes for a spiking readout, currents for the others."""
-    noise = torch.randn(steps, 4, readout.features(CLASSES), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    noise = torch.randn(
+        steps,
+        4,
+        readout.features(CLASSES),
+        generator=torch.Generator().manual_seed(2),
+        dtype=torch.float64,
+    )
     return ((noise > 0) if readout.spiking else noise).to(dtype)
 
 
@@ -50,12 +56,20 @@ def test_chunks_give_what_the_whole_gives(name):
 @pytest.mark.parametrize("name", READOUTS)
 def test_an_ann_reads_plain_logits_at_its_only_step(name):
     readout = build_option("readout", name)
-    x = torch.randn(1, 4, readout.features(CLASSES), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    x = torch.randn(
+        1,
+        4,
+        readout.features(CLASSES),
+        generator=torch.Generator().manual_seed(2),
+        dtype=torch.float64,
+    )
     expected = x.unflatten(-1, (CLASSES, -1)).mean(-1)
     assert torch.allclose(Over(readout)(x), expected, atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name in READOUTS if name != "first_spike"])  # which hears the first spike alone
+@pytest.mark.parametrize(
+    "name", [name for name in READOUTS if name != "first_spike"]
+)  # which hears the first spike alone
 def test_every_step_gets_its_gradient(name):
     readout = build_option("readout", name)
     x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
@@ -84,7 +98,10 @@ def test_rate_by_hand():
 
 
 def test_voting_by_hand():
-    spikes = [[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]]  # neurons 0 and 1 vote for class 0, neurons 2 and 3 for class 1
+    spikes = [
+        [1.0, 0.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0, 1.0],
+    ]  # neurons 0 and 1 vote for class 0, neurons 2 and 3 for class 1
     assert logits("voting", spikes, voters=2) == [[0.5, 0], [0.75, 0.25]]
     assert logits("voting", spikes, voters=4) == [[0.25], [0.5]]
     assert logits("voting", spikes, voters=1) == logits("rate", spikes)
@@ -98,7 +115,13 @@ def test_votes_are_counted_in_float32():
 
 @pytest.mark.parametrize(
     ("leak", "average", "expected"),
-    [(1.0, False, [2, 1, 4]), (1.0, True, [2, 0.5, 4 / 3]), (0.5, False, [2, 0, 3]), (0.5, True, [2, 0, 1]), (0.0, False, [2, -1, 3])],
+    [
+        (1.0, False, [2, 1, 4]),
+        (1.0, True, [2, 0.5, 4 / 3]),
+        (0.5, False, [2, 0, 3]),
+        (0.5, True, [2, 0, 1]),
+        (0.0, False, [2, -1, 3]),
+    ],
 )
 def test_potential_by_hand(leak, average, expected):
     output = logits("potential", [[2.0], [-1.0], [3.0]], leak=leak, average=average)
@@ -107,8 +130,24 @@ def test_potential_by_hand(leak, average, expected):
 
 def test_window_by_hand():
     currents = [[2.0], [-1.0], [5.0], [4.0], [6.0], [0.0], [1.0]]
-    assert [row[0] for row in logits("window", currents, window=3, silent=0)] == [2, 0.5, 2, 4, 5, pytest.approx(10 / 3), 1]
-    assert [row[0] for row in logits("window", currents, window=3, silent=1)] == [2, 0.5, 0.5, 4, 5, 5, 1]  # the last step says nothing
+    assert [row[0] for row in logits("window", currents, window=3, silent=0)] == [
+        2,
+        0.5,
+        2,
+        4,
+        5,
+        pytest.approx(10 / 3),
+        1,
+    ]
+    assert [row[0] for row in logits("window", currents, window=3, silent=1)] == [
+        2,
+        0.5,
+        0.5,
+        4,
+        5,
+        5,
+        1,
+    ]  # the last step says nothing
 
 
 def test_first_spike_by_hand():
@@ -129,15 +168,20 @@ def test_the_first_of_equal_spikes_stays_ahead():
 def test_what_comes_after_the_first_spike_gets_no_gradient():
     x = torch.tensor([[0.0], [3.0], [3.0]])[:, None].requires_grad_()
     Over(build_option("readout", "first_spike"))(x)[-1].sum().backward()
-    assert x.grad.flatten().tolist() == pytest.approx([1 / 3, 2 / 3, 0])  # a spike at step 0 would have counted
+    assert x.grad.flatten().tolist() == pytest.approx(
+        [1 / 3, 2 / 3, 0]
+    )  # a spike at step 0 would have counted
 
 
 def test_width_and_kind_of_the_output_layer():
-    assert {name: build_option("readout", name).features(10) for name in ("rate", "potential", "window", "first_spike")} == dict.fromkeys(
-        ("rate", "potential", "window", "first_spike"), 10
-    )
+    assert {
+        name: build_option("readout", name).features(10)
+        for name in ("rate", "potential", "window", "first_spike")
+    } == dict.fromkeys(("rate", "potential", "window", "first_spike"), 10)
     assert build_option("readout", "voting", {"voters": 7}).features(10) == 70
-    assert {name: build_option("readout", name).spiking for name in ("rate", "potential", "voting")} == {
+    assert {
+        name: build_option("readout", name).spiking for name in ("rate", "potential", "voting")
+    } == {
         "rate": True,
         "potential": False,
         "voting": True,

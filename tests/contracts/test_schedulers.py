@@ -4,13 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from tests.options import build_option
+from tests.support.options import build_option
 
 
 def rates(epochs, batches, **changes):
     """The learning rate, 1 at most, at every batch of a training, and that after it."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule, seen = build_option("scheduler", "linear", {"epochs": epochs, **changes}, optimizer=optimizer), []
+    schedule, seen = (
+        build_option("scheduler", "linear", {"epochs": epochs, **changes}, optimizer=optimizer),
+        [],
+    )
     for _ in range(epochs):
         for batch in range(batches):
             schedule.within(batch / batches)
@@ -26,7 +29,9 @@ def test_straight_down():
 
 
 def test_up_and_down():
-    assert rates(2, 4, warm_up=0.25, start=0.2) == pytest.approx([0.2, 0.6, 1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0.0])
+    assert rates(2, 4, warm_up=0.25, start=0.2) == pytest.approx(
+        [0.2, 0.6, 1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0.0]
+    )
     assert rates(1, 4, warm_up=1.0, start=0.0) == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
 
 

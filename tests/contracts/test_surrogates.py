@@ -8,9 +8,10 @@ from torch import nn
 
 from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
-from tests.options import build_option, options, settings
+from tests.support.options import build_option, options, settings
 
-# Each slope at scale 1 and width 1, a quarter, a half, one and two and a half units of the potential from the threshold.
+# Each slope at scale 1 and width 1, a quarter, a half, one and two and a half units of the
+# potential from the threshold.
 SHAPES = {
     "rectangle": (1.0, 0.0, 0.0, 0.0),
     "triangle": (0.75, 0.5, 0.0, 0.0),
@@ -24,9 +25,19 @@ SHAPES = {
 PUBLISHED = [
     ("rectangle", 0.5, 2.0, lambda z: (abs(z) < 1) / 2),  # a = 2
     ("triangle", 0.3, 1.0, lambda z: 0.3 * max(0, 1 - abs(z))),  # gamma = 0.3
-    ("sigmoid", 1.25, 0.2, lambda z: 5 / (1 + math.exp(-5 * z)) * (1 - 1 / (1 + math.exp(-5 * z)))),  # beta = 5
+    (
+        "sigmoid",
+        1.25,
+        0.2,
+        lambda z: 5 / (1 + math.exp(-5 * z)) * (1 - 1 / (1 + math.exp(-5 * z))),
+    ),  # beta = 5
     ("arctan", 1.0, 0.5, lambda z: 1 / (1 + (math.pi * z) ** 2)),  # alpha = 2
-    ("gaussian", 1 / (math.sqrt(2 * math.pi) * 0.4), 0.4, lambda z: math.exp(-(z**2) / 0.32) / (math.sqrt(2 * math.pi) * 0.4)),
+    (
+        "gaussian",
+        1 / (math.sqrt(2 * math.pi) * 0.4),
+        0.4,
+        lambda z: math.exp(-(z**2) / 0.32) / (math.sqrt(2 * math.pi) * 0.4),
+    ),
     ("exponential", 2.0, 0.25, lambda z: 2 * math.exp(-4 * abs(z))),
     ("fast_sigmoid", 1.0, 0.1, lambda z: 1 / (1 + 10 * abs(z)) ** 2),  # beta = 10
 ]
@@ -39,7 +50,13 @@ def gradient(surrogate: nn.Module, z: torch.Tensor, upstream: float = 1.0) -> to
 
 
 def test_defaults():
-    expected = {"rectangle": (1, 1), "triangle": (0.3, 1), "arctan": (1, 0.5), "gaussian": (1, 0.4), "sigmoid": (1, 0.25)}
+    expected = {
+        "rectangle": (1, 1),
+        "triangle": (0.3, 1),
+        "arctan": (1, 0.5),
+        "gaussian": (1, 0.4),
+        "sigmoid": (1, 0.25),
+    }
     expected |= {"exponential": (1, 0.5), "fast_sigmoid": (1, 0.1)}
     found = {name: settings("surrogate", name) for name in expected}
     assert {name: (values["scale"], values["width"]) for name, values in found.items()} == expected
@@ -61,7 +78,9 @@ def test_gradients_are_finite_and_follow_the_slope(name, dtype):
     z = torch.cat([-far, torch.zeros(1), far]).to(dtype)
     surrogate = build_option("surrogate", name)
     found = gradient(surrogate, z, upstream=2.0)
-    assert found.dtype == dtype and found.isfinite().all() and (found >= 0).all() and found.max() > 0
+    assert (
+        found.dtype == dtype and found.isfinite().all() and (found >= 0).all() and found.max() > 0
+    )
     assert torch.equal(found, 2 * surrogate.slope(z))
 
 
@@ -91,11 +110,17 @@ def test_slope_is_even_highest_at_the_threshold_and_falls(name, dtype):
     assert (slope.diff() <= 2 * torch.finfo(dtype).eps).all() and slope[-1] < slope[0]
 
 
-@pytest.mark.parametrize(("name", "scale", "width", "published"), PUBLISHED, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "scale", "width", "published"),
+    PUBLISHED,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_published_parameters(name, scale, width, published):
     z = torch.linspace(-2.3, 2.3, 24, dtype=torch.float64)
     surrogate = build_option("surrogate", name, {"scale": scale, "width": width})
-    assert surrogate.slope(z).tolist() == pytest.approx([published(each) for each in z.tolist()], rel=1e-9)
+    assert surrogate.slope(z).tolist() == pytest.approx(
+        [published(each) for each in z.tolist()], rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from snnexp.cell import Over, streaming
-from tests.options import build_option, options
+from tests.support.options import build_option, options
 
 FIXED = ["alpha", "dual_exponential", "exponential", "instantaneous"]
 
@@ -34,7 +34,11 @@ def closed_form(name: str, t: int) -> float:
 
 
 def at_test_constants(name: str) -> torch.nn.Module:
-    changes = {"exponential": {"time_constant": 4.0}, "alpha": {"time_constant": 4.0}, "dual_exponential": {"rise": 1.5, "decay": 4.0}}
+    changes = {
+        "exponential": {"time_constant": 4.0},
+        "alpha": {"time_constant": 4.0},
+        "dual_exponential": {"rise": 1.5, "decay": 4.0},
+    }
     return build_option("synapse", name, changes.get(name, {}))
 
 
@@ -46,12 +50,19 @@ def test_impulse_response(name):
 
 @pytest.mark.parametrize("name", FIXED)
 def test_impulse_response_sums_to_one(name):
-    assert impulse_response(build_option("synapse", name), 200).sum().item() == pytest.approx(1, abs=1e-12)
+    assert impulse_response(build_option("synapse", name), 200).sum().item() == pytest.approx(
+        1, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["exponential", "alpha"])
 def test_time_constant_one_is_instantaneous(name):
-    assert impulse_response(build_option("synapse", name, {"time_constant": 1.0}), 4).tolist() == [1, 0, 0, 0]
+    assert impulse_response(build_option("synapse", name, {"time_constant": 1.0}), 4).tolist() == [
+        1,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_dual_exponential_is_the_published_filter_up_to_a_factor():
@@ -67,12 +78,16 @@ def test_dual_exponential_is_the_published_filter_up_to_a_factor():
 
 def test_dual_exponential_with_exchanged_and_equal_time_constants():
     one, other, equal = (
-        impulse_response(build_option("synapse", "dual_exponential", {"rise": rise, "decay": decay}), 12)
+        impulse_response(
+            build_option("synapse", "dual_exponential", {"rise": rise, "decay": decay}), 12
+        )
         for rise, decay in [(1.0, 4.0), (4.0, 1.0), (4.0, 4.0)]
     )
     torch.testing.assert_close(one, other)
     d = math.exp(-1 / 4)
-    assert equal.tolist() == pytest.approx([(t + 1) * (1 - d) ** 2 * d**t for t in range(12)], rel=1e-10)
+    assert equal.tolist() == pytest.approx(
+        [(t + 1) * (1 - d) ** 2 * d**t for t in range(12)], rel=1e-10
+    )
 
 
 def test_instantaneous_is_left_out():

@@ -1,4 +1,6 @@
-"""Every cell that brings its whole sequence against the loop over its `step`, which is the definition."""
+"""Every cell that brings its whole sequence against the loop over its `step`, which is the
+definition.
+"""
 
 import inspect
 
@@ -9,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from snnexp.cell import Cell, Over, State, Whole, stepwise, streaming
 from snnexp.configuration.build import locate
-from tests.options import build_option, options, settings
+from tests.support.options import build_option, options, settings
 
 STEPS, BATCH, FEATURES = 9, 3, 10  # ten: every readout divides it
 ROUNDING = {"rtol": 2e-5, "atol": 2e-6}
@@ -34,7 +36,9 @@ def drive(dtype: torch.dtype, static: bool) -> Tensor:
     return x.to(dtype).expand(STEPS, BATCH, FEATURES) if static else x.to(dtype)
 
 
-def run(cell: Cell, x: Tensor, state: State, count: bool = False) -> tuple[Tensor, State, Tensor | None]:
+def run(
+    cell: Cell, x: Tensor, state: State, count: bool = False
+) -> tuple[Tensor, State, Tensor | None]:
     result = cell.through(x, state, count)
     assert result is not None
     return result
@@ -95,7 +99,9 @@ def test_what_it_counts_is_what_it_fires(group, name):
 
 
 class Doubled(Cell):
-    """The smallest cell with a gradient of its own: sends what it gets, and ten times the gradient. Source: this test."""
+    """The smallest cell with a gradient of its own: sends what it gets, and ten times the gradient.
+    Source: this test.
+    """
 
     own_gradient = True
 
@@ -105,7 +111,9 @@ class Doubled(Cell):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return x, state
 
-    def through(self, x: Tensor, state: State, count: bool) -> tuple[Tensor, State, Tensor | None] | None:
+    def through(
+        self, x: Tensor, state: State, count: bool
+    ) -> tuple[Tensor, State, Tensor | None] | None:
         if len(x) == 1:
             return None
         y, state = stepwise(self, x, state)
@@ -115,7 +123,10 @@ class Doubled(Cell):
 def test_a_loop_over_time_asks_the_cell_for_its_whole_sequence_first():
     loop, x = Over(Doubled()), torch.ones(3, 2, 4, requires_grad=True)
     assert torch.autograd.grad(loop(x).sum(), x)[0].unique().tolist() == [10]
-    assert torch.autograd.grad(loop(x[:1]).sum(), x)[0].unique().tolist() == [0, 1]  # step by step where it says None
+    assert torch.autograd.grad(loop(x[:1]).sum(), x)[0].unique().tolist() == [
+        0,
+        1,
+    ]  # step by step where it says None
     loop.counting = True
     loop(x)
     assert loop.counts is None  # gradients were taken

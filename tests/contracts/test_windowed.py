@@ -1,4 +1,6 @@
-"""Codes in windows against values worked out by hand, and against the quantisers they stand for. All in float64."""
+"""Codes in windows against values worked out by hand, and against the quantisers they stand for.
+All in float64.
+"""
 
 import math
 
@@ -12,11 +14,18 @@ from snnexp.configuration.build import locate
 from snnexp.layers.window_maximum import WindowMaximum
 from snnexp.layers.window_mean import WindowMean
 from snnexp.neurons.windowed import Windowed
-from tests.options import build_option, options, settings
+from tests.support.options import build_option, options, settings
 
-ALL = [name for name in options("neuron") if issubclass(locate(settings("neuron", name)["_target_"]), Windowed)]
+ALL = [
+    name
+    for name in options("neuron")
+    if issubclass(locate(settings("neuron", name)["_target_"]), Windowed)
+]
 CODES = [name for name in ALL if "threshold" in settings("neuron", name)]
-FUNCTIONS = {"silu": (functional.silu, (-8.0, 12.0), 1e-3), "sigmoid": (torch.sigmoid, (-10.0, 10.0), 1.16e-4)}
+FUNCTIONS = {
+    "silu": (functional.silu, (-8.0, 12.0), 1e-3),
+    "sigmoid": (torch.sigmoid, (-10.0, 10.0), 1.16e-4),
+}
 STEPS = {"silu": 16, "sigmoid": 12}
 WINDOWS = [2, 5, 8]
 
@@ -48,7 +57,9 @@ def decoded(cell: Windowed, y: Tensor) -> Tensor:
 
 
 def test_all_codes_in_windows_are_here():
-    assert {"few_spikes", "switch", "time_to_first_spike"} <= set(CODES) and set(ALL) - set(CODES) == {"fitted_few_spikes"}
+    assert {"few_spikes", "switch", "time_to_first_spike"} <= set(CODES) and set(ALL) - set(
+        CODES
+    ) == {"fitted_few_spikes"}
 
 
 # One neuron of threshold 2 with a window of 4, in units of what a spike of that window carries.
@@ -69,36 +80,62 @@ BY_HAND = [
     # the threshold falls through 2, 4/3, 2/3, 0 and a spike carries four times that
     ("time_to_first_spike", {}, 1.3, [0.0, 0.0, 8 / 3, 0.0]),
     ("time_to_first_spike", {}, 1.4, [0.0, 16 / 3, 0.0, 0.0]),
-    ("time_to_first_spike", {"initial_potential": 0.5}, 1.3, [0.0, 16 / 3, 0.0, 0.0]),  # 2 - 2/3 (1 + 1/2) = 1
+    (
+        "time_to_first_spike",
+        {"initial_potential": 0.5},
+        1.3,
+        [0.0, 16 / 3, 0.0, 0.0],
+    ),  # 2 - 2/3 (1 + 1/2) = 1
     ("time_to_first_spike", {}, 5.0, [8.0, 0.0, 0.0, 0.0]),
     ("time_to_first_spike", {}, 0.6, [0.0, 0.0, 0.0, 0.0]),
     ("time_to_first_spike", {"initial_potential": 1.0}, 0.0, [0.0, 0.0, 0.0, 0.0]),
     ("time_to_first_spike", {}, -1.0, [0.0, 0.0, 0.0, 0.0]),
-    ("time_to_first_spike", {"curve": "exponential", "time_constant": 1 / math.log(2)}, 0.6, [0.0, 0.0, 2.0, 0.0]),  # 2, 1, 1/2, 1/4
-    ("time_to_first_spike", {"curve": "exponential", "time_constant": 1 / math.log(2)}, 0.2, [0.0, 0.0, 0.0, 0.0]),
+    (
+        "time_to_first_spike",
+        {"curve": "exponential", "time_constant": 1 / math.log(2)},
+        0.6,
+        [0.0, 0.0, 2.0, 0.0],
+    ),  # 2, 1, 1/2, 1/4
+    (
+        "time_to_first_spike",
+        {"curve": "exponential", "time_constant": 1 / math.log(2)},
+        0.2,
+        [0.0, 0.0, 0.0, 0.0],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "changes", "value", "expected"), BY_HAND)
 def test_by_hand(name, changes, value, expected):
     cell = neuron(name, window=4, threshold=2.0, **changes)
-    assert sent(cell, torch.tensor([[value]])).flatten().tolist() == pytest.approx(expected, abs=1e-12)
+    assert sent(cell, torch.tensor([[value]])).flatten().tolist() == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("threshold", [1.0, 0.75])  # of which the levels are exact numbers, so that ties are ties
+@pytest.mark.parametrize(
+    "threshold", [1.0, 0.75]
+)  # of which the levels are exact numbers, so that ties are ties
 def test_few_spikes_are_the_floor_quantiser(window, threshold):
-    cell, ties = neuron("few_spikes", window=window, threshold=threshold), threshold * torch.arange(2.0**window) / 2**window
+    cell, ties = (
+        neuron("few_spikes", window=window, threshold=threshold),
+        threshold * torch.arange(2.0**window) / 2**window,
+    )
     for value in (values(), ties[None]):
         memory, number = cell.receive(value), torch.zeros_like(value)
         for k in range(window):
             y, memory = cell.send(k, memory)
             number = 2 * number + (y != 0)
-        assert torch.equal(number, (value / (threshold * 2.0**-window)).floor().clamp(0, 2**window - 1))
+        assert torch.equal(
+            number, (value / (threshold * 2.0**-window)).floor().clamp(0, 2**window - 1)
+        )
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize(("share", "rounded"), [(0.0, torch.floor), (0.5, lambda x: (x + 0.5).floor())])
+@pytest.mark.parametrize(
+    ("share", "rounded"), [(0.0, torch.floor), (0.5, lambda x: (x + 0.5).floor())]
+)
 @pytest.mark.parametrize("name", ["few_spikes", "switch"])
 def test_equals_the_clipped_quantiser(name, share, rounded, window):
     levels = 2**window if name == "few_spikes" else window - 1
@@ -112,7 +149,9 @@ def test_equals_the_clipped_quantiser(name, share, rounded, window):
 @pytest.mark.parametrize("curve", ["linear", "exponential"])
 def test_time_to_first_spike_is_the_ceiling_of_its_time(curve, window):
     threshold, tau = 0.7, window / 4
-    cell = neuron("time_to_first_spike", window=window, threshold=threshold, curve=curve, time_constant=tau)
+    cell = neuron(
+        "time_to_first_spike", window=window, threshold=threshold, curve=curve, time_constant=tau
+    )
     share = (values() / threshold).clamp(1e-9, 1)
     if curve == "linear":
         time = ((1 - share) * (window - 1)).ceil()
@@ -121,7 +160,9 @@ def test_time_to_first_spike_is_the_ceiling_of_its_time(curve, window):
         time = (-tau * share.log()).ceil()
         expected = torch.where(time < window, threshold * (-time / tau).exp(), 0.0)
     y = sent(cell, values())
-    torch.testing.assert_close(decoded(cell, y), torch.where(values() > 0, expected, 0.0), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        decoded(cell, y), torch.where(values() > 0, expected, 0.0), rtol=0, atol=1e-12
+    )
     assert (y != 0).sum(0).max() == 1
 
 
@@ -150,7 +191,9 @@ def test_a_longer_window_sends_the_same_value_and_is_silent_in_the_end(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_window_too_short_for_the_function_is_refused(name):
-    with pytest.raises(ValueError, match=rf"{name} is sent in {STEPS[name]} steps.*set neuron.window={STEPS[name]}"):
+    with pytest.raises(
+        ValueError, match=rf"{name} is sent in {STEPS[name]} steps.*set neuron.window={STEPS[name]}"
+    ):
         neuron("fitted_few_spikes", function=name, window=STEPS[name] - 1)
 
 
@@ -165,7 +208,9 @@ def test_the_largest_of_a_window_is_sent_in_the_code_of_its_neurons(code):
     torch.testing.assert_close(pooled.sum(0), pool(y.sum(0)), rtol=0, atol=1e-12)
     again = sent(cell, pooled.mean(0))  # what a neuron sends of the largest value itself
     torch.testing.assert_close(pooled, again, rtol=0, atol=1e-12)
-    assert (pool(y.flatten(0, 1)).unflatten(0, (6, 1)).sum(0) - pooled.sum(0)).max() > 1  # the largest of every step is too much
+    assert (
+        pool(y.flatten(0, 1)).unflatten(0, (6, 1)).sum(0) - pooled.sum(0)
+    ).max() > 1  # the largest of every step is too much
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -173,7 +218,12 @@ def test_the_largest_of_a_window_is_that_of_any_code(name):
     cell, pool = neuron(name), torch.nn.MaxPool2d(2)
     y = torch.cat([sent(cell, part.view(1, 1, 20, 50)) for part in values().split(1000, 1)])
     pooled = Over(WindowMaximum(pool, cell.window))(y).unflatten(0, (3, cell.window)).sum(1)
-    torch.testing.assert_close(pooled, pool(y.unflatten(0, (3, cell.window)).sum(1).flatten(0, 1))[:, None], rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        pooled,
+        pool(y.unflatten(0, (3, cell.window)).sum(1).flatten(0, 1))[:, None],
+        rtol=0,
+        atol=1e-12,
+    )
 
 
 def test_a_value_is_held_for_the_window_after_its_own():
@@ -189,7 +239,8 @@ def test_between_neurons_chunks_need_not_be_windows(cell):
     assert torch.equal(chunks, loop(x))
 
 
-# Pitfall: the published fit takes h off before the spike of the next step, so its h are one place further on.
+# Pitfall: the published fit takes h off before the spike of the next step, so its h are one place
+# further on.
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -206,7 +257,9 @@ def test_a_bias_is_worth_the_same_at_every_step(name):
     cell, weight, bias = neuron(name, window=6), 0.8, 0.15
     spikes = sent(neuron(name, window=6), values())
     again = sent_of(cell, weight * spikes + bias)
-    assert torch.equal(again, sent_of(cell, (weight * decoded(cell, spikes) + bias + 1e-13).expand_as(spikes)))
+    assert torch.equal(
+        again, sent_of(cell, (weight * decoded(cell, spikes) + bias + 1e-13).expand_as(spikes))
+    )
 
 
 def sent_of(cell: Windowed, window: Tensor) -> Tensor:
@@ -236,13 +289,17 @@ def test_chunks_need_not_be_windows(name, length):
 def test_set_threshold(name):
     cell = neuron(name, window=5)
     cell.set_threshold(0.3, 0.5)
-    assert torch.equal(sent(cell, values()), sent(neuron(name, window=5, threshold=0.3, initial_potential=0.5), values()))
+    assert torch.equal(
+        sent(cell, values()),
+        sent(neuron(name, window=5, threshold=0.3, initial_potential=0.5), values()),
+    )
     other = neuron(name, window=5)
     other.load_state_dict(cell.state_dict(), strict=True)
     assert torch.equal(sent(other, values()), sent(cell, values()))
 
 
-# Pitfall: a switch needs the second integrator. In an ordinary integrator of the spikes themselves the two cancel.
+# Pitfall: a switch needs the second integrator. In an ordinary integrator of the spikes themselves
+# the two cancel.
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.37, 0.5, 0.99, 1.0])
@@ -250,7 +307,9 @@ def test_set_threshold(name):
 def test_the_charge_of_a_switched_pixel(share, sign):
     window, weight = 16, 0.3
     image = torch.tensor([[[[sign * share]]]])
-    levels = build_option("encoder", "switch", {"window": window})(image, range(window), torch.tensor([0])).flatten()
+    levels = build_option("encoder", "switch", {"window": window})(
+        image, range(window), torch.tensor([0])
+    ).flatten()
     spikes = levels - torch.cat([torch.zeros(1), levels[:-1]])
     current = potential = 0.0
     for spike in spikes.tolist():
@@ -273,5 +332,12 @@ def test_spikes_of_a_level_are_its_changes():
 
 def test_a_threshold_below_the_largest_value_clips_it():
     value = torch.tensor([[3.0]])
-    assert decoded(neuron("few_spikes", threshold=4.0), sent(neuron("few_spikes", threshold=4.0), value)) == 3.0
-    assert decoded(neuron("few_spikes", threshold=2.0), sent(neuron("few_spikes", threshold=2.0), value)) == 2.0 * (1 - 2.0**-8)
+    assert (
+        decoded(
+            neuron("few_spikes", threshold=4.0), sent(neuron("few_spikes", threshold=4.0), value)
+        )
+        == 3.0
+    )
+    assert decoded(
+        neuron("few_spikes", threshold=2.0), sent(neuron("few_spikes", threshold=2.0), value)
+    ) == 2.0 * (1 - 2.0**-8)

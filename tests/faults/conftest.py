@@ -1,6 +1,8 @@
-"""Fault tests say which fault they make, and what happened; the table of it closes a run of this folder.
+"""Fault tests say which fault they make, and what happened; the table of it closes a run of this
+folder.
 
-A test is marked `@pytest.mark.fault("kind", "what is made to go wrong")` and tells the fixture `happened` what came of it.
+A test is marked `@pytest.mark.fault("kind", "what is made to go wrong")` and tells the fixture
+`happened` what came of it.
 """
 
 import json
@@ -34,7 +36,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     terminalreporter.section("faults")
     for row in rows:
-        terminalreporter.write_line(f"{row['outcome']:8} {row['kind']}: {row['fault']} -> {row['happened']}")
+        terminalreporter.write_line(
+            f"{row['outcome']:8} {row['kind']}: {row['fault']} -> {row['happened']}"
+        )
     if place := os.environ.get("SNNEXP_FAULTS"):
         Path(place).write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -42,11 +46,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _rows(reporter: Any) -> Any:
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in reporter.stats.get(outcome, ()):
-            told = dict(getattr(report, "user_properties", ()))  # a file that cannot be collected has none
+            told = dict(
+                getattr(report, "user_properties", ())
+            )  # a file that cannot be collected has none
             if "fault" in told:
                 kind, fault = told["fault"]
                 came = told.get("happened") or _why(report)
-                yield {"outcome": outcome, "kind": kind, "fault": fault, "happened": came, "test": report.nodeid}
+                yield {
+                    "outcome": outcome,
+                    "kind": kind,
+                    "fault": fault,
+                    "happened": came,
+                    "test": report.nodeid,
+                }
 
 
 def _why(report: pytest.TestReport) -> str:

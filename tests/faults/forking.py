@@ -1,4 +1,6 @@
-"""Answers on stdin and stdout: starts `snnexp` in processes forked from this one, which has imported everything, and waits for them."""
+"""Answers on stdin and stdout: starts `snnexp` in processes forked from this one, which has
+imported everything, and waits for them.
+"""
 
 import json
 import os
@@ -7,8 +9,18 @@ import sys
 from typing import Any
 
 
-def started(words: list[str], folder: str, out: str, err: str, ignored: list[int], killed: str | None, variables: dict[str, str]) -> int:
-    """The number of a process that runs a command; `killed` names where it is to be killed as it writes a checkpoint."""
+def started(
+    words: list[str],
+    folder: str,
+    out: str,
+    err: str,
+    ignored: list[int],
+    killed: str | None,
+    variables: dict[str, str],
+) -> int:
+    """The number of a process that runs a command; `killed` names where it is to be killed as it
+    writes a checkpoint.
+    """
     number = os.fork()
     if number:
         return number
@@ -21,7 +33,11 @@ def started(words: list[str], folder: str, out: str, err: str, ignored: list[int
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644), place)
     if killed is not None:
         _kill_at(killed)
-    sys.argv, sys.stdout, sys.stderr = ["snnexp", *words], open(1, "w", closefd=False), open(2, "w", closefd=False, buffering=1)
+    sys.argv, sys.stdout, sys.stderr = (
+        ["snnexp", *words],
+        open(1, "w", closefd=False),
+        open(2, "w", closefd=False, buffering=1),
+    )
     _leave()
 
 
@@ -44,7 +60,9 @@ def _leave() -> None:
 
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler) if signal.getsignal(signal.SIGINT) == signal.SIG_DFL else None
+        signal.signal(signal.SIGINT, signal.default_int_handler) if signal.getsignal(
+            signal.SIGINT
+        ) == signal.SIG_DFL else None
         main()
     except SystemExit as end:
         code = end.code
@@ -61,5 +79,9 @@ if __name__ == "__main__":
 
     for line in sys.stdin:
         question = json.loads(line)
-        answer = started(**question) if "words" in question else os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+        answer = (
+            started(**question)
+            if "words" in question
+            else os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+        )
         print(json.dumps(answer), flush=True)

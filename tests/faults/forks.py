@@ -13,13 +13,29 @@ from typing import Any
 import pytest
 
 from tests.faults import forking
-from tests.shell import environment
+from tests.support.command_line import environment
 
 SETTINGS = (
-    *("tracker=none", "progress=plain", "device=cpu", "architecture=mlp", "architecture.widths=[16]", "timesteps=2", "epochs=4"),
-    *("batch_size=8", "encoder=poisson", "dataset.validation=1037", "evaluate.images=50", "optimizer.lr=0.01"),
+    *(
+        "tracker=none",
+        "progress=plain",
+        "device=cpu",
+        "architecture=mlp",
+        "architecture.widths=[16]",
+        "timesteps=2",
+        "epochs=4",
+    ),
+    *(
+        "batch_size=8",
+        "encoder=poisson",
+        "dataset.validation=1037",
+        "evaluate.images=50",
+        "optimizer.lr=0.01",
+    ),
 )
-"""A run of four epochs of 50 batches, with noise, an optimizer that remembers, and running statistics."""
+"""A run of four epochs of 50 batches, with noise, an optimizer that remembers, and running
+statistics.
+"""
 STRAIGHT = ("selection=best_validation",)
 
 
@@ -28,15 +44,26 @@ class Run:
 
     def __init__(self, forks: "Forks", words: tuple[str, ...], folder: Path, **more: Any):
         self.forks, self.folder = forks, folder
-        self.out, self.err = folder / f"{time.monotonic_ns()}.out", folder / f"{time.monotonic_ns()}.err"
-        plain = {"out": str(self.out), "err": str(self.err), "ignored": [], "killed": None, "variables": {}}
+        self.out, self.err = (
+            folder / f"{time.monotonic_ns()}.out",
+            folder / f"{time.monotonic_ns()}.err",
+        )
+        plain = {
+            "out": str(self.out),
+            "err": str(self.err),
+            "ignored": [],
+            "killed": None,
+            "variables": {},
+        }
         self.number = forks.ask({"words": words, "folder": str(folder), **plain, **more})
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Waits for what the run does."""
         deadline = time.monotonic() + 300
         while not condition():
-            assert time.monotonic() < deadline and os.path.exists(f"/proc/{self.number}"), self.err.read_text()
+            assert time.monotonic() < deadline and os.path.exists(f"/proc/{self.number}"), (
+                self.err.read_text()
+            )
             time.sleep(0.002)
 
     def send(self, number: int) -> None:
@@ -58,7 +85,9 @@ class Forks:
 
     def __init__(self) -> None:
         command = [sys.executable, forking.__file__]
-        self.process = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def ask(self, question: dict[str, Any]) -> int:
         """The answer of the process that forks."""
@@ -72,7 +101,9 @@ class Forks:
 
     def train(self, folder: Path, *words: str, **more: Any) -> Run:
         """Starts the run of `SETTINGS` in `folder`/run."""
-        return self.start(folder, "train", *SETTINGS, *STRAIGHT, *words, "hydra.run.dir=run", **more)
+        return self.start(
+            folder, "train", *SETTINGS, *STRAIGHT, *words, "hydra.run.dir=run", **more
+        )
 
     def ended(self, folder: Path, *words: str, **more: Any) -> tuple[int, str]:
         """Exit code and stderr of a command."""
@@ -135,6 +166,12 @@ def timeless(folder: Path) -> dict[str, Any]:
     """The result without times and memory."""
     result = json.loads((folder / "result.json").read_text())
     for block in (result, *result["stages"].values()):
-        for key in ("train_seconds", "evaluate_seconds", "peak_memory_bytes", "git_commit", "command"):
+        for key in (
+            "train_seconds",
+            "evaluate_seconds",
+            "peak_memory_bytes",
+            "git_commit",
+            "command",
+        ):
             block.pop(key, None)
     return result

@@ -1,6 +1,8 @@
-"""Batch statistics are exact: in every layout, precision and number of threads, forward, backward and in what is kept of them.
+"""Batch statistics are exact: in every layout, precision and number of threads, forward, backward
+and in what is kept of them.
 
-Spikes that meet weights of a few values are the hard case: roundings of a sum in float32 then go all one way.
+Spikes that meet weights of a few values are the hard case: roundings of a sum in float32 then go
+all one way.
 """
 
 import os
@@ -27,10 +29,12 @@ from snnexp.norms.batch_per_step import BatchPerStep
 from snnexp.norms.bntt import BNTT
 from snnexp.norms.tdbn import TdBN
 from snnexp.training.execution import Execution
-from tests.composition import configuration
-from tests.shell import environment
+from tests.support.command_line import environment
+from tests.support.composed import configuration
 
-fault = pytest.mark.fault("A: batch statistics", "a million spike-driven currents of few distinct values per channel")
+fault = pytest.mark.fault(
+    "A: batch statistics", "a million spike-driven currents of few distinct values per channel"
+)
 KERNELS = [norm_fallback, *([norm_compiled] if compiled.library() is not None else [])]
 EPSILON = 1e-5
 SHARE = {"momentum": 1.0, "epsilon": EPSILON, "features": 4, "dimensions": 2, "branches": 1}
@@ -74,7 +78,10 @@ def reference(x: Tensor, gamma: Tensor, beta: Tensor, g: Tensor) -> dict[str, Te
 
 
 def ours(x: Tensor, gamma: Tensor, beta: Tensor, g: Tensor) -> dict[str, Tensor]:
-    x, gamma, beta = (each.clone(memory_format=torch.preserve_format).requires_grad_() for each in (x, gamma, beta))
+    x, gamma, beta = (
+        each.clone(memory_format=torch.preserve_format).requires_grad_()
+        for each in (x, gamma, beta)
+    )
     y = batch_norm(x, None, None, gamma, beta, True, 0.0, EPSILON)
     y.backward(g)
     return {"y": y.detach(), "dx": x.grad, "dgamma": gamma.grad, "dbeta": beta.grad}
@@ -98,15 +105,22 @@ def test_moments_and_passes(kernel, layout, dtype, monkeypatch, happened):
     others = [place for place in range(x.dim()) if place != 1]
     variance, expected = torch.var_mean(x.double(), others, correction=0)
     deviation = variance.sqrt()[:3]
-    assert float(((mean - expected)[:3] / deviation).abs().max()) < 1e-6 and abs(float(mean[3] - x.flatten()[-1])) < 1e-7
-    assert float((found / variance - 1)[:3].abs().max()) < 2e-6 and float(found[3]) < 1e-12  # of a constant: none
+    assert (
+        float(((mean - expected)[:3] / deviation).abs().max()) < 1e-6
+        and abs(float(mean[3] - x.flatten()[-1])) < 1e-7
+    )
+    assert (
+        float((found / variance - 1)[:3].abs().max()) < 2e-6 and float(found[3]) < 1e-12
+    )  # of a constant: none
     wanted, got = reference(x, gamma, beta, g), ours(x, gamma, beta, g)
     errors = {key: error(got[key], wanted[key]) for key in wanted}
     happened(f"{x.numel() // 4} values a channel, largest error {max(errors.values()):.0e}")
     rounding = 1e-6 if dtype == torch.float32 else 2.0**-8
     assert errors["y"] < rounding and errors["dx"] < rounding
     for key in ("dgamma", "dbeta"):  # as what they add to the gradient of a value
-        assert float((got[key].double() - wanted[key]).abs().max()) < 1e-6 * float(g.double().abs().sum((0, *others[1:])).max())
+        assert float((got[key].double() - wanted[key]).abs().max()) < 1e-6 * float(
+            g.double().abs().sum((0, *others[1:])).max()
+        )
 
 
 @fault
@@ -130,10 +144,18 @@ def test_every_norm_of_the_package(name, happened):
     y.backward(g)
     per_step = name in ("batch_per_step", "bntt")
     folded = [x[t] for t in range(8)] if per_step else [x.flatten(0, 1)]
-    expected = torch.stack([functional.batch_norm(each.double(), None, None, training=True, eps=EPSILON) for each in folded])
+    expected = torch.stack(
+        [
+            functional.batch_norm(each.double(), None, None, training=True, eps=EPSILON)
+            for each in folded
+        ]
+    )
     off = error(y, expected.view(x.shape))
     last, running = folded[-1].double(), dict(norm.named_buffers())
-    kept = {key.rpartition(".")[2]: value[-1] if name == "bntt" else value for key, value in running.items()}
+    kept = {
+        key.rpartition(".")[2]: value[-1] if name == "bntt" else value
+        for key, value in running.items()
+    }
     variance, mean = torch.var_mean(last, (0, 2, 3))
     assert error(kept["running_mean"], mean) < 1e-6 and error(kept["running_var"], variance) < 2e-6
     z = expected.view(x.shape)
@@ -145,7 +167,12 @@ def test_every_norm_of_the_package(name, happened):
 
 def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Tensor:
     torch.manual_seed(0)
-    way = [f"norm={norm}", f"encoder={encoder}", "timesteps=8", "architecture.layers=[8C5,AP2,16C5,AP2]"]
+    way = [
+        f"norm={norm}",
+        f"encoder={encoder}",
+        "timesteps=8",
+        "architecture.layers=[8C5,AP2,16C5,AP2]",
+    ]
     network = spiking_network(build.blueprint(configuration(*way), (1, 28, 28), 10)).train()
     forward = Execution(memory, 1, False).forward(network, range(8))
     logits = forward(images, torch.arange(len(images))).scores
@@ -176,13 +203,18 @@ def test_one_step_of_a_network_whatever_the_threads(encoder, norm, memory, monke
 
     def exact(x, running_mean, running_var, weight, bias, training, momentum, epsilon):
         shift = None if bias is None else bias.double()
-        return functional.batch_norm(x.double().contiguous(), None, None, weight.double(), shift, True, 0.0, epsilon).to(x.dtype)
+        return functional.batch_norm(
+            x.double().contiguous(), None, None, weight.double(), shift, True, 0.0, epsilon
+        ).to(x.dtype)
 
     for place in ("layers.batch_norm", "norms.bntt"):
         monkeypatch.setattr(f"snnexp.{place}.batch_norm", exact)
     expected = network_gradient(norm, encoder, images, memory)
     off = max(float((each - expected).norm() / expected.norm()) for each in gradients)
-    happened(f"B 128, T 8, 28 x 28, {encoder}: the whole gradient is off by {off:.0e} with one thread and with two")
+    happened(
+        f"B 128, T 8, 28 x 28, {encoder}: the whole gradient is off by {off:.0e} with one "
+        "thread and with two"
+    )
     assert off < 1e-4  # 1e-6, but for a spike whose potential is the threshold to rounding
 
 
@@ -193,9 +225,14 @@ def test_the_last_bits_of_sums_do_not_depend_on_the_threads(happened):
     x, found = LAYOUTS["channels_last"](currents(256)), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        norm, seen = BatchNorm(4, 1.0, 0.1, EPSILON), x.clone(memory_format=torch.preserve_format).requires_grad_()
+        norm, seen = (
+            BatchNorm(4, 1.0, 0.1, EPSILON),
+            x.clone(memory_format=torch.preserve_format).requires_grad_(),
+        )
         norm(seen).square().sum().backward()
-        found.append([seen.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var])
+        found.append(
+            [seen.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var]
+        )
     happened("one thread and two: equal to the last bit")
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
 
@@ -213,16 +250,24 @@ torch.save([y.detach(), x.grad], "found.pt")
 
 @pytest.mark.soak
 @pytest.mark.fault("A: batch statistics", "the same, compiled by PyTorch, far from zero")
-@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="torch.compile needs a C++ compiler on the CPU")
+@pytest.mark.skipif(
+    shutil.which("g++") is None and shutil.which("clang++") is None,
+    reason="torch.compile needs a C++ compiler on the CPU",
+)
 def test_what_pytorch_compiles(tmp_path, happened):
     x = LAYOUTS["channels_last"](torch.randint(2, (1280, 2, 28, 28)) + 40.0)
     g = torch.randn(x.shape)
     torch.save(x, tmp_path / "x.pt")
     torch.save(g, tmp_path / "g.pt")
     variables = {**environment(), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
-    subprocess.run([sys.executable, "-c", COMPILED], cwd=tmp_path, env=variables, check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-c", COMPILED], cwd=tmp_path, env=variables, check=True, timeout=300
+    )
     wanted = reference(x, torch.ones(2), torch.zeros(2), g)
-    off = [error(found, wanted[key]) for found, key in zip(torch.load(tmp_path / "found.pt"), ("y", "dx"), strict=True)]
+    off = [
+        error(found, wanted[key])
+        for found, key in zip(torch.load(tmp_path / "found.pt"), ("y", "dx"), strict=True)
+    ]
     happened(f"{x.numel() // 2} values a channel, largest error {max(off):.0e}")
     assert list(tmp_path.glob("cache/**/*.so")) and max(off) < 1e-6
 
@@ -231,8 +276,13 @@ def half(rank: int, folder: Path) -> None:
     """A process that has half of the images at every timestep."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    x, g = (each[:, 64 * rank : 64 * (rank + 1)].clone().requires_grad_() for each in torch.load(folder / "given.pt"))
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    x, g = (
+        each[:, 64 * rank : 64 * (rank + 1)].clone().requires_grad_()
+        for each in torch.load(folder / "given.pt")
+    )
     norm = NORMS["batch"]()
     y = norm(x)
     y.backward(g.detach())
@@ -250,5 +300,7 @@ def test_two_processes_are_one(tmp_path, happened):
     wanted = reference(x.flatten(0, 1), torch.ones(4), torch.zeros(4), g.flatten(0, 1))
     found = {"y": torch.cat([y0, y1], 1), "dx": torch.cat([dx0, dx1], 1)}
     off = max(error(each.flatten(0, 1), wanted[key]) for key, each in found.items())
-    happened(f"off by {off:.0e} of the float64 of one process, the kept statistics equal to the last bit")
+    happened(
+        f"off by {off:.0e} of the float64 of one process, the kept statistics equal to the last bit"
+    )
     assert off < 1e-6 and all(torch.equal(one, two) for one, two in zip(kept, same, strict=True))

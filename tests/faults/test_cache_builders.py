@@ -11,7 +11,7 @@ import pytest
 
 from snnexp.datasets import cache
 from snnexp.datasets.cache import cached
-from tests.shell import environment
+from tests.support.command_line import environment
 
 KIND = "21: cache built by an interrupted or parallel run"
 PROGRAM = """
@@ -42,7 +42,9 @@ print(cache.cached(path, "a", build)["x"].tolist())
 
 def builder(path, seconds=0.0, way="whole"):
     command = [sys.executable, "-c", PROGRAM, str(path), str(seconds), way]
-    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def until(there, process):

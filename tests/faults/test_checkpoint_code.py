@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from snnexp.runs.checkpoint_file import names
-from tests.jobs import attempted, job
+from tests.support.tiny_run import attempted, job
 
 SHORT = ["epochs=2", "dataset.validation=1037", "evaluate.images=20", "architecture.widths=[8]"]
 
@@ -22,7 +22,10 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.fault("5: malicious pickle", "a checkpoint that makes a folder when it is unpickled, under a name that fits its hash")
+@pytest.mark.fault(
+    "5: malicious pickle",
+    "a checkpoint that makes a folder when it is unpickled, under a name that fits its hash",
+)
 def test_a_checkpoint_cannot_carry_code(tmp_path: Path, capsys: Any, happened: Any):
     job(tmp_path, *SHORT)
     (tmp_path / "status.json").write_text("{}")

@@ -1,4 +1,6 @@
-"""Class names belong to a run: they are kept with it, and compared wherever its weights meet data."""
+"""Class names belong to a run: they are kept with it, and compared wherever its weights meet
+data.
+"""
 
 import json
 
@@ -13,10 +15,10 @@ from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.names import refuse_others
 from snnexp.datasets.text import class_name, shown
 from snnexp.runs.weights import _ordered, classes
-from tests.jobs import attempted, job
-from tests.options import build_option, options
-from tests.photographs import write_pictures
 from tests.stored import replaced
+from tests.support.options import build_option, options
+from tests.support.photographs import write_pictures
+from tests.support.tiny_run import attempted, job
 
 KIND = "A: what belongs to a run is not kept with it"
 MISMATCH = "19: class-count mismatch"
@@ -25,7 +27,14 @@ ONE = "A: dead, saturated, trivial"
 
 def own(root, *more):
     """Overrides of a run on pictures of one's own."""
-    return ("dataset=image_folder", f"data_dir={root}", "dataset.size=8", "batch_size=4", "epochs=1", *more)
+    return (
+        "dataset=image_folder",
+        f"data_dir={root}",
+        "dataset.size=8",
+        "batch_size=4",
+        "epochs=1",
+        *more,
+    )
 
 
 @pytest.fixture
@@ -55,12 +64,17 @@ def test_evaluate_refuses_renamed_classes(trained, pictures, capsys, happened):
     assert evaluate([str(trained)]) == 3
     error = capsys.readouterr().err
     assert (
-        "2 classes (left, right)" in error and "2 classes (right, zleft)" in error and "class 0 is 'left' there and 'right' here" in error
+        "2 classes (left, right)" in error
+        and "2 classes (right, zleft)" in error
+        and "class 0 is 'left' there and 'right' here" in error
     )
     assert len(list((trained / "evaluations").iterdir())) == 1
     renamed(pictures, "zleft", "left")
     assert evaluate([str(trained)]) == 0
-    (kept,) = {json.dumps(json.loads(path.read_text())["classes"]) for path in (trained / "evaluations").iterdir()}
+    (kept,) = {
+        json.dumps(json.loads(path.read_text())["classes"])
+        for path in (trained / "evaluations").iterdir()
+    }
     happened(f"exit 3, both lists said; the evaluation keeps {kept}")
 
 
@@ -70,7 +84,9 @@ def test_evaluate_says_both_numbers(trained, pictures, tmp_path, capsys, happene
     assert evaluate([str(trained), f"data_dir={tmp_path / 'three'}"]) == 3
     error = capsys.readouterr().err
     assert (
-        "2 classes (left, right)" in error and "3 classes (left, middle, right)" in error and "2 and 3 classes do not go together" in error
+        "2 classes (left, right)" in error
+        and "3 classes (left, middle, right)" in error
+        and "2 and 3 classes do not go together" in error
     )
     happened("exit 3 before any image is seen, both numbers")
 
@@ -86,14 +102,23 @@ def test_a_start_has_the_same_classes_or_is_trained_on(pictures, tmp_path, happe
     three = write_pictures(tmp_path / "three", names=("left", "middle", "right"))
     as_it_is = "strategy.stages.train.epochs=0"
     assert attempted(tmp_path / "same", *starting(tmp_path / "ann", pictures, as_it_is))[2] == 0
-    for root, epochs, part in ((others, [as_it_is], "their names differ"), (three, [], "2 and 3 classes do not go together")):
-        _, error, code = attempted(tmp_path / root.name / "run", *starting(tmp_path / "ann", root, *epochs))
+    for root, epochs, part in (
+        (others, [as_it_is], "their names differ"),
+        (three, [], "2 and 3 classes do not go together"),
+    ):
+        _, error, code = attempted(
+            tmp_path / root.name / "run", *starting(tmp_path / "ann", root, *epochs)
+        )
         assert code == 3 and isinstance(error, DataError) and part in str(error)
     assert attempted(tmp_path / "transfer", *starting(tmp_path / "ann", others))[2] == 0
     assert (
-        "was trained on 2 classes (left, right); here it learns 2 classes (lower, upper)" in (tmp_path / "transfer/train.log").read_text()
+        "was trained on 2 classes (left, right); here it learns 2 classes (lower, upper)"
+        in (tmp_path / "transfer/train.log").read_text()
     )
-    happened("as it is: exit 3; trained on for other classes: said and done; other numbers: exit 3 with both")
+    happened(
+        "as it is: exit 3; trained on for other classes: said and done; other numbers: exit "
+        "3 with both"
+    )
 
 
 @pytest.mark.fault(KIND, "a class folder is renamed while a run is interrupted")
@@ -133,9 +158,14 @@ def test_damaged_weights_are_an_error_in_words(content, tmp_path):
 def test_equal_networks_give_equal_bytes(tmp_path):
     """safetensors writes what is said of a network in random order."""
     weight, said = torch.randn(3, 2), {"form": "spiking", "classes": json.dumps(["a", "ä"])}
-    written = {_ordered(to_bytes({"weight": weight, "bias": weight[0].clone()}, said)) for _ in range(12)}
+    written = {
+        _ordered(to_bytes({"weight": weight, "bias": weight[0].clone()}, said)) for _ in range(12)
+    }
     (tmp_path / "x").write_bytes(*written)
-    assert torch.equal(load_file(tmp_path / "x")["weight"], weight) and classes(tmp_path / "x") == ("a", "ä")
+    assert torch.equal(load_file(tmp_path / "x")["weight"], weight) and classes(tmp_path / "x") == (
+        "a",
+        "ä",
+    )
 
 
 @pytest.mark.parametrize("name", options("dataset"))
@@ -150,9 +180,17 @@ def test_every_data_set_knows_its_classes(name, tmp_path):
 def test_names_of_published_sets_are_those_of_their_publishers():
     import torchvision
 
-    assert build_option("dataset", "fashion_mnist").source.class_names == tuple(torchvision.datasets.FashionMNIST.classes)
-    assert build_option("dataset", "cifar10").source.class_names[3] == "cat" and build_option("dataset", "cifar100").source.classes == 100
-    assert build_option("dataset", "mnist").source.class_names == build_option("dataset", "digits").source.class_names
+    assert build_option("dataset", "fashion_mnist").source.class_names == tuple(
+        torchvision.datasets.FashionMNIST.classes
+    )
+    assert (
+        build_option("dataset", "cifar10").source.class_names[3] == "cat"
+        and build_option("dataset", "cifar100").source.classes == 100
+    )
+    assert (
+        build_option("dataset", "mnist").source.class_names
+        == build_option("dataset", "digits").source.class_names
+    )
 
 
 def test_equal_names_pass_and_long_lists_are_shortened():
@@ -161,18 +199,28 @@ def test_equal_names_pass_and_long_lists_are_shortened():
     many = [f"class {number}" for number in range(1000)]
     with pytest.raises(DataError) as error:
         refuse_others(many, [*many[1:], many[0]], "run")
-    assert "1000 classes (class 0, class 1, class 2, ..., class 999)" in str(error.value) and "the same in another order" in str(
+    assert "1000 classes (class 0, class 1, class 2, ..., class 999)" in str(
         error.value
-    )
+    ) and "the same in another order" in str(error.value)
     assert len(str(error.value)) < 600
 
 
-@pytest.mark.fault(KIND, "a class with a name that is no text: bytes, escape codes, one letter spelt in two ways")
+@pytest.mark.fault(
+    KIND, "a class with a name that is no text: bytes, escape codes, one letter spelt in two ways"
+)
 def test_odd_names_are_kept_as_text(tmp_path, happened):
-    assert class_name("cafe\u0301") == "café" and class_name("a\x1b[2Jb") == "a\\x1b[2Jb" and shown("\udce9") == "\\udce9"
+    assert (
+        class_name("cafe\u0301") == "café"
+        and class_name("a\x1b[2Jb") == "a\\x1b[2Jb"
+        and shown("\udce9") == "\\udce9"
+    )
     write_pictures(tmp_path / "data", names=("caf\udce9", "a\x1b[2Jb"))
     result = job(tmp_path / "run", *own(tmp_path / "data"))
-    assert result["classes"] == ["a\\x1b[2Jb", "caf\\udce9"] == json.loads((tmp_path / "run/result.json").read_text())["classes"]
+    assert (
+        result["classes"]
+        == ["a\\x1b[2Jb", "caf\\udce9"]
+        == json.loads((tmp_path / "run/result.json").read_text())["classes"]
+    )
     bad = tmp_path / "data/train/caf\udce9/0.png"
     bad.write_bytes(b"")
     _, error, code = attempted(tmp_path / "again", *own(tmp_path / "data"))
@@ -184,7 +232,9 @@ def test_odd_names_are_kept_as_text(tmp_path, happened):
 # No classification
 
 
-@pytest.mark.parametrize("names, train, part", [(("only",), 4, r"there is 1 class \(only\)"), (("only",), 1, "1 class")])
+@pytest.mark.parametrize(
+    "names, train, part", [(("only",), 4, r"there is 1 class \(only\)"), (("only",), 1, "1 class")]
+)
 @pytest.mark.fault(ONE, "data of one class, or one picture")
 def test_one_class_is_no_classification(names, train, part, tmp_path, happened):
     write_pictures(tmp_path / "data", names, train=train)
@@ -202,7 +252,10 @@ class Given(Source):
     status = verify = prepare = None
 
     def __init__(self, train, test):
-        self.splits = [numbered(torch.zeros(len(each), 1, 2, 2, dtype=torch.uint8), torch.tensor(each).long()) for each in (train, test)]
+        self.splits = [
+            numbered(torch.zeros(len(each), 1, 2, 2, dtype=torch.uint8), torch.tensor(each).long())
+            for each in (train, test)
+        ]
 
     def read(self) -> tuple[Split, Split]:
         return tuple(self.splits)
@@ -215,11 +268,19 @@ class Given(Source):
         ([0, 1, 1], [1], 2, "validation=2 leaves 1 training image"),
         ([0, 1], [], 0, "no test image"),
         ([], [0], 0, "no training image"),
-        ([0, 2], [1], 0, r"training labels go from 0 to 2. Expected: 0 to 1 for 2 classes \(a, b\)"),
+        (
+            [0, 2],
+            [1],
+            0,
+            r"training labels go from 0 to 2. Expected: 0 to 1 for 2 classes \(a, b\)",
+        ),
         ([0, 1], [-1], 0, "test labels go from -1"),
     ],
 )
-@pytest.mark.fault("20: data missing, corrupt, empty split", "a split without images, with one, or with labels that are no classes")
+@pytest.mark.fault(
+    "20: data missing, corrupt, empty split",
+    "a split without images, with one, or with labels that are no classes",
+)
 def test_what_cannot_be_trained_and_tested_on_is_said(train, test, held_out, part, happened):
     with pytest.raises(DataError, match=f"^here: .*{part}"):
         Dataset(lambda: Given(train, test), held_out, 0, None, None).load()
@@ -230,7 +291,10 @@ def test_what_cannot_be_trained_and_tested_on_is_said(train, test, held_out, par
 def test_few_images_train(tmp_path, happened):
     for count, size in ((1, 4), (2, 3), (3, 5)):
         root = write_pictures(tmp_path / f"data{count}", train=count)
-        assert attempted(tmp_path / f"run{count}", *own(root, "norm=batch", f"batch_size={size}"))[2] == 0
+        assert (
+            attempted(tmp_path / f"run{count}", *own(root, "norm=batch", f"batch_size={size}"))[2]
+            == 0
+        )
     happened("exit 0: a single image left over is left out")
 
 

@@ -1,7 +1,9 @@
-"""The configuration space on digits: whatever is composed is refused in words, or it builds and trains a step to finite numbers.
+"""The configuration space on digits: whatever is composed is refused in words, or it builds and
+trains a step to finite numbers.
 
-Drawn are a way of training, options of every group but data sets, architectures and trackers, and any values at any keys, in range, at
-edges and beyond. Other data and architectures are looked at option by option in test_configs.py and test_check.py.
+Drawn are a way of training, options of every group but data sets, architectures and trackers, and
+any values at any keys, in range, at edges and beyond. Other data and architectures are looked at
+option by option in test_configs.py and test_check.py.
 """
 
 import copy
@@ -23,38 +25,154 @@ from omegaconf import OmegaConf
 from snnexp.cli.job import attempt
 from snnexp.errors import ConfigError
 from snnexp.files.documents import read_json
-from tests.composition import Config, changed, configuration
-from tests.options import options
+from tests.support.composed import Config, changed, configuration
+from tests.support.options import options
 
-SMALL = ("tracker=none", "device=cpu", "progress=plain", "epochs=1", "batch_size=16", "evaluate.images=12", "dataset.validation=1405")
-MLP, CNN = ("architecture=mlp", "architecture.widths=[9]"), ("architecture=cnn", "architecture.layers=[3C3, AP2, FC9]")
+SMALL = (
+    "tracker=none",
+    "device=cpu",
+    "progress=plain",
+    "epochs=1",
+    "batch_size=16",
+    "evaluate.images=12",
+    "dataset.validation=1405",
+)
+MLP, CNN = (
+    ("architecture=mlp", "architecture.widths=[9]"),
+    ("architecture=cnn", "architecture.layers=[3C3, AP2, FC9]"),
+)
 IF = ("neuron=if", "neuron.amplitude=threshold")
 STARTS = [
     (*MLP, "timesteps=2"),
     (*CNN, "timesteps=3"),
-    (*CNN, "timesteps=2", "norm=tdbn", "encoder=poisson", "neuron=plif", "synapse=exponential", "optimizer=sgd", "readout=voting"),
-    (*MLP, "timesteps=4", "norm=bntt", "encoder=latency", "neuron=alpha", "loss=mse", "scheduler=milestones", "readout=rate"),
-    (*CNN, "timesteps=2", "norm=batch_per_step", "memory=lean", "time_segments=2", "precision=bfloat16"),
+    (
+        *CNN,
+        "timesteps=2",
+        "norm=tdbn",
+        "encoder=poisson",
+        "neuron=plif",
+        "synapse=exponential",
+        "optimizer=sgd",
+        "readout=voting",
+    ),
+    (
+        *MLP,
+        "timesteps=4",
+        "norm=bntt",
+        "encoder=latency",
+        "neuron=alpha",
+        "loss=mse",
+        "scheduler=milestones",
+        "readout=rate",
+    ),
+    (
+        *CNN,
+        "timesteps=2",
+        "norm=batch_per_step",
+        "memory=lean",
+        "time_segments=2",
+        "precision=bfloat16",
+    ),
     (*MLP, "strategy=ann"),
     (*CNN, "strategy=conversion", *IF, "timesteps=6", "strategy.stages.convert.samples=10"),
-    (*MLP, "strategy=hybrid", *IF, "timesteps=6", "strategy.stages.convert.samples=10", "calibration=light"),
-    (*MLP, "strategy=conversion", *IF, "timesteps=4", "strategy.stages.convert.samples=10", "presimulation=residual_potential"),
-    *((*MLP, f"+experiment={name}") for name in ("digits_tandem", "digits_spatial", "digits_low_pass", "digits_spikegrad")),
-    *((*MLP, f"+experiment={name}") for name in ("digits_single_spike", "digits_first_spike", "digits_qcfs", "digits_diet")),
-    *((f"+experiment={name}",) for name in ("digits_few_spikes", "digits_switch", "digits_time_to_first_spike", "digits_dct")),
+    (
+        *MLP,
+        "strategy=hybrid",
+        *IF,
+        "timesteps=6",
+        "strategy.stages.convert.samples=10",
+        "calibration=light",
+    ),
+    (
+        *MLP,
+        "strategy=conversion",
+        *IF,
+        "timesteps=4",
+        "strategy.stages.convert.samples=10",
+        "presimulation=residual_potential",
+    ),
+    *(
+        (*MLP, f"+experiment={name}")
+        for name in ("digits_tandem", "digits_spatial", "digits_low_pass", "digits_spikegrad")
+    ),
+    *(
+        (*MLP, f"+experiment={name}")
+        for name in ("digits_single_spike", "digits_first_spike", "digits_qcfs", "digits_diet")
+    ),
+    *(
+        (f"+experiment={name}",)
+        for name in (
+            "digits_few_spikes",
+            "digits_switch",
+            "digits_time_to_first_spike",
+            "digits_dct",
+        )
+    ),
 ]
 """Configurations that run, one for each way of training and most of the codes."""
-LOOSE = ("encoder", "neuron", "synapse", "surrogate", "norm", "readout", "activation", "loss", "optimizer", "scheduler", "strategy")
+LOOSE = (
+    "encoder",
+    "neuron",
+    "synapse",
+    "surrogate",
+    "norm",
+    "readout",
+    "activation",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "strategy",
+)
 LOOSE += ("presimulation", "threshold", "calibration", "stage")
 """Groups any option of which is small enough for digits."""
-NUMBERS = [0, 1, 2, 3, -1, 7, 0.5, 1.0, 0.999999, 1e-3, -0.5, 1e-38, 1e-45, 1e-30, 1e-8, 5.0, 100.0, 1e6, 1e18, 1e30, 3e38, 1e39, 1e300]
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    -1,
+    7,
+    0.5,
+    1.0,
+    0.999999,
+    1e-3,
+    -0.5,
+    1e-38,
+    1e-45,
+    1e-30,
+    1e-8,
+    5.0,
+    100.0,
+    1e6,
+    1e18,
+    1e30,
+    3e38,
+    1e39,
+    1e300,
+]
 NUMBERS += [math.nan, math.inf, -math.inf, 2**63, -(2**63), 10**400, 10**5000]
-OTHERS: list[Any] = ["", "abc", "010", "1:30", "${seed}", "???", "\x1b[2J", "\u202e", "[red]", "None", "auto", "null", "../..", "a\0b"]
+OTHERS: list[Any] = [
+    "",
+    "abc",
+    "010",
+    "1:30",
+    "${seed}",
+    "???",
+    "\x1b[2J",
+    "\u202e",
+    "[red]",
+    "None",
+    "auto",
+    "null",
+    "../..",
+    "a\0b",
+]
 OTHERS += [None, True, False, [], [1], [0.5], [-1.0], [None], [[1]], ["a"], [math.nan], [1e-45]]
 OTHERS += [{}, {"a": 1}, {1: 2}, {"_target_": "os.system"}, {"_target_": 1}]
 HELD = {"tracker", "device", "data_dir", "output_dir", "progress", "compile"}
-"""What says where a run is, not what it computes; and what torch.compile translates, which the type checks of tests, that stand between,
-do not survive: tests/test_compile.py does without them."""
+"""What says where a run is, not what it computes; and what torch.compile translates, which the type
+checks of tests, that stand between, do not survive: tests/training/test_compile.py does without
+them."""
 SECONDS = 120
 
 
@@ -100,7 +218,9 @@ def values(draw: st.DrawFn, old: Any) -> Any:
 
 
 def drawn(draw: st.DrawFn) -> tuple[Config, str]:
-    """A configuration, and in words how it came about; no strategy, since what composes it may use `random`."""
+    """A configuration, and in words how it came about; no strategy, since what composes it may use
+    `random`.
+    """
     words = list(draw(st.sampled_from(STARTS)))
     said = words.copy()
     config = configuration(*words, *SMALL)
@@ -126,10 +246,20 @@ def _changed(config: Config, path: tuple, draw: st.DrawFn) -> str:
         del holder[path[-1]]
         return f"without {path}"
     if action == 1:
-        holder[draw(st.sampled_from(["zz", f"{path[-1]}x", "_target_", "_partial_", "_args_", "a.b", 1, ""]))] = 1
+        holder[
+            draw(
+                st.sampled_from(
+                    ["zz", f"{path[-1]}x", "_target_", "_partial_", "_args_", "a.b", 1, ""]
+                )
+            )
+        ] = 1
         return f"beside {path}"
     holder[path[-1]] = copy.deepcopy(draw(values(holder[path[-1]])))
-    return f"{'.'.join(map(str, path))}={str(holder[path[-1]])[:60]}" if holder[path[-1]] != 10**5000 else f"{path}=10**5000"
+    return (
+        f"{'.'.join(map(str, path))}={str(holder[path[-1]])[:60]}"
+        if holder[path[-1]] != 10**5000
+        else f"{path}=10**5000"
+    )
 
 
 @contextmanager
@@ -154,7 +284,13 @@ def not_finite(value: Any, path: str = "") -> list[str]:
         return [found for key, each in value.items() for found in not_finite(each, f"{path}.{key}")]
     if isinstance(value, float) and not math.isfinite(value):
         return [path]
-    return [path] if value is None and path.rpartition(".")[2] in ("accuracy", "test_loss") and ".reference" not in path else []
+    return (
+        [path]
+        if value is None
+        and path.rpartition(".")[2] in ("accuracy", "test_loss")
+        and ".reference" not in path
+        else []
+    )
 
 
 def outcome(config: Config, said: str, folder: Path) -> int:
@@ -169,14 +305,19 @@ def outcome(config: Config, said: str, folder: Path) -> int:
         assert not wrong, f"{said}\n{wrong}"
         assert read_json(folder / "result.json") is not None
         weights = safetensors.torch.load_file(folder / "weights.safetensors")
-        assert all(torch.isfinite(value).all() for value in weights.values() if value.is_floating_point()), f"{said}\nweights"
+        assert all(
+            torch.isfinite(value).all() for value in weights.values() if value.is_floating_point()
+        ), f"{said}\nweights"
     return code
 
 
 def explored(folder: Path, examples: int, **settings: Any) -> dict[int, int]:
     """How often each exit code came about."""
     codes: dict[int, int] = {}
-    settings |= {"phases": [hypothesis.Phase.generate], "suppress_health_check": list(hypothesis.HealthCheck)}  # runs take seconds
+    settings |= {
+        "phases": [hypothesis.Phase.generate],
+        "suppress_health_check": list(hypothesis.HealthCheck),
+    }  # runs take seconds
 
     @hypothesis.settings(max_examples=examples, deadline=None, database=None, **settings)
     @hypothesis.given(st.data())
@@ -191,7 +332,13 @@ def explored(folder: Path, examples: int, **settings: Any) -> dict[int, int]:
 KIND = "D: any configuration"
 
 
-@pytest.mark.fault(KIND, "options and values drawn from the configuration space on digits, in range, at edges, beyond, of wrong types")
+@pytest.mark.fault(
+    KIND,
+    (
+        "options and values drawn from the configuration space on digits, in range, at edges, "
+        "beyond, of wrong types"
+    ),
+)
 def test_a_configuration_is_refused_or_trains_a_step(tmp_path, happened):
     codes = explored(tmp_path, 20, derandomize=True)
     happened(f"exit codes: {codes}")

@@ -18,9 +18,9 @@ from snnexp.datasets.base import DataError
 from snnexp.datasets.cache import cached
 from snnexp.datasets.published import LARGEST
 from tests.contracts.test_datasets import idx, write_cifar, write_idx
-from tests.jobs import attempted
-from tests.options import build_option
-from tests.photographs import write_class_folders, write_pictures
+from tests.support.options import build_option
+from tests.support.photographs import write_class_folders, write_pictures
+from tests.support.tiny_run import attempted
 
 UNUSED = "A: files that are not used"
 MEMORY = "C: memory"
@@ -35,7 +35,13 @@ def loaded(name, root, **changes):
 # Files that are not used
 
 
-@pytest.mark.fault(UNUSED, "pictures of other kinds, in folders below a class, beside the classes, hidden, and an unused val")
+@pytest.mark.fault(
+    UNUSED,
+    (
+        "pictures of other kinds, in folders below a class, beside the classes, hidden, and an "
+        "unused val"
+    ),
+)
 def test_one_line_counts_what_is_not_used(tmp_path, caplog, happened):
     write_pictures(tmp_path, train=3, test=1)
     for number in range(5):
@@ -57,7 +63,11 @@ def test_one_line_counts_what_is_not_used(tmp_path, caplog, happened):
         "/val)",
     ):
         assert part in line
-    assert "1 without a suffix" in line and "beside the folders of the classes" in line and ".bmp .jpeg .jpg .png .webp" in line
+    assert (
+        "1 without a suffix" in line
+        and "beside the folders of the classes" in line
+        and ".bmp .jpeg .jpg .png .webp" in line
+    )
     happened("one line with six reasons and an example of each")
 
 
@@ -89,7 +99,11 @@ def test_photographs_left_out_are_counted(tmp_path, caplog):
     for name in ("train/n00000001/a.png", "train/n00000001/._b.JPEG", "val/synsets.txt"):
         (tmp_path / "imagenette2-160" / name).write_bytes(b"x")
     assert len(loaded("imagenette", tmp_path).train) == 20
-    assert "3 files and folders are not used: " in caplog.text and "1 .png (" in caplog.text and "synsets.txt" in caplog.text
+    assert (
+        "3 files and folders are not used: " in caplog.text
+        and "1 .png (" in caplog.text
+        and "synsets.txt" in caplog.text
+    )
 
 
 # Links, pipes, devices
@@ -105,7 +119,11 @@ def device(path):
 
 @pytest.mark.parametrize(
     "make, part",
-    [(broken_link, "a link to /nowhere/x.png, where nothing is"), (os.mkfifo, "neither a file"), (device, "neither a file")],
+    [
+        (broken_link, "a link to /nowhere/x.png, where nothing is"),
+        (os.mkfifo, "neither a file"),
+        (device, "neither a file"),
+    ],
 )
 @pytest.mark.parametrize("name, folder", [("image_folder", ""), ("imagenette", "imagenette2-160")])
 @pytest.mark.fault(ENDLESS, "a broken link, a named pipe or a link to a device among the pictures")
@@ -128,12 +146,25 @@ def test_a_class_does_not_vanish_with_its_link(tmp_path):
         loaded("image_folder", tmp_path)
 
 
-@pytest.mark.parametrize("name, file", [("mnist", "MNIST/raw/train-images-idx3-ubyte"), ("cifar10", "cifar-10-batches-py/data_batch_2")])
+@pytest.mark.parametrize(
+    "name, file",
+    [
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte"),
+        ("cifar10", "cifar-10-batches-py/data_batch_2"),
+    ],
+)
 @pytest.mark.parametrize("make", [os.mkfifo, device, os.mkdir, broken_link])
-@pytest.mark.fault(ENDLESS, "a named pipe, a device, a folder or a broken link in place of an archive's file")
+@pytest.mark.fault(
+    ENDLESS, "a named pipe, a device, a folder or a broken link in place of an archive's file"
+)
 def test_published_files_are_regular_files(name, file, make, tmp_path, capsys, happened):
     write_idx(tmp_path / "MNIST/raw")
-    write_cifar(tmp_path / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(
+        tmp_path / "cifar-10-batches-py",
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"],
+        "labels",
+        10,
+    )
     (tmp_path / file).unlink()
     make(tmp_path / file)
     with pytest.raises(DataError, match=f"^{tmp_path / file}: .*Remedy"):
@@ -160,10 +191,14 @@ def test_idx_headers_reserve_nothing(tmp_path, happened):
     happened("refused, nothing reserved")
 
 
-@pytest.mark.fault(ENDLESS, "an archive of few bytes that unpacks to more than any file of the set has")
+@pytest.mark.fault(
+    ENDLESS, "an archive of few bytes that unpacks to more than any file of the set has"
+)
 def test_packed_files_are_unpacked_up_to_a_limit(tmp_path, monkeypatch, happened):
     write_idx(tmp_path / "MNIST/raw", packed=True)
-    with gzip.open(tmp_path / "MNIST/raw/train-images-idx3-ubyte.gz", "wb", compresslevel=9) as file:
+    with gzip.open(
+        tmp_path / "MNIST/raw/train-images-idx3-ubyte.gz", "wb", compresslevel=9
+    ) as file:
         file.write(bytes(2**20 + 1))
     monkeypatch.setattr("snnexp.datasets.idx.LARGEST", 2**20)
     with pytest.raises(DataError, match=f"gz: it contains more than {2**20} bytes"):
@@ -187,7 +222,10 @@ def test_files_of_another_set_are_said_and_verify_ends_with_3(tmp_path, caplog, 
     assert line.count("-ubyte.gz") == 4 and "not as published" in line
     assert data_command(["verify", "mnist", f"data_dir={tmp_path}"]) == 3
     said = capsys.readouterr().err
-    assert "its MD5 is not the published f68b3c2dcbeaaa9fbdd348bbdeb94873" in said and "download=True" in said
+    assert (
+        "its MD5 is not the published f68b3c2dcbeaaa9fbdd348bbdeb94873" in said
+        and "download=True" in said
+    )
     happened("said when used; `data verify` exits with 3, hash and remedy")
 
 
@@ -203,7 +241,12 @@ def test_unpacked_files_are_compared_with_their_archives(tmp_path, caplog):
 
 @pytest.mark.fault(MISSING, "an unpacking that was interrupted in the middle of a file")
 def test_prepare_does_not_take_half_a_file_for_ready(tmp_path, capsys, happened):
-    write_cifar(tmp_path / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(
+        tmp_path / "cifar-10-batches-py",
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"],
+        "labels",
+        10,
+    )
     path = tmp_path / "cifar-10-batches-py/data_batch_4"
     os.truncate(path, path.stat().st_size // 2)
     assert data_command(["prepare", "cifar10", f"data_dir={tmp_path}"]) == 3
@@ -214,7 +257,11 @@ def test_prepare_does_not_take_half_a_file_for_ready(tmp_path, capsys, happened)
 @pytest.mark.fault(MISSING, "a run on a set of which a file is missing")
 def test_a_run_without_its_data_ends_with_3(tmp_path, happened):
     _, error, code = attempted(tmp_path / "run", "dataset=mnist", f"data_dir={tmp_path / 'data'}")
-    assert code == 3 and "train-images-idx3-ubyte: missing" in str(error) and "download=True" in str(error)
+    assert (
+        code == 3
+        and "train-images-idx3-ubyte: missing" in str(error)
+        and "download=True" in str(error)
+    )
     happened("exit 3: file, form expected, command that gets it")
 
 
@@ -231,7 +278,14 @@ def name(module, each):
 
 NDARRAY, DTYPE = name("numpy", "ndarray"), name("numpy", "dtype")
 TABLE = name("numpy.core.multiarray", "_reconstruct") + b"(" + NDARRAY + b"K\0\x85C\x01btR"
-BYTE = DTYPE + b"(" + text("u1") + b"K\0K\x01tR(K\x03" + text("|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+BYTE = (
+    DTYPE
+    + b"("
+    + text("u1")
+    + b"K\0K\x01tR(K\x03"
+    + text("|")
+    + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+)
 
 
 def table(shape, kind=BYTE, data=b"C\x02ab"):
@@ -239,7 +293,12 @@ def table(shape, kind=BYTE, data=b"C\x02ab"):
 
 
 FORGED = {
-    "an array of object pointers": NDARRAY + b"(K\x01\x85" + DTYPE + b"(" + text("O") + b"tRC\x08AAAAAAAAtR",
+    "an array of object pointers": NDARRAY
+    + b"(K\x01\x85"
+    + DTYPE
+    + b"("
+    + text("O")
+    + b"tRC\x08AAAAAAAAtR",
     "a kind of objects": table(b"K\x02\x85", DTYPE + b"(" + text("O8") + b"K\0K\x01tR"),
     "a kind with parts": table(b"K\x02\x85", BYTE.replace(b"NNN", b"N(K\x01tN")),
     "a shape larger than its bytes": table(b"J\xff\xff\xff\x7f\x85"),
@@ -254,7 +313,10 @@ FORGED = {
     "an object by its class": NDARRAY + b")\x81",
     "an object by name": b"(" + b"inumpy\nndarray\n",
     "a persistent object": b"P1\n",
-    "bytes in a coding that unpacks": name("_codecs", "encode") + text("x") + text("bz2") + b"\x86R",
+    "bytes in a coding that unpacks": name("_codecs", "encode")
+    + text("x")
+    + text("bz2")
+    + b"\x86R",
     "a text longer than the file": b"X\xff\xff\xff\x7fab",
 }
 
@@ -262,7 +324,12 @@ FORGED = {
 @pytest.mark.parametrize("forgery", FORGED)
 @pytest.mark.fault(MEMORY, "a forged CIFAR batch")
 def test_forged_pickles_make_nothing(forgery, tmp_path, happened):
-    write_cifar(tmp_path / "cifar-10-batches-py", [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"], "labels", 10)
+    write_cifar(
+        tmp_path / "cifar-10-batches-py",
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"],
+        "labels",
+        10,
+    )
     content = b"\x80\x03}" + text("data") + FORGED[forgery] + b"s."
     (tmp_path / "cifar-10-batches-py/data_batch_1").write_bytes(content)
     with pytest.raises(DataError, match="data_batch_1: (unreadable|it is no table)"):
@@ -284,7 +351,10 @@ def test_honest_tables_are_read():
     assert pickled.load(forged)["data"].tolist() == [[97], [98]]
     columns = np.asfortranarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
     for protocol in (0, 1, 2, 3, 4):
-        assert np.array_equal(pickled.load(pickle.dumps({"data": columns, "labels": np.arange(3)}, protocol))["data"], columns)
+        assert np.array_equal(
+            pickled.load(pickle.dumps({"data": columns, "labels": np.arange(3)}, protocol))["data"],
+            columns,
+        )
 
 
 # Caches of somebody else
@@ -308,7 +378,11 @@ HONEST = b"{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n"
     [
         (HONEST.replace(b"(3,)", b"(2000000000000,)"), b"abc", {}),
         (HONEST.replace(b"|u1", b"|O"), b"abc" * 8, {}),
-        (HONEST.replace(b"(3,)", b"(100000000,)"), bytes(100_000_000), {"compression": zipfile.ZIP_DEFLATED}),
+        (
+            HONEST.replace(b"(3,)", b"(100000000,)"),
+            bytes(100_000_000),
+            {"compression": zipfile.ZIP_DEFLATED},
+        ),
         (b"(" * 900 + b"\n", b"abc", {}),
     ],
     ids=["huge shape", "pickled objects", "packed zeros", "deep nesting"],
@@ -347,7 +421,12 @@ def test_a_cache_of_another_form_is_named(tmp_path):
 @pytest.mark.fault(ENDLESS, "dataset.size beyond all memory")
 def test_more_pixels_than_memory_is_said_with_both_sizes(tmp_path, happened):
     write_pictures(tmp_path / "data")
-    _, error, code = attempted(tmp_path / "run", "dataset=image_folder", f"data_dir={tmp_path / 'data'}", "dataset.size=10000000")
+    _, error, code = attempted(
+        tmp_path / "run",
+        "dataset=image_folder",
+        f"data_dir={tmp_path / 'data'}",
+        "dataset.size=10000000",
+    )
     assert code == 4 and "12 images of 10000000 x 10000000 pixels take 3.6e+06 GB" in str(error)
     happened("exit 4 before anything is decoded")
 

@@ -1,4 +1,6 @@
-"""A change given to `evaluate` takes effect or is refused with the reason: the stored weights override none in silence."""
+"""A change given to `evaluate` takes effect or is refused with the reason: the stored weights
+override none in silence.
+"""
 
 import copy
 import json
@@ -20,7 +22,7 @@ from snnexp.reopen.effects import effective
 from snnexp.reopen.opened import Reopened, opened
 from snnexp.report.comparison import flat
 from snnexp.runs.kept import Settled, carried_over
-from tests.jobs import job
+from tests.support.tiny_run import job
 
 SMALL = ["epochs=1", "evaluate.images=40", "architecture=mlp", "architecture.widths=[12]"]
 KINDS = {
@@ -85,7 +87,11 @@ IDLE = {
         "norm.momentum=0.3",
         "seed=8",
     ],
-    "conversion": ["threshold.percentile=90.0", "strategy.stages.convert.threshold.percentile=90.0", "strategy.stages.convert.scale=0.5"],
+    "conversion": [
+        "threshold.percentile=90.0",
+        "strategy.stages.convert.threshold.percentile=90.0",
+        "strategy.stages.convert.scale=0.5",
+    ],
     "qcfs": ["timesteps=7", "neuron.threshold=2.0", "activation.levels=2", "encoder=poisson"],
     "tandem": ["strategy.stages.train.saturation=lower", "scheduler=constant"],
     "single spike": ["strategy.stages.train.redraw=0.5", "precision=bfloat16"],
@@ -99,7 +105,16 @@ def each(table: dict[str, list[str]]) -> list[tuple[str, str]]:
 def figures(folder: Path) -> dict[str, Any]:
     newest = max((folder / "evaluations").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     found = json.loads(newest.read_text())
-    return {key: found.get(key) for key in ("accuracy_by_timestep", "test_loss", "spikes_per_inference", "operations", "resolution")}
+    return {
+        key: found.get(key)
+        for key in (
+            "accuracy_by_timestep",
+            "test_loss",
+            "spikes_per_inference",
+            "operations",
+            "resolution",
+        )
+    }
 
 
 @pytest.mark.fault("A: evaluate takes changes", "changes that have a meaning without training")
@@ -114,22 +129,34 @@ def test_a_change_takes_effect(kind, change, runs, happened):
     happened("exit 0, other figures")
 
 
-@pytest.mark.fault("A: evaluate takes changes", "changes that stored weights override, or that nothing asks for")
+@pytest.mark.fault(
+    "A: evaluate takes changes", "changes that stored weights override, or that nothing asks for"
+)
 @pytest.mark.parametrize("kind, change", [*each(SETTLED), *each(IDLE)])
 def test_a_change_that_cannot_take_effect_is_refused(kind, change, runs, capsys, happened):
     folder = runs(kind)
     before = [*(folder / "evaluations").iterdir()] if (folder / "evaluations").exists() else []
     assert evaluate([str(folder), change]) == 2
     said = capsys.readouterr().err
-    reason = "has been learned, or set by a stage" if change in SETTLED.get(kind, []) else "has no effect on an evaluation"
-    told_by_a_rule = f"{change.partition('=')[0]}: " in said and ("would not count" in said or "spike times need float32" in said)
+    reason = (
+        "has been learned, or set by a stage"
+        if change in SETTLED.get(kind, [])
+        else "has no effect on an evaluation"
+    )
+    told_by_a_rule = f"{change.partition('=')[0]}: " in said and (
+        "would not count" in said or "spike times need float32" in said
+    )
     assert (f"{change}: " in said and reason in said) or told_by_a_rule
-    assert before == ([*(folder / "evaluations").iterdir()] if (folder / "evaluations").exists() else [])
+    assert before == (
+        [*(folder / "evaluations").iterdir()] if (folder / "evaluations").exists() else []
+    )
     happened(f"exit 2: {reason}")
 
 
 def test_of_several_changes_the_idle_one_is_named(runs, capsys):
-    assert evaluate([str(runs("lif")), "timesteps=5", "optimizer.lr=0.5", "neuron.threshold=2.0"]) == 2
+    assert (
+        evaluate([str(runs("lif")), "timesteps=5", "optimizer.lr=0.5", "neuron.threshold=2.0"]) == 2
+    )
     said = capsys.readouterr().err
     assert "1 problem in the changes" in said and "optimizer.lr=0.5: has no effect" in said
     assert "the run has it as strategy.stages.train.optimizer.lr" in said
@@ -146,7 +173,13 @@ ZERO, ONE, TWO = torch.zeros(2), torch.ones(2), torch.full((2,), 2.0)
 @pytest.mark.parametrize(
     "saved, before, after, learned, expected",
     [
-        ({"a": TWO}, {"a": ONE}, {"a": ONE}, {"a"}, {"a": TWO}),  # learned, and the change does not bear on it
+        (
+            {"a": TWO},
+            {"a": ONE},
+            {"a": ONE},
+            {"a"},
+            {"a": TWO},
+        ),  # learned, and the change does not bear on it
         ({"a": ONE}, {"a": ONE}, {"a": TWO}, set(), {"a": TWO}),  # as configured: follows
         ({"a": ZERO}, {"a": ONE}, {"a": TWO}, set(), "a"),  # set by a stage
         ({"a": ONE}, {"a": ONE}, {}, set(), {}),  # goes with what had it
@@ -154,7 +187,13 @@ ZERO, ONE, TWO = torch.zeros(2), torch.ones(2), torch.full((2,), 2.0)
         ({}, {}, {"b": ONE}, set(), {"b": ONE}),  # a new one that is only configured
         ({}, {}, {"b": ONE}, {"b"}, "b"),  # a new one that would have to be learned
         ({"bias": TWO}, {}, {}, set(), {"bias": TWO}),  # added by a calibration
-        ({"a": torch.zeros(3)}, {"a": ONE}, {"a": ONE}, set(), {"a": torch.zeros(3)}),  # one number became one per neuron
+        (
+            {"a": torch.zeros(3)},
+            {"a": ONE},
+            {"a": ONE},
+            set(),
+            {"a": torch.zeros(3)},
+        ),  # one number became one per neuron
         ({"a": torch.zeros(3)}, {"a": ONE}, {"a": TWO}, set(), "a"),
     ],
 )
@@ -164,7 +203,9 @@ def test_what_becomes_of_a_tensor(saved, before, after, learned, expected):
             carried_over(saved, before, after, learned)
         return
     found = carried_over(saved, before, after, learned)
-    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in found)
+    assert found.keys() == expected.keys() and all(
+        torch.equal(found[name], expected[name]) for name in found
+    )
 
 
 # Every key of every kind, against what evaluations measure
@@ -185,11 +226,19 @@ def others(config: dict[str, Any], key: str) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):
-        yield from (each for each in (value + 1, value * 2, value / 2, value / 2 + 0.3, 0.5) if each != value)
+        yield from (
+            each
+            for each in (value + 1, value * 2, value / 2, value / 2 + 0.3, 0.5)
+            if each != value
+        )
     elif isinstance(value, str):
         hint = hints(node).get(key.rpartition(".")[2])
         hint = Literal["float32", "bfloat16"] if key == "precision" else hint
-        yield from (option for option in (get_args(hint) if get_origin(hint) is Literal else ()) if option != value)
+        yield from (
+            option
+            for option in (get_args(hint) if get_origin(hint) is Literal else ())
+            if option != value
+        )
     elif isinstance(value, list) and value and all(isinstance(item, int | float) for item in value):
         yield [item + 1 for item in value]
 
@@ -206,19 +255,39 @@ def set_to(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 def measured(reopened: Reopened) -> tuple:
     found = reopened.session.evaluator(reopened.network, reopened.session.test, count=True)
-    return found.accuracy_by_timestep, found.loss, found.tally.spikes_per_inference(), found.tally.ac, found.tally.mac, found.shown
+    return (
+        found.accuracy_by_timestep,
+        found.loss,
+        found.tally.spikes_per_inference(),
+        found.tally.ac,
+        found.tally.mac,
+        found.shown,
+    )
 
 
 @pytest.mark.soak
-@pytest.mark.fault("A: evaluate takes changes", "every key of a run, one by one, with another value")
+@pytest.mark.fault(
+    "A: evaluate takes changes", "every key of a run, one by one, with another value"
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_takes_effect_or_is_refused(kind, runs, happened):
     folder = runs(kind)
     trained, path = stored(folder), folder / "weights.safetensors"
     base = measured(opened(trained, trained, path))
     taken, refused, wrong = [], [], []
-    for key in (key for key in flat(trained) if "_target_" not in key and not key.startswith(("reference", "tracker", "checkpoint"))):
-        config = next((each for value in others(trained, key) if not faults(each := set_to(trained, key, value))), None)
+    for key in (
+        key
+        for key in flat(trained)
+        if "_target_" not in key and not key.startswith(("reference", "tracker", "checkpoint"))
+    ):
+        config = next(
+            (
+                each
+                for value in others(trained, key)
+                if not faults(each := set_to(trained, key, value))
+            ),
+            None,
+        )
         if config is None:
             continue
         under = lambda some, config=config: config if some else trained  # noqa: E731
@@ -232,7 +301,9 @@ def test_every_key_takes_effect_or_is_refused(kind, runs, happened):
             if "no effect" in str(error) and measured(opened(config, trained, path)) != base:
                 wrong.append(f"{key} was refused, and would change what is measured")
     assert not wrong and len(taken) >= 3 and len(refused) >= 15, wrong
-    happened(f"{len(taken)} keys taken, {len(refused)} refused; evaluations measure the same of them")
+    happened(
+        f"{len(taken)} keys taken, {len(refused)} refused; evaluations measure the same of them"
+    )
 
 
 def test_changed_says_what_is_wrong_before_anything_is_built(runs):

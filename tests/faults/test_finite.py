@@ -1,4 +1,6 @@
-"""Numbers that are not finite end a run with exit code 5, in words, and take nothing good with them."""
+"""Numbers that are not finite end a run with exit code 5, in words, and take nothing good with
+them.
+"""
 
 import json
 from dataclasses import replace
@@ -19,9 +21,9 @@ from snnexp.network.spiking import spiking_network
 from snnexp.run import prepare
 from snnexp.runs.checkpoint_file import read
 from snnexp.training.clip import clip
-from tests.composition import configuration
-from tests.jobs import attempted, job
 from tests.stored import replaced
+from tests.support.composed import configuration
+from tests.support.tiny_run import attempted, job
 
 SMALL = ["epochs=1", "architecture.widths=[8]"]
 FORMS = {
@@ -71,10 +73,13 @@ def broken(monkeypatch) -> None:
 def test_a_gradient_is_looked_at_before_the_weights_take_it_in(form, broken, tmp_path, happened):
     result, error, code = attempted(tmp_path, "epochs=1", *FORMS[form])
     assert (result, code, type(error)) == (None, 5, NumericalError)
-    assert "the gradients are not finite (" in str(error) and "epoch 1, batch 3 of stage" in str(error)
+    assert "the gradients are not finite (" in str(error) and "epoch 1, batch 3 of stage" in str(
+        error
+    )
     assert not list((tmp_path / "checkpoints").glob("*.pt"))  # nothing was taken in
     happened(
-        f"exit 5: {str(error).partition(' (')[0]}, epoch 1, batch 3, {json.loads((tmp_path / 'not_finite.json').read_text())['layers'][0]}"
+        f"exit 5: {str(error).partition(' (')[0]}, epoch 1, batch 3, "
+        f"{json.loads((tmp_path / 'not_finite.json').read_text())['layers'][0]}"
     )
 
 
@@ -94,16 +99,33 @@ def test_the_dump_names_the_images_and_the_best_weights_stay(monkeypatch, tmp_pa
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     result, error, code = attempted(tmp_path, *words)
     dump = json.loads((tmp_path / "not_finite.json").read_text())
-    assert code == 5 and (dump["epoch"], dump["batch"], dump["step"], dump["stage"]) == (2, 2, 5, "train")
-    assert "weights are not finite" in dump["what"] and dump["layers"][0] in str(error) and "body.linear1" in dump["layers"][0]
+    assert code == 5 and (dump["epoch"], dump["batch"], dump["step"], dump["stage"]) == (
+        2,
+        2,
+        5,
+        "train",
+    )
+    assert (
+        "weights are not finite" in dump["what"]
+        and dump["layers"][0] in str(error)
+        and "body.linear1" in dump["layers"][0]
+    )
     session = prepare(configuration("device=cpu", "batch_size=500"), None)
     assert dump["images"] == session.train.indices([*session.train.epoch(2, shuffle=True)][1], 2)
     (kept,) = (tmp_path / "checkpoints").glob("*.pt")
-    assert all(each.isfinite().all() for each in read(kept)["network"].values() if each.is_floating_point())
-    assert "error.txt" in {path.name for path in tmp_path.iterdir()} and (tmp_path / "not_finite.json").stat().st_size < 20_000
+    assert all(
+        each.isfinite().all() for each in read(kept)["network"].values() if each.is_floating_point()
+    )
+    assert (
+        "error.txt" in {path.name for path in tmp_path.iterdir()}
+        and (tmp_path / "not_finite.json").stat().st_size < 20_000
+    )
     monkeypatch.undo()
     assert attempted(tmp_path, *words)[2] == 0 and not (tmp_path / "not_finite.json").exists()
-    happened("exit 5: the dump names 500 images of epoch 2, batch 2; the checkpoint of epoch 1 is whole, and the run goes on from it")
+    happened(
+        "exit 5: the dump names 500 images of epoch 2, batch 2; the checkpoint of epoch 1 is "
+        "whole, and the run goes on from it"
+    )
 
 
 @pytest.mark.fault("22: not finite", "a pixel of the second batch is infinite")
@@ -117,13 +139,19 @@ def test_images_that_are_not_finite_are_named(monkeypatch, tmp_path, happened):
 
     monkeypatch.setattr(Batches, "_normalised", broken)
     result, error, code = attempted(tmp_path, "epochs=1")
-    said = "the images of the batch are not finite (see dataset.mean and dataset.std) (body.linear1.connection"
+    said = (
+        "the images of the batch are not finite (see dataset.mean and dataset.std) "
+        "(body.linear1.connection"
+    )
     assert result is None and code == 5 and said in str(error) and "batch 2" in str(error)
     happened(f"exit 5: {str(error)[:90]}")
 
 
 @pytest.mark.fault("A: not finite", "bfloat16 at a learning rate of 1e18; images divided by 1e-40")
-@pytest.mark.parametrize("words", [["dataset.std=[1e-40]"], ["precision=bfloat16", "optimizer.lr=1e18", "architecture=cnn"]])
+@pytest.mark.parametrize(
+    "words",
+    [["dataset.std=[1e-40]"], ["precision=bfloat16", "optimizer.lr=1e18", "architecture=cnn"]],
+)
 def test_settings_that_overflow_are_no_result(words, tmp_path, happened):
     result, error, code = attempted(tmp_path, *words)
     assert result is None and code in (2, 5) and (code == 2 or "body." in str(error))
@@ -146,11 +174,15 @@ def broken_weights(folder: Path, name: str) -> Path:
 def test_weights_that_are_not_finite_are_not_evaluated(name, tmp_path, capsys, happened):
     assert evaluate([str(broken_weights(tmp_path / "run", name))]) == 5
     said = capsys.readouterr().err
-    assert name in said and "is not finite" in said and not (tmp_path / "run" / "evaluations").exists()
+    assert (
+        name in said and "is not finite" in said and not (tmp_path / "run" / "evaluations").exists()
+    )
     happened(f"exit 5: {said.strip()[-120:]}")
 
 
-@pytest.mark.fault("A: not finite", "a run starts from an analog network one of whose weights is NaN")
+@pytest.mark.fault(
+    "A: not finite", "a run starts from an analog network one of whose weights is NaN"
+)
 def test_a_run_does_not_start_from_them(tmp_path, happened):
     job(tmp_path / "ann", "strategy=ann", *SMALL)
     tensors = load_file(tmp_path / "ann" / "weights.safetensors")
@@ -168,32 +200,64 @@ def test_the_end_of_a_stage_is_looked_at(monkeypatch, tmp_path, happened):
 
     monkeypatch.setattr(AnnMax, "__call__", lambda self, values, layer: float("inf"))
     monkeypatch.setattr(
-        "snnexp.stages.conversion.fidelity", lambda *given: {"x": {"threshold": 1.0, "correlation": 1.0, "saturated": 0, "dead": 0}}
+        "snnexp.stages.conversion.fidelity",
+        lambda *given: {"x": {"threshold": 1.0, "correlation": 1.0, "saturated": 0, "dead": 0}},
     )
-    words = ["strategy=conversion", "threshold=ann_max", "neuron=if", "neuron.amplitude=threshold", *SMALL]
+    words = [
+        "strategy=conversion",
+        "threshold=ann_max",
+        "neuron=if",
+        "neuron.amplitude=threshold",
+        *SMALL,
+    ]
     result, error, code = attempted(tmp_path, *words)
-    assert code == 5 and "stage convert, at its end: body.linear1" in str(error) and "threshold is not finite" in str(error)
+    assert (
+        code == 5
+        and "stage convert, at its end: body.linear1" in str(error)
+        and "threshold is not finite" in str(error)
+    )
     happened("exit 5: names the stage and the threshold")
 
 
-@pytest.mark.fault("A: not finite", "a potential overflows in evaluation, and the scores stay numbers")
+@pytest.mark.fault(
+    "A: not finite", "a potential overflows in evaluation, and the scores stay numbers"
+)
 def test_a_potential_that_is_not_finite_is_no_answer(tmp_path, happened):
-    config = configuration("device=cpu", "architecture=mlp", "architecture.widths=[8]", "norm=none", "evaluate.images=20", "readout=rate")
+    config = configuration(
+        "device=cpu",
+        "architecture=mlp",
+        "architecture.widths=[8]",
+        "norm=none",
+        "evaluate.images=20",
+        "readout=rate",
+    )
     session = prepare(config, None)
     network = spiking_network(session.blueprint)
     with torch.no_grad():
-        network.body.linear1.connection.layer.weight[0] = 3e38  # currents of plus and minus infinity
+        network.body.linear1.connection.layer.weight[0] = (
+            3e38  # currents of plus and minus infinity
+        )
         network.body.linear1.connection.layer.weight[0, ::2] = -3e38
-    with pytest.raises(NumericalError, match="potential of body.linear1.* from image 0 .*is not finite"):
+    with pytest.raises(
+        NumericalError, match="potential of body.linear1.* from image 0 .*is not finite"
+    ):
         session.evaluator(network, session.test)
     happened("exit 5: names the potential, the image, and the module it begins with")
 
 
 @pytest.mark.fault("A: not finite", "a figure of a result is NaN")
 def test_no_figure_of_a_result_hides_as_null(happened):
-    found = {"accuracy": 1.0, "conversion": {"body.x": {"mse": float("nan")}}, "curve": [1.0, float("inf")], "none": None}
+    found = {
+        "accuracy": 1.0,
+        "conversion": {"body.x": {"mse": float("nan")}},
+        "curve": [1.0, float("inf")],
+        "none": None,
+    }
     assert [*figures(found)] == ["conversion.body.x.mse", "curve[1]"]
-    with pytest.raises(NumericalError, match="result of x: conversion.body.x.mse is not a finite number, and 1 more"):
+    with pytest.raises(
+        NumericalError,
+        match="result of x: conversion.body.x.mse is not a finite number, and 1 more",
+    ):
         require_figures(found, "result of x")
     happened("exit 5: names the figure")
 
@@ -236,7 +300,9 @@ def test_gradients_whose_squares_overflow(monkeypatch, tmp_path, happened):
     words = [*SMALL, "evaluate.images=20", "optimizer=sgd", "optimizer.lr=0.1"]
     result, error, code = attempted(tmp_path / "plain", *words)
     assert code == 5 and "the squares of the gradients are not finite" in str(error)
-    result, error, code = attempted(tmp_path / "clipped", *words, "strategy.stages.train.gradient_clip=1.0")
+    result, error, code = attempted(
+        tmp_path / "clipped", *words, "strategy.stages.train.gradient_clip=1.0"
+    )
     first = json.loads((tmp_path / "clipped/metrics.jsonl").read_text().splitlines()[0])
     assert code == 0 and first["train/loss"] < 2.2 and first["test/accuracy"] > 40
     happened("exit 5; scaled down where gradient_clip is set, and learns")
@@ -246,4 +312,6 @@ def test_a_limit_keeps_the_direction():
     weights = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
     weights[0].grad, weights[1].grad = torch.tensor([3e25, 0.0]), torch.tensor([0.0, -4e25])
     clip(weights, 0.5)
-    torch.testing.assert_close([each.grad for each in weights], [torch.tensor([0.3, 0.0]), torch.tensor([0.0, -0.4])])
+    torch.testing.assert_close(
+        [each.grad for each in weights], [torch.tensor([0.3, 0.0]), torch.tensor([0.0, -0.4])]
+    )

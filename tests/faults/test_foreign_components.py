@@ -1,4 +1,6 @@
-"""A configuration of somebody else builds components of the slot's kind and nothing else, and imports nothing to find out."""
+"""A configuration of somebody else builds components of the slot's kind and nothing else, and
+imports nothing to find out.
+"""
 
 import sys
 from contextlib import nullcontext
@@ -10,8 +12,8 @@ import yaml
 from snnexp.cli.evaluate import evaluate
 from snnexp.configuration.check import faults
 from snnexp.configuration.slots import SLOTS, Refused, component_of, refused
-from tests.composition import changed, configuration, every_option, node
-from tests.jobs import job
+from tests.support.composed import changed, configuration, every_option, node
+from tests.support.tiny_run import job
 
 KIND = "C: _target_"
 
@@ -60,11 +62,23 @@ def said(path: str, target: object) -> list[str]:
 
 @pytest.mark.fault(KIND, "a component of every group in the place of every other group's")
 def test_a_slot_takes_components_of_its_kind_alone(happened):
-    targets = {(group, node(group, option)["_target_"]) for group, option in every_option() if group in SLOTS}
+    targets = {
+        (group, node(group, option)["_target_"])
+        for group, option in every_option()
+        if group in SLOTS
+    }
     assert {group for group, _ in targets} == SLOTS.keys() - {"form", *DATA}
-    targets |= {(part, part_of_data["_target_"]) for part, part_of_data in node("dataset", "mnist").items() if part in DATA}
+    targets |= {
+        (part, part_of_data["_target_"])
+        for part, part_of_data in node("dataset", "mnist").items()
+        if part in DATA
+    }
     own = {slot: SLOTS[slot].package for slot in SLOTS}
-    assert all((refused(target, slot) is None) == (own[slot] == own[group]) for slot in SLOTS for group, target in targets)
+    assert all(
+        (refused(target, slot) is None) == (own[slot] == own[group])
+        for slot in SLOTS
+        for group, target in targets
+    )
     for slot in ("dataset", *DATA):
         for group, target in targets:
             with nullcontext() if group == slot else pytest.raises(Refused):
@@ -73,7 +87,9 @@ def test_a_slot_takes_components_of_its_kind_alone(happened):
 
 
 DATA = ("source", "normalisation", "augmentation")
-"""The parts of a data set, which live with it in one package and are told apart by what they are."""
+"""The parts of a data set, which live with it in one package and are told apart by what they
+are.
+"""
 HELPERS = [
     ("encoder", "snnexp.track.files.MetricsFile"),
     ("tracker", "snnexp.track.files.MetricsFile"),
@@ -113,25 +129,37 @@ HELPERS = [
 
 
 @pytest.mark.parametrize("path, target", HELPERS, ids=str)
-@pytest.mark.fault(KIND, "functions, base classes, attributes of modules and dunder names in the place of a component")
+@pytest.mark.fault(
+    KIND,
+    "functions, base classes, attributes of modules and dunder names in the place of a component",
+)
 def test_what_is_no_component_is_refused(path, target, happened):
     assert len(said(path, target)) == 1
     happened("exit 2: named, with what may stand there")
 
 
-@pytest.mark.parametrize("key", ["_partial_", "_args_", "_recursive_", "_convert_", "__class__", "self"])
+@pytest.mark.parametrize(
+    "key", ["_partial_", "_args_", "_recursive_", "_convert_", "__class__", "self"]
+)
 @pytest.mark.fault(KIND, "keys that other programs read as orders")
 def test_a_component_has_no_other_orders(key, happened):
     config = configuration()
     config["encoder"][key] = ["x"]
-    assert any(line.startswith(f"encoder.{key}: Direct takes no such argument") for line in faults(config))
+    assert any(
+        line.startswith(f"encoder.{key}: Direct takes no such argument") for line in faults(config)
+    )
     happened("exit 2: Direct takes no such argument")
 
 
-@pytest.mark.parametrize("path", ["dataset.augmentation", "dataset.normalisation.mean", "reference"])
+@pytest.mark.parametrize(
+    "path", ["dataset.augmentation", "dataset.normalisation.mean", "reference"]
+)
 @pytest.mark.fault(KIND, "a _target_ where no component is built")
 def test_nothing_is_built_elsewhere(path, package, tmp_path, happened):
-    config, evil = configuration(), {"_target_": f"{package}.Other", "path": str(tmp_path / "called")}
+    config, evil = (
+        configuration(),
+        {"_target_": f"{package}.Other", "path": str(tmp_path / "called")},
+    )
     *owners, key = path.split(".")
     holder = config
     for owner in owners:
@@ -144,7 +172,10 @@ def test_nothing_is_built_elsewhere(path, package, tmp_path, happened):
 
 @pytest.mark.fault(KIND, "a package that nobody has declared as trusted")
 def test_a_package_is_trusted_by_the_machine_alone(package, tmp_path, monkeypatch, happened):
-    assert "SNNEXP_TRUST=NAME" in said("encoder", f"{package}.Mine")[0] and not (tmp_path / "imported").exists()
+    assert (
+        "SNNEXP_TRUST=NAME" in said("encoder", f"{package}.Mine")[0]
+        and not (tmp_path / "imported").exists()
+    )
     config = configuration()
     config["SNNEXP_TRUST"], config["trust"] = package, package  # a file can declare nothing
     config["encoder"]["_target_"] = f"{package}.Mine"
@@ -153,8 +184,14 @@ def test_a_package_is_trusted_by_the_machine_alone(package, tmp_path, monkeypatc
     assert said("encoder", f"{package}.Mine") == []
     for target in ("Other", "clean", "system", "Direct", "Path", "Nothing"):
         assert len(said("encoder", f"{package}.{target}")) == 1
-    assert len(said("neuron", f"{package}.Mine")) == 1 and len(said("encoder", f"{package}x.Mine")) == 1
-    happened("refused before it is imported; with SNNEXP_TRUST its encoder is an encoder, and nothing else of it is")
+    assert (
+        len(said("neuron", f"{package}.Mine")) == 1
+        and len(said("encoder", f"{package}x.Mine")) == 1
+    )
+    happened(
+        "refused before it is imported; with SNNEXP_TRUST its encoder is an encoder, and "
+        "nothing else of it is"
+    )
 
 
 @pytest.mark.fault(KIND, "a run folder whose encoder is a class that rewrites a file elsewhere")
@@ -163,14 +200,20 @@ def test_a_run_folder_changes_no_file(finished, tmp_path, capsys, happened):
     victim.parent.mkdir()
     victim.write_text('{"a": 1}\n{"half": ')
     config = yaml.safe_load((finished / "config.yaml").read_text())
-    config["encoder"] = {"_target_": "snnexp.track.files.MetricsFile", "run_dir": str(victim.parent)}
+    config["encoder"] = {
+        "_target_": "snnexp.track.files.MetricsFile",
+        "run_dir": str(victim.parent),
+    }
     alien = tmp_path / "alien"
     alien.mkdir()
     for name in ("result.json", "weights.safetensors"):
         (alien / name).symlink_to(finished / name)
     (alien / "config.yaml").write_text(yaml.safe_dump(config))
     assert evaluate([str(alien)]) == 2
-    assert "encoder._target_: 'snnexp.track.files.MetricsFile' is not allowed" in capsys.readouterr().err
+    assert (
+        "encoder._target_: 'snnexp.track.files.MetricsFile' is not allowed"
+        in capsys.readouterr().err
+    )
     assert victim.read_text() == '{"a": 1}\n{"half": '
     happened("exit 2, the file is as it was")
 

@@ -1,4 +1,6 @@
-"""Files of a run folder that somebody else has made: reading them ends, takes little, and asks nothing of this machine."""
+"""Files of a run folder that somebody else has made: reading them ends, takes little, and asks
+nothing of this machine.
+"""
 
 import json
 import os
@@ -24,11 +26,13 @@ from snnexp.jobs.folder import resolved
 from snnexp.runs import status, weights
 from snnexp.runs.start import epochs, settings
 from snnexp.track.files import MetricsFile
-from tests.composition import configuration
-from tests.jobs import attempted, job
+from tests.support.composed import configuration
+from tests.support.tiny_run import attempted, job
 
 ENDLESS, INTERPOLATION = "C: endless", "C: interpolation"
-BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9))
+BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
 SECONDS = 20
 
 
@@ -90,7 +94,14 @@ MADE = {
     "aliases": lambda path: path.write_text(BOMB),
     "nothing": lambda path: path.write_text(""),
 }
-FILES = ("config.yaml", "result.json", "status.json", "metrics.jsonl", "overrides.json", "weights.safetensors")
+FILES = (
+    "config.yaml",
+    "result.json",
+    "status.json",
+    "metrics.jsonl",
+    "overrides.json",
+    "weights.safetensors",
+)
 
 
 @pytest.mark.parametrize("what", MADE)
@@ -101,23 +112,36 @@ def test_reading_a_run_folder_ends(finished, tmp_path, monkeypatch, capsys, what
     for name in FILES:
         folder = tmp_path / name
         folder.mkdir()
-        for other in ("config.yaml", "result.json", "status.json", "metrics.jsonl", "weights.safetensors"):
+        for other in (
+            "config.yaml",
+            "result.json",
+            "status.json",
+            "metrics.jsonl",
+            "weights.safetensors",
+        ):
             if other != name:
                 (folder / other).symlink_to(finished / other)
         MADE[what](folder / name)
         with in_time():
-            codes = {"compare": compare([str(folder), str(finished)]), "table": table(["1", "--runs", str(folder)])}
+            codes = {
+                "compare": compare([str(folder), str(finished)]),
+                "table": table(["1", "--runs", str(folder)]),
+            }
             if name in ("config.yaml", "result.json", "weights.safetensors"):
                 codes["evaluate"] = evaluate([str(folder)])
             sweep._table(tmp_path, [folder, tmp_path / "good"])
             status.unfinished(folder)
-        assert codes["table"] == 0 and codes["compare"] == (3 if name in ("config.yaml", "result.json") else 0), (name, codes)
+        assert codes["table"] == 0 and codes["compare"] == (
+            3 if name in ("config.yaml", "result.json") else 0
+        ), (name, codes)
         assert codes.get("evaluate", 3) == 3, (name, codes)
     assert "Traceback" not in capsys.readouterr().err
     happened("exit 3 or left out by name, in time")
 
 
-@pytest.mark.fault(ENDLESS, "metrics.jsonl of a run that is resumed is a pipe or has a damaged line")
+@pytest.mark.fault(
+    ENDLESS, "metrics.jsonl of a run that is resumed is a pipe or has a damaged line"
+)
 def test_records_are_read_in_the_same_way(tmp_path, happened):
     (tmp_path / "metrics.jsonl").write_text('{"a": 1}\n{"a": 1e999}\n')
     with pytest.raises(Unreadable, match="metrics.jsonl: has a number that is too large"):
@@ -146,9 +170,23 @@ def test_what_is_read_is_bounded(tmp_path):
 
 def test_yaml_is_read_as_the_command_line_reads_values(tmp_path):
     path = tmp_path / "file"
-    path.write_text("a: 010\nb: 1:30\nc: 1_000\nd: 1e5\ne: yes\nf: ~\ng: 2020-01-01\nh: 0x1f\ni: 1.0e-05\nj: 'a #b'\nk: [1, {l: true}]\n")
+    path.write_text(
+        "a: 010\nb: 1:30\nc: 1_000\nd: 1e5\ne: yes\nf: ~\ng: 2020-01-01\nh: 0x1f\ni: "
+        "1.0e-05\nj: 'a #b'\nk: [1, {l: true}]\n"
+    )
     assert read_yaml(path) == {
-        **{"a": "010", "b": "1:30", "c": 1000, "d": 1e5, "e": "yes", "f": None, "g": "2020-01-01", "h": "0x1f", "i": 1e-5, "j": "a #b"},
+        **{
+            "a": "010",
+            "b": "1:30",
+            "c": 1000,
+            "d": 1e5,
+            "e": "yes",
+            "f": None,
+            "g": "2020-01-01",
+            "h": "0x1f",
+            "i": 1e-5,
+            "j": "a #b",
+        },
         "k": [1, {"l": True}],
     }
 
@@ -160,7 +198,25 @@ def test_minutes_of_minutes_are_a_word(tmp_path):
 
 
 def test_what_a_run_writes_is_read_back(tmp_path):
-    odd = ["010", "1:30", "yes", "1e5", "", "null", "a #b", "x: y", "~", 1e-30, "a\nb", "é\u202e", "2020-01-01", "1_0", "0x1f", "- a", "!a"]
+    odd = [
+        "010",
+        "1:30",
+        "yes",
+        "1e5",
+        "",
+        "null",
+        "a #b",
+        "x: y",
+        "~",
+        1e-30,
+        "a\nb",
+        "é\u202e",
+        "2020-01-01",
+        "1_0",
+        "0x1f",
+        "- a",
+        "!a",
+    ]
     config = configuration() | {"odd": odd}
     (tmp_path / "file").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     assert read_yaml(tmp_path / "file") == config
@@ -194,7 +250,14 @@ def test_yaml_that_is_not_plain_is_refused_at_once(tmp_path, name, happened):
     assert time.process_time() - begun < SECONDS
 
 
-JSONS = {"lists": "[" * 10**5, "mappings": '{"a":' * 10**5, "digits": "9" * 5000, "large": f"[{2**64}]", "mark": "\ufeff{}", "nothing": ""}
+JSONS = {
+    "lists": "[" * 10**5,
+    "mappings": '{"a":' * 10**5,
+    "digits": "9" * 5000,
+    "large": f"[{2**64}]",
+    "mark": "\ufeff{}",
+    "nothing": "",
+}
 JSONS |= {each: each for each in ("1e999", "-1e999", "NaN", "[Infinity]", "{", "[]]")}
 
 
@@ -212,16 +275,25 @@ def test_large_results_are_read(tmp_path):
     assert len(read_json(tmp_path / "file")) == LARGEST // 10
 
 
-@pytest.mark.parametrize("what", ["a named pipe", "a link to /dev/zero", "a link to a terminal", "a folder"])
+@pytest.mark.parametrize(
+    "what", ["a named pipe", "a link to /dev/zero", "a link to a terminal", "a folder"]
+)
 @pytest.mark.fault(ENDLESS, "a run starts from a folder whose weights are a pipe or a device")
 def test_a_run_that_starts_from_no_file_of_weights_ends(alien, tmp_path, capsys, what, happened):
     (alien / "weights.safetensors").unlink()
     MADE[what](alien / "weights.safetensors")
     with in_time():
-        code = attempted(tmp_path / "new", "strategy=ann", f"strategy.stages.train.start={alien}", "dataset.validation=1400")[2]
+        code = attempted(
+            tmp_path / "new",
+            "strategy=ann",
+            f"strategy.stages.train.start={alien}",
+            "dataset.validation=1400",
+        )[2]
     told = capsys.readouterr().err
     assert code == 3 and "weights.safetensors: cannot be read (" in told and "Expected: " in told
-    assert "(not a regular file)" in told or what == "a link to a terminal"  # which cannot even be opened where there is none
+    assert (
+        "(not a regular file)" in told or what == "a link to a terminal"
+    )  # which cannot even be opened where there is none
     happened("exit 3: weights.safetensors: cannot be read (not a regular file)")
 
 
@@ -239,13 +311,24 @@ def test_what_is_hashed_is_what_is_read(alien, monkeypatch):
     monkeypatch.setattr(weights, "sha256", hashing)
     with in_time():
         found = weights.read(path)[1]
-    assert before.keys() == found.keys() and all(before[name].equal(value) for name, value in found.items())
+    assert before.keys() == found.keys() and all(
+        before[name].equal(value) for name, value in found.items()
+    )
 
 
 # Interpolation
 
 
-@pytest.mark.parametrize("text", ["${oc.env:SECRET_OF_THIS_MACHINE}", "${seed}", "a${oc.decode:1}", "${now:%Y}", "${snnexp.stamp:a}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${oc.env:SECRET_OF_THIS_MACHINE}",
+        "${seed}",
+        "a${oc.decode:1}",
+        "${now:%Y}",
+        "${snnexp.stamp:a}",
+    ],
+)
 @pytest.mark.fault(INTERPOLATION, "a config.yaml asks for the environment")
 def test_a_written_configuration_asks_for_nothing(alien, monkeypatch, capsys, text, happened):
     monkeypatch.setenv("SECRET_OF_THIS_MACHINE", "s3cret")
@@ -261,7 +344,9 @@ def test_a_written_configuration_asks_for_nothing(alien, monkeypatch, capsys, te
     happened("exit 3: has an interpolation, which a written configuration does not have")
 
 
-@pytest.mark.fault(INTERPOLATION, "a value of the command line that would be one when it is read again")
+@pytest.mark.fault(
+    INTERPOLATION, "a value of the command line that would be one when it is read again"
+)
 def test_no_run_writes_one(happened):
     from snnexp.configuration.check import faults
 
@@ -277,7 +362,9 @@ def test_runs_that_started_from_each_other_come_to_an_end(tmp_path, happened):
     for name, other in (("a", "b"), ("b", "a")):
         (tmp_path / name).mkdir()
         stage = {"_target_": "snnexp.stages.ann.ANN", "epochs": 2, "start": str(tmp_path / other)}
-        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump({"dataset": {}, "strategy": {"stages": {"train": stage}}}))
+        (tmp_path / name / "config.yaml").write_text(
+            yaml.safe_dump({"dataset": {}, "strategy": {"stages": {"train": stage}}})
+        )
     with pytest.raises(DataError, match="started from itself"):
         epochs({"epochs": 1, "start": str(tmp_path / "a")})
     happened("exit 3: says that it has started from itself")

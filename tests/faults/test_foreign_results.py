@@ -1,4 +1,6 @@
-"""One bad result among many is left out by name, the others are shown: whatever JSON stands in it."""
+"""One bad result among many is left out by name, the others are shown: whatever JSON stands in
+it.
+"""
 
 import copy
 import csv
@@ -25,7 +27,7 @@ from snnexp.results.fault import fault
 from snnexp.results.run import RunResult
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import rows
-from tests.runs import BLOCK
+from tests.support.fake_run import BLOCK
 
 KIND = "C: one bad file among many"
 ROW = next(row for row in rows("1") if row.accuracy)
@@ -43,12 +45,37 @@ STAGE = {
 }
 GOOD: dict[str, Any] = {
     **STAGE,
-    **{"experiment": None, "neuron": "lif", "strategy": "bptt", "config_hash": "a", "device": "cpu", "threads": 1, "precision": "float32"},
-    **{"versions": {"python": "3.11"}, "git_commit": "abc+changes", "peak_memory_bytes": 9, "batch_size": 4, "processes": 1},
-    **{"reduced": ["dataset.validation", "epochs"], "given_budget": {"dataset.validation": 5, "epochs": 1}},
-    **{"full_budget": {"dataset.validation": 0, "epochs": 3}, "selection": "last", "test_images": 5},
+    **{
+        "experiment": None,
+        "neuron": "lif",
+        "strategy": "bptt",
+        "config_hash": "a",
+        "device": "cpu",
+        "threads": 1,
+        "precision": "float32",
+    },
+    **{
+        "versions": {"python": "3.11"},
+        "git_commit": "abc+changes",
+        "peak_memory_bytes": 9,
+        "batch_size": 4,
+        "processes": 1,
+    },
+    **{
+        "reduced": ["dataset.validation", "epochs"],
+        "given_budget": {"dataset.validation": 5, "epochs": 1},
+    },
+    **{
+        "full_budget": {"dataset.validation": 0, "epochs": 3},
+        "selection": "last",
+        "test_images": 5,
+    },
     **{"flags": ["silent: a"], "history": "older", "optimizer": "adam", "command": "snnexp train"},
-    **{"conversion": {"a": {"mse": 0.1}}, "resolution": [{"accuracy": 90.0}], "decision_time": {"median": 1.0}},
+    **{
+        "conversion": {"a": {"mse": 0.1}},
+        "resolution": [{"accuracy": 90.0}],
+        "decision_time": {"median": 1.0},
+    },
     "reference": {"rows": [ROW.id], "accuracy": 93.0, "timesteps": 4, "stages": {ROW.id: "train"}},
     "stages": {"pretrain": STAGE | {"form": "analog", "stage": "pretrain"}, "train": STAGE},
 }
@@ -76,7 +103,13 @@ HOSTILE = [
 
 
 def leaves(branch: Any, prefix: tuple = ()) -> Iterator[tuple]:
-    children = branch.items() if isinstance(branch, dict) else enumerate(branch) if isinstance(branch, list) else ()
+    children = (
+        branch.items()
+        if isinstance(branch, dict)
+        else enumerate(branch)
+        if isinstance(branch, list)
+        else ()
+    )
     for key, value in children:
         yield (*prefix, key)
         yield from leaves(value, (*prefix, key))
@@ -128,7 +161,11 @@ CONFIG = {
     "timesteps": 4,
     "neuron": {"_target_": "snnexp.neurons.lif.LIF", "leak": 0.5},
     "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1},
-    "strategy": {"stages": {"train": {"_target_": "a.B", "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1}}}},
+    "strategy": {
+        "stages": {
+            "train": {"_target_": "a.B", "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.1}}
+        }
+    },
 }
 
 
@@ -154,14 +191,27 @@ def test_any_configuration_is_compared_or_refused(tmp_path, capsys, happened):
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from([ROW.id, "train", "accuracy"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GOOD, *GOOD["reference"], "a.b", ""]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from([ROW.id, "train", "accuracy"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*GOOD, *GOOD["reference"], "a.b", ""]), inner, max_size=3
+        )
+    ),
     max_leaves=8,
 )
 
 
 @hypothesis.settings(max_examples=200, deadline=None, database=None, derandomize=True)
-@hypothesis.given(st.lists(st.tuples(st.sampled_from(list(leaves(GOOD))), VALUES), max_size=3), st.sampled_from(list(GOOD)))
+@hypothesis.given(
+    st.lists(st.tuples(st.sampled_from(list(leaves(GOOD))), VALUES), max_size=3),
+    st.sampled_from(list(GOOD)),
+)
 def _explore(changes: list[tuple[tuple, Any]], without: str) -> None:
     result = copy.deepcopy(GOOD)
     for (*owners, key), value in changes:
@@ -213,7 +263,9 @@ def test_the_rest_is_shown(tmp_path, monkeypatch, capsys, happened):
         "pipe.json: not a regular file",
         "loop.json: cannot be read",
     ):
-        assert sum(name in each and each.endswith("; left out") for each in told.err.splitlines()) == 1, name
+        assert (
+            sum(name in each and each.endswith("; left out") for each in told.err.splitlines()) == 1
+        ), name
     assert "lone" not in told.err and "status" not in told.err
     assert compare([str(tmp_path / "good"), *(str(tmp_path / name) for name in BAD)]) == 3
     assert capsys.readouterr().err.count("not the result of a run (") == len(BAD)
@@ -227,6 +279,8 @@ def test_the_summary_of_a_sweep_survives_its_files(tmp_path, name, status):
         (tmp_path / job).mkdir()
         (tmp_path / job / "status.json").write_text('{"status": "finished"}')
         (tmp_path / job / name).write_text(json.dumps(status))
-        (tmp_path / job / name).with_name("other.json").write_text(json.dumps({"status": status, "accuracy": status, "error": status}))
+        (tmp_path / job / name).with_name("other.json").write_text(
+            json.dumps({"status": status, "accuracy": status, "error": status})
+        )
         sweep._outcome(tmp_path / job)
     assert sweep._table(tmp_path, sweep.job_folders(tmp_path)).row_count == 2

@@ -1,4 +1,6 @@
-"""Networks that are dead, saturated or trivial say so by name, at once and wherever their accuracy is shown."""
+"""Networks that are dead, saturated or trivial say so by name, at once and wherever their accuracy
+is shown.
+"""
 
 import pytest
 
@@ -13,7 +15,7 @@ from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
 from snnexp.survey.measured import measured
 from snnexp.survey.rows import TABLES, rows
-from tests.jobs import attempted, job
+from tests.support.tiny_run import attempted, job
 
 
 def tally(timesteps: int | None, **layers: Layer) -> Tally:
@@ -22,9 +24,15 @@ def tally(timesteps: int | None, **layers: Layer) -> Tally:
 
 @pytest.mark.fault("23: dead, saturated", "neuron.threshold=1e6, 1e-6")
 @pytest.mark.parametrize("threshold, word", [("1e6", "silent"), ("1e-6", "saturated")])
-def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_shown(threshold, word, tmp_path, capsys, happened):
+def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_shown(
+    threshold, word, tmp_path, capsys, happened
+):
     result, error, code = attempted(tmp_path / "run", "epochs=2", f"neuron.threshold={threshold}")
-    assert code == 0 and f"{word}: body.linear1" in result["flags"] and result["flags"] == result["stages"]["train"]["flags"]
+    assert (
+        code == 0
+        and f"{word}: body.linear1" in result["flags"]
+        and result["flags"] == result["stages"]["train"]["flags"]
+    )
     told = capsys.readouterr()
     before, _, after = told.err.partition("epoch 1/2")
     assert f"{word}: body.linear1" in before and f"{word}: body.linear1" in after
@@ -37,14 +45,28 @@ def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_s
     (tmp_path / "run" / "status.json").write_text('{"status": "finished"}')
     accuracy, shown = _outcome(tmp_path / "run")[1:]
     assert accuracy.endswith(" (!)") and word in shown
-    happened(f"warned in epoch 1, flagged: {result['flags'][0]}; marked in summary, compare and sweep")
+    happened(
+        f"warned in epoch 1, flagged: {result['flags'][0]}; marked in summary, compare and sweep"
+    )
 
 
 @pytest.mark.fault("23: dead, saturated", "a run whose layers are silent fills a row of a table")
 def test_a_table_marks_it(happened):
     row = next(row for table in TABLES for row in rows(table) if row.id == "text-mnist-31")
-    block = {"stage": "train", "accuracy": 99.0, "accuracy_by_timestep": [99.0], "epochs": 1, "form": "spiking", "flags": ["silent: a"]}
-    found = {**block, "reference": {"rows": [row.id]}, "stages": {"train": block}, "git_commit": "0a+changes"}
+    block = {
+        "stage": "train",
+        "accuracy": 99.0,
+        "accuracy_by_timestep": [99.0],
+        "epochs": 1,
+        "form": "spiking",
+        "flags": ["silent: a"],
+    }
+    found = {
+        **block,
+        "reference": {"rows": [row.id]},
+        "stages": {"train": block},
+        "git_commit": "0a+changes",
+    }
     run = RunResult.from_json(found)
     assert measured(row, [run]).marks == ("silent: a", "made by code that no commit has")
     happened("the row has marks")
@@ -52,7 +74,12 @@ def test_a_table_marks_it(happened):
 
 @pytest.mark.fault("23: dead, saturated", "a single-spike network with a threshold of 1e6")
 def test_single_spikes_that_never_come(tmp_path, capsys, happened):
-    words = ["+experiment=digits_single_spike", "neuron.threshold=1e6", "epochs=1", "strategy.stages.train.form.drive=[1e-9]"]
+    words = [
+        "+experiment=digits_single_spike",
+        "neuron.threshold=1e6",
+        "epochs=1",
+        "strategy.stages.train.form.drive=[1e-9]",
+    ]
     result, error, code = attempted(tmp_path, *words)
     said = capsys.readouterr().err
     assert code in (0, 5) and "silent" in said and "body." in said
@@ -70,7 +97,11 @@ def test_an_ordinary_network_has_no_flags(tmp_path, capsys):
         (4, Layer(5), "silent: a"),
         (4, Layer(5, spikes=199, active=50), "saturated: a"),
         (4, Layer(5, spikes=197, active=50), ""),
-        (4, Layer(5, spikes=4, active=1), "saturated: a"),  # the one neuron that fires does so at every timestep
+        (
+            4,
+            Layer(5, spikes=4, active=1),
+            "saturated: a",
+        ),  # the one neuron that fires does so at every timestep
         (4, Layer(5, spikes=100, active=50), ""),
         (1, Layer(5, spikes=25, active=25), ""),  # of one timestep firing at all is firing always
         (1, Layer(5, spikes=50, active=50), "saturated: a"),

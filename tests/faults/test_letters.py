@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from snnexp.track.none import NoTracker
-from tests.runs import whole_run
-from tests.shell import environment
+from tests.support.command_line import environment
+from tests.support.fake_run import whole_run
 
 
 def ascii_stream() -> io.TextIOWrapper:
@@ -27,7 +27,11 @@ def test_a_run_does_not_fail_of_a_letter(tmp_path, monkeypatch, happened):
 
 @pytest.mark.fault("B: said wrongly", "a command prints a path that the terminal does not know")
 def test_a_command_prints_any_path(tmp_path, happened):
-    variables = {**environment(), "PYTHONIOENCODING": "ascii", "SNNEXP_DATA": str(tmp_path / "Läufe")}
+    variables = {
+        **environment(),
+        "PYTHONIOENCODING": "ascii",
+        "SNNEXP_DATA": str(tmp_path / "Läufe"),
+    }
     command = [sys.executable, "-m", "snnexp", "data", "list"]
     said = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert said.returncode == 0 and "ufe" in said.stdout and "\\xe4" in said.stdout, said

@@ -1,4 +1,6 @@
-"""What an unfinished run goes on from: records and configuration are in its checkpoints; what cannot be told is refused in words."""
+"""What an unfinished run goes on from: records and configuration are in its checkpoints; what
+cannot be told is refused in words.
+"""
 
 import hashlib
 import json
@@ -13,14 +15,16 @@ import torch
 import yaml
 
 from tests.faults.forks import Forks, assert_same, facts, kept, lines
-from tests.jobs import STRATEGIES, attempted, job
+from tests.support.tiny_run import STRATEGIES, attempted, job
 
 FEW = ["epochs=3", "dataset.validation=1337", "evaluate.images=40", "encoder=poisson"]
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The folder of a run that was stopped after its second epoch, and that of the same run undisturbed."""
+    """The folder of a run that was stopped after its second epoch, and that of the same run
+    undisturbed.
+    """
     folder = tmp_path_factory.mktemp("begun")
     job(folder / "straight", *FEW)
     from snnexp.track.trackers import Trackers
@@ -60,10 +64,15 @@ METRICS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.fault("B: resume", "metrics.jsonl gone or damaged")
 @pytest.mark.parametrize("damage", METRICS)
-def test_records_come_back_from_the_checkpoint(damage: str, run: Path, begun: tuple, capsys: Any, happened: Any):
+def test_records_come_back_from_the_checkpoint(
+    damage: str, run: Path, begun: tuple, capsys: Any, happened: Any
+):
     METRICS[damage](run / "metrics.jsonl")
     job(run, *FEW)
-    assert "metrics.jsonl was gone or damaged; it is restored from the checkpoint" in capsys.readouterr().err
+    assert (
+        "metrics.jsonl was gone or damaged; it is restored from the checkpoint"
+        in capsys.readouterr().err
+    )
     assert_same(run, begun[1])
     happened(f"{damage}: restored, and said so; the same bytes in the end")
 
@@ -84,7 +93,9 @@ def edited(path: Path, key: str, value: Any) -> None:
 
 @pytest.mark.fault("B: resume", "config.yaml gone or damaged, and another configuration")
 @pytest.mark.parametrize("damage", CONFIG)
-def test_the_configuration_in_the_checkpoint_decides(damage: str, run: Path, begun: tuple, capsys: Any, happened: Any):
+def test_the_configuration_in_the_checkpoint_decides(
+    damage: str, run: Path, begun: tuple, capsys: Any, happened: Any
+):
     CONFIG[damage](run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert attempted(run, *FEW, "seed=7", "neuron.leak=0.9")[2] == 2
@@ -93,7 +104,10 @@ def test_the_configuration_in_the_checkpoint_decides(damage: str, run: Path, beg
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     job(run, *FEW)
     assert_same(run, begun[1])
-    happened("exit 2, the keys that differ are named; the run's own configuration goes on to the same bytes")
+    happened(
+        "exit 2, the keys that differ are named; the run's own configuration goes on to the "
+        "same bytes"
+    )
 
 
 @pytest.mark.fault("25: resume with a changed configuration", "stages of other names")
@@ -119,7 +133,9 @@ def of_old(state: dict[str, Any]) -> None:
     del state["schema"], state["config"]
 
 
-@pytest.mark.fault("25: resume, older code", "checkpoints from before they kept records and configuration")
+@pytest.mark.fault(
+    "25: resume, older code", "checkpoints from before they kept records and configuration"
+)
 def test_older_checkpoints_go_on(run: Path, begun: tuple, happened: Any):
     rewritten(run, of_old)
     stored = yaml.safe_load((run / "config.yaml").read_text())
@@ -130,9 +146,16 @@ def test_older_checkpoints_go_on(run: Path, begun: tuple, happened: Any):
     happened("read, and gone on with to the same bytes")
 
 
-@pytest.mark.fault("25: resume, older code", "such checkpoints without the records or the configuration that belong to them")
-@pytest.mark.parametrize("name, said", [("metrics.jsonl", "has not the 2 records"), ("config.yaml", "cannot be told")])
-def test_what_cannot_be_verified_is_refused(name: str, said: str, run: Path, capsys: Any, happened: Any):
+@pytest.mark.fault(
+    "25: resume, older code",
+    "such checkpoints without the records or the configuration that belong to them",
+)
+@pytest.mark.parametrize(
+    "name, said", [("metrics.jsonl", "has not the 2 records"), ("config.yaml", "cannot be told")]
+)
+def test_what_cannot_be_verified_is_refused(
+    name: str, said: str, run: Path, capsys: Any, happened: Any
+):
     rewritten(run, of_old)
     (run / name).unlink()
     assert attempted(run, *FEW)[2] == 2
@@ -148,31 +171,56 @@ def test_newer_checkpoints_are_refused(run: Path, capsys: Any, happened: Any):
     happened("exit 2 in words")
 
 
-BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9))
+BOMB = "b0: &b0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"b{i}: &b{i} [{','.join([f'*b{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
 FORGED: dict[str, tuple[Callable[[dict], Any], str]] = {
-    "nothing": (lambda state: [state.pop(key) for key in [*state] if key != "schema"], "metrics: missing"),
+    "nothing": (
+        lambda state: [state.pop(key) for key in [*state] if key != "schema"],
+        "metrics: missing",
+    ),
     "no records": (lambda state: state.update(metrics=5), "metrics: expected a word, got 5"),
     "other records": (lambda state: state.update(metrics="{\n"), "metrics: expected records"),
     "half a record": (lambda state: state.update(metrics="{}"), "metrics: expected records"),
     "no epoch": (lambda state: state.pop("epoch"), "epoch: missing"),
-    "a word for an epoch": (lambda state: state.update(epoch="2"), "epoch: expected a whole number >= 0, got '2'"),
+    "a word for an epoch": (
+        lambda state: state.update(epoch="2"),
+        "epoch: expected a whole number >= 0, got '2'",
+    ),
     "a batch": (lambda state: state.update(batch=-1), "batch: expected"),
     "sums": (lambda state: state.update(sums={"loss": "x"}), "sums: expected numbers"),
-    "generators": (lambda state: state.update(own=[{"random": [torch.zeros(3)]}]), "own: expected states"),
+    "generators": (
+        lambda state: state.update(own=[{"random": [torch.zeros(3)]}]),
+        "own: expected states",
+    ),
     "classes": (lambda state: state.update(classes=3), "classes: expected a list of a word"),
     "seconds": (lambda state: state.update(seconds=float("nan")), "seconds: expected"),
     "no configuration": (lambda state: state.pop("config"), "config: missing"),
     "half a configuration": (lambda state: state.update(config="a: ["), "config: cannot be read"),
     "a bomb": (lambda state: state.update(config=BOMB), "config: has an anchor or an alias"),
     "a list": (lambda state: state.update(config="- a"), "config: expected a mapping"),
-    "no network": (lambda state: state.update(network={}), "does not fit this run (RuntimeError: Error(s) in loading state_dict"),
-    "words for weights": (lambda state: state.update(network={"a": "b"}), "does not fit this run (RuntimeError"),
-    "no optimizer": (lambda state: state.pop("optimizer"), "does not fit this run (KeyError: 'optimizer')"),
-    "another optimizer": (lambda state: state.update(optimizer={"state": {}, "param_groups": []}), "does not fit this run (ValueError"),
+    "no network": (
+        lambda state: state.update(network={}),
+        "does not fit this run (RuntimeError: Error(s) in loading state_dict",
+    ),
+    "words for weights": (
+        lambda state: state.update(network={"a": "b"}),
+        "does not fit this run (RuntimeError",
+    ),
+    "no optimizer": (
+        lambda state: state.pop("optimizer"),
+        "does not fit this run (KeyError: 'optimizer')",
+    ),
+    "another optimizer": (
+        lambda state: state.update(optimizer={"state": {}, "param_groups": []}),
+        "does not fit this run (ValueError",
+    ),
 }
 
 
-@pytest.mark.fault("25: resume, forged", "checkpoints whose names fit their bytes, and which no run has written")
+@pytest.mark.fault(
+    "25: resume, forged", "checkpoints whose names fit their bytes, and which no run has written"
+)
 @pytest.mark.parametrize("forgery", FORGED)
 def test_forged_checkpoints_are_refused(forgery: str, run: Path, capsys: Any, happened: Any):
     change, said = FORGED[forgery]
@@ -184,7 +232,9 @@ def test_forged_checkpoints_are_refused(forgery: str, run: Path, capsys: Any, ha
     happened(f"exit 2: {said}")
 
 
-@pytest.mark.fault("25: resume, forged", "what is kept of a stage that has ended is not what a run writes")
+@pytest.mark.fault(
+    "25: resume, forged", "what is kept of a stage that has ended is not what a run writes"
+)
 @pytest.mark.parametrize(
     "change, said",
     [
@@ -196,14 +246,21 @@ def test_forged_checkpoints_are_refused(forgery: str, run: Path, capsys: Any, ha
     ],
     ids=str,
 )
-def test_forged_ends_are_refused(change: dict, said: str | None, ended: Path, tmp_path: Path, capsys: Any, happened: Any):
+def test_forged_ends_are_refused(
+    change: dict, said: str | None, ended: Path, tmp_path: Path, capsys: Any, happened: Any
+):
     run = Path(shutil.copytree(ended, tmp_path / "run"))
     rewritten(run, lambda state: state.update(change) if "block" in state else None)
     code = attempted(run, *FEW, "strategy=hybrid", *STRATEGIES["hybrid"])[2]
     told = capsys.readouterr().err
     assert "Traceback" not in told
     if said is not None:
-        assert code == 2 and said in told and "delete it to go on" in told and "pretrain-finished-" in told, told
+        assert (
+            code == 2
+            and said in told
+            and "delete it to go on" in told
+            and "pretrain-finished-" in told
+        ), told
     happened(f"exit {code}: {said}")
 
 
@@ -232,15 +289,23 @@ def test_another_number_of_threads_goes_on(run: Path, begun: tuple, happened: An
         job(run, *FEW)
     finally:
         torch.set_num_threads(before)
-    found, wanted = ([json.loads(line) for line in (each / "metrics.jsonl").read_text().splitlines()] for each in (run, begun[1]))
+    found, wanted = (
+        [json.loads(line) for line in (each / "metrics.jsonl").read_text().splitlines()]
+        for each in (run, begun[1])
+    )
     assert found[:2] == wanted[:2] and len(found) == len(wanted)
     assert found[2]["train/loss"] == pytest.approx(wanted[2]["train/loss"], rel=1e-3)
     happened("goes on; the epochs before are the same bytes, the later ones the same to rounding")
 
 
-@pytest.mark.fault("3: checkpoint cut off", "the newest checkpoint cut to 0, 50 and 99.9 %, and one bit of it flipped")
+@pytest.mark.fault(
+    "3: checkpoint cut off",
+    "the newest checkpoint cut to 0, 50 and 99.9 %, and one bit of it flipped",
+)
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999, None])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(share: float | None, run: Path, begun: tuple, capsys: Any, happened: Any):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    share: float | None, run: Path, begun: tuple, capsys: Any, happened: Any
+):
     path = run / "checkpoints" / kept(run)[-1]
     data = bytearray(path.read_bytes())
     if share is None:
@@ -267,9 +332,13 @@ def test_a_killed_run_goes_on_exactly(forks: Forks, straight: Path, tmp_path: Pa
     happened("goes on to the same bytes")
 
 
-@pytest.mark.fault("2: kill -9 while a checkpoint is written", "SIGKILL before and behind the rename")
+@pytest.mark.fault(
+    "2: kill -9 while a checkpoint is written", "SIGKILL before and behind the rename"
+)
 @pytest.mark.parametrize("where", ["before the rename", "behind the rename"])
-def test_a_kill_while_a_checkpoint_is_written(where: str, forks: Forks, straight: Path, tmp_path: Path, happened: Any):
+def test_a_kill_while_a_checkpoint_is_written(
+    where: str, forks: Forks, straight: Path, tmp_path: Path, happened: Any
+):
     assert forks.train(tmp_path, killed=where).code() == -signal.SIGKILL
     drafts = [name for name in kept(tmp_path / "run") if name.endswith(".draft")]
     assert bool(drafts) == (where == "before the rename")
@@ -280,14 +349,27 @@ def test_a_kill_while_a_checkpoint_is_written(where: str, forks: Forks, straight
 
 
 @pytest.mark.soak
-@pytest.mark.fault("1, 10: kills and signals at random moments", "8 of SIGKILL, 8 of signals, over four ways of training")
+@pytest.mark.fault(
+    "1, 10: kills and signals at random moments",
+    "8 of SIGKILL, 8 of signals, over four ways of training",
+)
 def test_random_kills_and_signals(tmp_path: Path, happened: Any):
     import subprocess
     import sys
 
-    from tests.shell import ROOT, environment, hearing
+    from tests.support.command_line import ROOT, environment, hearing
 
-    command = [sys.executable, str(ROOT / "scripts" / "kills.py"), "--count", "8", "--shorten", "--seed", "5"]
-    told = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, preexec_fn=hearing)
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "kills.py"),
+        "--count",
+        "8",
+        "--shorten",
+        "--seed",
+        "5",
+    ]
+    told = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, preexec_fn=hearing
+    )
     assert told.returncode == 0, told.stdout + told.stderr
     happened("16 runs, each the same bytes in the end")

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from tests.faults.forks import Forks, facts
-from tests.shell import environment
+from tests.support.command_line import environment
 
-TRAIN = ("train", "tracker=none", "architecture=mlp", "timesteps=1", "epochs=1", "dataset.validation=1337", "evaluate.images=20")
+TRAIN = (
+    "train",
+    "tracker=none",
+    "architecture=mlp",
+    "timesteps=1",
+    "epochs=1",
+    "dataset.validation=1337",
+    "evaluate.images=20",
+)
 COMMANDS = {
     "list": ("list",),
     "help": ("--help",),
@@ -52,7 +60,9 @@ def test_a_closed_pipe_ends_a_command_without_a_word(name: str, folder: Path, ha
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "snnexp", *COMMANDS[name]]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True
+    ) as process:
         os.close(write)
         assert process.stderr.read() == "" and process.wait() == 141
     happened("exit 141, as of SIGPIPE, and not a word")
@@ -66,16 +76,25 @@ def test_a_full_pipe_is_said(folder: Path, happened: Any):
         while True:
             os.write(write, b"x" * 4096)
     command = [sys.executable, "-m", "snnexp", "list"]
-    told = subprocess.run(command, cwd=folder, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True)
-    assert told.returncode == 4 and told.stderr.count("\n") == 1 and "has no room" in told.stderr, told.stderr
+    told = subprocess.run(
+        command, cwd=folder, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    assert told.returncode == 4 and told.stderr.count("\n") == 1 and "has no room" in told.stderr, (
+        told.stderr
+    )
     os.close(read)
     os.close(write)
     happened("exit 4 and a sentence")
 
 
 @pytest.mark.fault("D: output", "stderr on a full disk")
-@pytest.mark.parametrize("words, code", [(("train", "neuron=life"), 2), (("evaluate", "nowhere"), 3), (("lisst",), 2), (TRAIN, 0)])
-def test_the_exit_code_stands_where_stderr_takes_nothing(words: tuple, code: int, forks: Forks, folder: Path, happened: Any):
+@pytest.mark.parametrize(
+    "words, code",
+    [(("train", "neuron=life"), 2), (("evaluate", "nowhere"), 3), (("lisst",), 2), (TRAIN, 0)],
+)
+def test_the_exit_code_stands_where_stderr_takes_nothing(
+    words: tuple, code: int, forks: Forks, folder: Path, happened: Any
+):
     run = forks.start(folder, *words, err="/dev/full")
     assert run.code() == code
     happened(f"exit {code} all the same")
@@ -87,7 +106,9 @@ def test_closed_streams_lead_nowhere(folder: Path, happened: Any):
     closing = {"preexec_fn": lambda: [os.close(number) for number in (0, 1, 2)], "close_fds": True}
     assert subprocess.run(command, cwd=folder, env=environment(), **closing).returncode == 0
     assert facts(folder / "closed")["status"] == "finished"
-    assert all(b"accuracy in %" not in path.read_bytes() for path in (folder / "closed").rglob("*.json*"))
+    assert all(
+        b"accuracy in %" not in path.read_bytes() for path in (folder / "closed").rglob("*.json*")
+    )
     happened("the run ends well, nothing is written into its files")
 
 
@@ -101,12 +122,16 @@ def test_a_finished_run_says_so(forks: Forks, folder: Path, happened: Any):
 
 
 @pytest.mark.fault("D: broken links", "in the place of a run, of an image, of weights")
-def test_broken_links_are_data_that_are_missing(forks: Forks, folder: Path, tmp_path: Path, happened: Any):
+def test_broken_links_are_data_that_are_missing(
+    forks: Forks, folder: Path, tmp_path: Path, happened: Any
+):
     (tmp_path / "run").symlink_to(tmp_path / "gone")
     assert forks.ended(tmp_path, "evaluate", "run")[0] == 3
     for part in ("train", "test"):
         (tmp_path / "data" / part / "a").mkdir(parents=True)
         (tmp_path / "data" / part / "a" / "1.png").symlink_to(tmp_path / "gone.png")
-    code, said = forks.ended(tmp_path, *TRAIN[:-2], "dataset=image_folder", "data_dir=data", "hydra.run.dir=new")
+    code, said = forks.ended(
+        tmp_path, *TRAIN[:-2], "dataset=image_folder", "data_dir=data", "hydra.run.dir=new"
+    )
     assert code == 3 and "1.png" in said and "Traceback" not in said, said
     happened("exit 3, named")

@@ -14,16 +14,24 @@ from snnexp.measure.answers import answers, decided, right
 from snnexp.measure.evaluator import Evaluator
 from snnexp.network.network import Network
 from snnexp.readouts.rate import Rate
-from tests.networks import reading
-from tests.options import build_option, options
+from tests.support.networks import reading
+from tests.support.options import build_option, options
 
-SCORES = torch.tensor([[2.0, 2.0, 1.0], [0.0, 0.0, 0.0], [1.0, 3.0, 2.0], [1.0, 2.0, 2.0], [float("nan"), 1.0, 0.0]])
+SCORES = torch.tensor(
+    [[2.0, 2.0, 1.0], [0.0, 0.0, 0.0], [1.0, 3.0, 2.0], [1.0, 2.0, 2.0], [float("nan"), 1.0, 0.0]]
+)
 """Two ahead, all alike, one ahead, two ahead, one that is no number."""
 
 
 def test_what_scores_say():
     assert decided(SCORES).tolist() == [False, False, True, False, False]
-    assert right(SCORES, torch.tensor([0, 0, 1, 1, 0])).tolist() == [False, False, True, False, False]
+    assert right(SCORES, torch.tensor([0, 0, 1, 1, 0])).tolist() == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert answers(SCORES).tolist() == [0, 1, 0]
     assert decided(SCORES[None]).shape == (1, 5)
 
@@ -39,12 +47,17 @@ class Told(Network):
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_an_evaluation_takes_no_side(chunk, happened):
     told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Rate(average=False), form="spiking")
-    told.scores = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0]]])
+    told.scores = torch.tensor(
+        [[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0]]]
+    )
     split = Split(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0]), torch.arange(2))
     batches = Batches(split, 4, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     evaluator = Evaluator(2, chunk, build_option("loss", "cross_entropy"), torch.float32)
     found = evaluator(told, batches)
-    assert found.accuracy_by_timestep == [0.0, 50.0] and (found.undecided, found.answers) == (50.0, [1, 0, 0])
+    assert found.accuracy_by_timestep == [0.0, 50.0] and (found.undecided, found.answers) == (
+        50.0,
+        [1, 0, 0],
+    )
     happened("counts as wrong and undecided, at every timestep")
 
 
@@ -60,7 +73,13 @@ def test_equal_currents_are_undecided_under_every_readout(name, happened):
 
 
 def test_nothing_else_takes_the_largest_score():
-    """Answers are read in one place; spike times in discrete time have a rule of their own, by potential."""
+    """Answers are read in one place; spike times in discrete time have a rule of their own, by
+    potential.
+    """
     largest = re.compile(r"\.(argmax|topk)\(")
-    found = {path.name for path in (Path(__file__).parents[2] / "snnexp").rglob("*.py") if largest.search(path.read_text())}
+    found = {
+        path.name
+        for path in (Path(__file__).parents[2] / "snnexp").rglob("*.py")
+        if largest.search(path.read_text())
+    }
     assert found == {"answers.py", "discrete.py", "blocks.py"}

@@ -1,4 +1,6 @@
-"""W&B away, broken, hanging or killed: the run goes on, waits for a bounded time, and what is said to be kept is there, all of it."""
+"""W&B away, broken, hanging or killed: the run goes on, waits for a bounded time, and what is said
+to be kept is there, all of it.
+"""
 
 import os
 import signal
@@ -13,9 +15,9 @@ from snnexp.results.run import RunResult
 from snnexp.track import wandb as tracking
 from snnexp.track.files import MetricsFile
 from snnexp.track.wandb import WandbTracker
-from tests.runs import CONFIG, EPOCH, LABELS, RESULT, stage, trackers, whole_run
-from tests.wandb_records import below, eventually, exit_codes, goes_on, kept, told
-from tests.wandb_server import KEY, Server
+from tests.support.fake_run import CONFIG, EPOCH, LABELS, RESULT, stage, trackers, whole_run
+from tests.support.wandb_records import below, eventually, exit_codes, goes_on, kept, told
+from tests.support.wandb_server import KEY, Server
 
 WHOLE = [("pretrain", 1), ("pretrain", 2), ("pretrain", 2), ("finetune", 1), ("finetune", 3)]
 """What `whole_run` tells: epochs and the ends of stages."""
@@ -79,18 +81,30 @@ def address(request):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-@pytest.mark.fault("14: W&B unreachable", "online, where nothing listens, nobody answers, or errors come back")
-@pytest.mark.parametrize(
-    "address", ["closed", "hanging", *(pytest.param(code, marks=pytest.mark.soak) for code in ("500", "401"))], indirect=True
+@pytest.mark.fault(
+    "14: W&B unreachable", "online, where nothing listens, nobody answers, or errors come back"
 )
-def test_without_a_server_the_whole_run_is_kept_offline(tmp_path, capsys, monkeypatch, happened, address):
+@pytest.mark.parametrize(
+    "address",
+    ["closed", "hanging", *(pytest.param(code, marks=pytest.mark.soak) for code in ("500", "401"))],
+    indirect=True,
+)
+def test_without_a_server_the_whole_run_is_kept_offline(
+    tmp_path, capsys, monkeypatch, happened, address
+):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", address)
     whole_run(tmp_path, tracker("online"))
     errors = capsys.readouterr().err
-    assert errors.count("warning") == 1 and "kept offline" in errors and f"wandb sync {tmp_path}/wandb/offline-run-*" in errors
+    assert (
+        errors.count("warning") == 1
+        and "kept offline" in errors
+        and f"wandb sync {tmp_path}/wandb/offline-run-*" in errors
+    )
     assert_whole(tmp_path)
-    assert not list(tmp_path.glob("wandb/run-*"))  # two folders of one run cannot both be synchronised
+    assert not list(
+        tmp_path.glob("wandb/run-*")
+    )  # two folders of one run cannot both be synchronised
     happened("one warning; the offline record, read back, is the whole run")
 
 
@@ -107,7 +121,9 @@ def test_without_a_key_the_whole_run_is_kept_offline(tmp_path, capsys, monkeypat
 
 
 @pytest.mark.fault("14: the server goes away", "the server stops answering in the middle of a run")
-def test_a_server_that_goes_away_leaves_the_whole_run_on_the_disk(tmp_path, capsys, monkeypatch, happened):
+def test_a_server_that_goes_away_leaves_the_whole_run_on_the_disk(
+    tmp_path, capsys, monkeypatch, happened
+):
     server = Server()
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
@@ -121,13 +137,19 @@ def test_a_server_that_goes_away_leaves_the_whole_run_on_the_disk(tmp_path, caps
         run.result(RunResult.from_json({**RESULT, "accuracy_by_timestep": []}))
     server.close()
     errors = capsys.readouterr().err
-    assert errors.count("warning") == 1 and "has not taken all" in errors and f"wandb sync {tmp_path}/wandb/run-*" in errors
+    assert (
+        errors.count("warning") == 1
+        and "has not taken all" in errors
+        and f"wandb sync {tmp_path}/wandb/run-*" in errors
+    )
     assert "UpsertBucket" in server.asked
     assert_whole(tmp_path, "run")
     happened("one warning after finish_timeout; the local record is the whole run")
 
 
-@pytest.mark.fault("B: tracker", "a resumed run goes on at a server that has more of it than the checkpoint")
+@pytest.mark.fault(
+    "B: tracker", "a resumed run goes on at a server that has more of it than the checkpoint"
+)
 def test_a_resumed_run_tells_the_server_what_it_does_not_have(tmp_path, monkeypatch, happened):
     server = Server(knows=2)
     for name, value in {**server.environment, "WANDB_RUN_ID": "abc"}.items():
@@ -196,38 +218,68 @@ def broken(request, tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
-RAISE, MISSING, DIE, HANG = 'raise RuntimeError("no\\nmore")', "import nowhere_to_be_found", "import os; os._exit(3)", "time.sleep(1000)"
+RAISE, MISSING, DIE, HANG = (
+    'raise RuntimeError("no\\nmore")',
+    "import nowhere_to_be_found",
+    "import os; os._exit(3)",
+    "time.sleep(1000)",
+)
 
 
-@pytest.mark.fault("15: wandb raising", "wandb cannot be imported, raises, or ends its process, in init, log or finish")
+@pytest.mark.fault(
+    "15: wandb raising",
+    "wandb cannot be imported, raises, or ends its process, in init, log or finish",
+)
 @pytest.mark.parametrize("mode", ["offline", "online"])
 @pytest.mark.parametrize(
     "broken",
-    [("import", MISSING), ("import", RAISE), ("init", RAISE), ("log", RAISE), ("finish", RAISE), ("log", DIE)],
+    [
+        ("import", MISSING),
+        ("import", RAISE),
+        ("init", RAISE),
+        ("log", RAISE),
+        ("finish", RAISE),
+        ("log", DIE),
+    ],
     indirect=True,
     ids=["missing", "import", "init", "log", "finish", "death"],
 )
 def test_a_broken_wandb_never_stops_a_run(broken, capsys, happened, mode):
     whole_run(broken, tracker(mode, start_timeout=20.0))
     errors = capsys.readouterr().err
-    assert errors.count("warning") == 1 and "WandbTracker is off" in errors and "kept offline" not in errors and "more" not in errors
+    assert (
+        errors.count("warning") == 1
+        and "WandbTracker is off" in errors
+        and "kept offline" not in errors
+        and "more" not in errors
+    )
     assert len(MetricsFile(broken).read()) == len(WHOLE) and not left()
     happened("one warning; metrics.jsonl is full")
 
 
 @pytest.mark.fault("15: wandb hanging", "wandb hangs for ever in import, init, log or finish")
 @pytest.mark.parametrize(
-    "broken", [(where, HANG) for where in ("import", "init", "log", "finish")], indirect=True, ids=lambda each: each[0]
+    "broken",
+    [(where, HANG) for where in ("import", "init", "log", "finish")],
+    indirect=True,
+    ids=lambda each: each[0],
 )
 def test_a_hanging_wandb_is_waited_for_briefly(broken, capsys, happened, hasty):
     whole_run(broken, tracker("online", start_timeout=0.3, finish_timeout=0.3))
     errors = capsys.readouterr().err
-    assert errors.count("warning") == 1 and "WandbTracker is off" in errors and "no answer within" in errors
+    assert (
+        errors.count("warning") == 1
+        and "WandbTracker is off" in errors
+        and "no answer within" in errors
+    )
     assert len(MetricsFile(broken).read()) == len(WHOLE) and not left()
     happened("one warning after the timeouts; metrics.jsonl is full, no process left")
 
 
-@pytest.mark.fault("15: the service killed", "W&B's own process, or that which speaks with it, is killed or stopped in the middle of a run")
+@pytest.mark.fault(
+    "15: the service killed",
+    "W&B's own process, or that which speaks with it, is killed or stopped in the middle of a run",
+)
 @pytest.mark.parametrize(
     "victim, number",
     [
@@ -236,7 +288,9 @@ def test_a_hanging_wandb_is_waited_for_briefly(broken, capsys, happened, hasty):
         pytest.param("wandb_mirror", signal.SIGKILL, marks=pytest.mark.soak),
     ],
 )
-def test_whatever_happens_to_the_service_the_whole_run_is_kept(tmp_path, capsys, happened, victim, number):
+def test_whatever_happens_to_the_service_the_whole_run_is_kept(
+    tmp_path, capsys, happened, victim, number
+):
     offline = tracker("offline", finish_timeout=1.0 if number == signal.SIGSTOP else 20.0)
 
     def strike(run) -> None:
@@ -258,7 +312,10 @@ def test_whatever_happens_to_the_service_the_whole_run_is_kept(tmp_path, capsys,
     happened("told again to a new one: the record is the whole run, without a word")
 
 
-@pytest.mark.fault("15: the service killed", "the process that speaks with W&B is killed after the last epoch, and again")
+@pytest.mark.fault(
+    "15: the service killed",
+    "the process that speaks with W&B is killed after the last epoch, and again",
+)
 def test_who_is_killed_again_and_again_is_given_up_with_one_warning(tmp_path, capsys, happened):
     unlucky = tracker("offline")
     with trackers(tmp_path, unlucky) as run:
@@ -277,13 +334,23 @@ def test_who_is_killed_again_and_again_is_given_up_with_one_warning(tmp_path, ca
 # A run that ends without saying so
 
 
-@pytest.mark.fault("B: tracker", "an id with a dash, and a folder with blanks and letters beyond ASCII, in a run that is resumed")
+@pytest.mark.fault(
+    "B: tracker",
+    (
+        "an id with a dash, and a folder with blanks and letters beyond ASCII, in a run that is "
+        "resumed"
+    ),
+)
 def test_ids_and_folders_may_look_like_anything(tmp_path, monkeypatch, happened):
     folder = tmp_path / "Läufe von heute" / "it's"
     folder.mkdir(parents=True)
     monkeypatch.setenv("WANDB_RUN_ID", "my-run-1")
     for records in (0, 1):
-        with trackers(folder, tracker("offline"), records=(folder / "metrics.jsonl").read_text() if records else "") as run:
+        with trackers(
+            folder,
+            tracker("offline"),
+            records=(folder / "metrics.jsonl").read_text() if records else "",
+        ) as run:
             run.epoch({**EPOCH, "epoch": records + 1}, 3)
         monkeypatch.delenv("WANDB_RUN_ID", raising=False)
         record = kept(folder)
@@ -298,7 +365,7 @@ def test_the_end_of_a_run_is_seen_whoever_holds_its_pipes(tmp_path, happened):
             "import os, sys, time",
             "from pathlib import Path",
             "from snnexp.track.wandb import WandbTracker",
-            "from tests.runs import CONFIG, EPOCH, LABELS",
+            "from tests.support.fake_run import CONFIG, EPOCH, LABELS",
             "tracker = WandbTracker('offline', 'p', None, 5.0, 5.0)",
             f"tracker.start(Path({str(tmp_path)!r}), CONFIG, LABELS)",
             "tracker.log(EPOCH)",
@@ -307,8 +374,16 @@ def test_the_end_of_a_run_is_seen_whoever_holds_its_pipes(tmp_path, happened):
             "os._exit(1)",
         ]
     )
-    os.spawnve(os.P_WAIT, sys.executable, [sys.executable, "-c", source], {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
-    assert eventually(lambda: list(tmp_path.glob("wandb/offline-run-*/*.wandb")) and exit_codes(kept(tmp_path)), 25.0) == [1]
+    os.spawnve(
+        os.P_WAIT,
+        sys.executable,
+        [sys.executable, "-c", source],
+        {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert eventually(
+        lambda: list(tmp_path.glob("wandb/offline-run-*/*.wandb")) and exit_codes(kept(tmp_path)),
+        25.0,
+    ) == [1]
     assert told(kept(tmp_path)) == WHOLE[:1]
     happened("the record is closed as failed")
 

@@ -1,4 +1,6 @@
-"""Evaluation of spike times: what counts as a decision, and the figures of several processes together."""
+"""Evaluation of spike times: what counts as a decision, and the figures of several processes
+together.
+"""
 
 import copy
 import math
@@ -22,8 +24,8 @@ from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
 from snnexp.timed.body import Earliest
-from tests import networks
-from tests.options import build_option
+from tests.support import networks
+from tests.support.options import build_option
 from tests.timed.test_form import timed
 
 
@@ -31,7 +33,12 @@ class Threads:
     """Threads that stand for processes: each waits with its value until all have brought theirs."""
 
     def __init__(self, count: int):
-        self.count, self.barrier, self.values, self.own = count, threading.Barrier(count), [None] * count, threading.local()
+        self.count, self.barrier, self.values, self.own = (
+            count,
+            threading.Barrier(count),
+            [None] * count,
+            threading.local(),
+        )
 
     def gathered(self, value: Any) -> list[Any]:
         self.values[self.own.rank] = value
@@ -80,7 +87,9 @@ def numbers(shown: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 @pytest.mark.parametrize("images", [20, 17, 2])
 def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
-    """Of 17 images in batches of 8, or of 2 in all, the third process sees nothing of the last batch."""
+    """Of 17 images in batches of 8, or of 2 in all, the third process sees nothing of the last
+    batch.
+    """
     network = timed(neuron="if_linear", changes={"drive": [3.0, 1.6]})
     one = evaluated(copy.deepcopy(network), images)
     threads = Threads(3)
@@ -89,11 +98,17 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     for module in (through_time, tally, answers, unsound):
         monkeypatch.setattr(module, "gathered", threads.gathered)
     for found in threads.run(lambda: evaluated(copy.deepcopy(network), images)):
-        assert (found.images, found.accuracy, found.undecided) == (images, one.accuracy, one.undecided)
+        assert (found.images, found.accuracy, found.undecided) == (
+            images,
+            one.accuracy,
+            one.undecided,
+        )
         assert found.loss == pytest.approx(one.loss, rel=1e-5)
         assert found.tally == one.tally and found.tally.images == images
         assert len(found.shown["resolution"]) == 2
-        assert dict(numbers(found.shown)) == pytest.approx(dict(numbers(one.shown)), rel=1e-6)  # sums of another order
+        assert dict(numbers(found.shown)) == pytest.approx(
+            dict(numbers(one.shown)), rel=1e-6
+        )  # sums of another order
     assert one.tally.spikes_per_inference() > 0
 
 
@@ -110,7 +125,9 @@ def test_two_classes_at_one_time_are_no_decision():
             return networks.reading(-times.clamp(max=12.0)[None])  # as the readout gives them
 
     told = Told(nn.Identity(), nn.Identity(), nn.Identity(), Earliest(12.0), form="timed")
-    split = Split(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 0, 0]), torch.arange(4))
+    split = Split(
+        torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 0, 0]), torch.arange(4)
+    )
     batches = Batches(split, 4, Pixels([0.0], [1.0]), None, device="cpu", seed=1)
     found = TimedEvaluator(8, ShareOfFinite())(told, batches)
     assert (found.accuracy, found.undecided, found.images, found.tally) == (25.0, 50.0, 4, None)

@@ -19,7 +19,9 @@ def test_first_weights_of_a_gain_add_up_to_the_drive_with_the_deviation_of_the_g
     network = timed(changes=changes, neuron=("if_exp", {"threshold": 2.0}), architecture=WIDE)
     for drive, connection in zip([4.0, 6.0, 6.0, 6.0], connections(network), strict=True):
         weight = connection.layer.weight.detach()
-        torch.testing.assert_close(weight.sum(1), torch.full((len(weight),), 2.0 * drive), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            weight.sum(1), torch.full((len(weight),), 2.0 * drive), atol=1e-4, rtol=0
+        )
         expected = 2.0 * 0.5 * drive / weight.shape[1] ** 0.5
         assert abs(weight.std(1, correction=0).mean() / expected - 1) < 0.03
 
@@ -42,7 +44,9 @@ def test_differences_between_spike_times_grow_by_the_gain_from_layer_to_layer(ke
 
 @pytest.mark.parametrize("changes", [{}, {"bits": 4}, {"variation": 0.2}], ids=str)
 def test_a_centralized_gradient_is_the_plain_one_less_its_mean_over_the_inputs(changes):
-    plain, central = (gradients({**changes, "centralize_gradient": centralize}) for centralize in (False, True))
+    plain, central = (
+        gradients({**changes, "centralize_gradient": centralize}) for centralize in (False, True)
+    )
     for each, other in zip(plain, central, strict=True):
         torch.testing.assert_close(other, each - each.mean(1, keepdim=True))
         assert each.sum(1).abs().max() > 1e-3 > 1e-5 > other.sum(1).abs().max()
@@ -62,7 +66,9 @@ def test_a_centralized_weight_is_the_weight():
     torch.testing.assert_close(weight.grad, pull - pull.mean((1, 2, 3), keepdim=True))
 
 
-@pytest.mark.parametrize(("changes", "remedy"), [({"gain": 1.0}, "deviation=null"), ({"deviation": None}, "gain=1.0")])
+@pytest.mark.parametrize(
+    ("changes", "remedy"), [({"gain": 1.0}, "deviation=null"), ({"deviation": None}, "gain=1.0")]
+)
 def test_first_weights_have_a_deviation_or_a_gain(changes, remedy):
     with pytest.raises(ValueError, match=f"set strategy.*{remedy}"):
         form(**changes)

@@ -5,7 +5,7 @@ import torch
 
 from snnexp.network.parts import connections
 from snnexp.timed.redraw import Redraw
-from tests.networks import reading
+from tests.support.networks import reading
 from tests.timed.test_form import form, scores, timed
 
 LABELS = torch.zeros(20, dtype=torch.long)
@@ -18,7 +18,9 @@ def epoch(network, share: float, seed: int = 7) -> tuple[dict, list[torch.Tensor
     for _ in range(2):
         logits = scores(network, 20)
         redraw.see(torch.nn.Identity(), (reading(logits), LABELS), logits.sum())
-    return redraw(seed), [connection.layer.weight.detach().clone() for connection in connections(network).values()]
+    return redraw(seed), [
+        connection.layer.weight.detach().clone() for connection in connections(network).values()
+    ]
 
 
 def with_a_dead_neuron(**chosen):
@@ -33,12 +35,23 @@ def with_a_dead_neuron(**chosen):
 def test_only_dead_hidden_neurons_get_new_weights(architecture):
     network, before, first = with_a_dead_neuron(architecture=architecture)
     with torch.no_grad():
-        list(connections(network).values())[-1].layer.weight[3] = -1.0  # of the output layer, which is left as it is
+        list(connections(network).values())[-1].layer.weight[
+            3
+        ] = -1.0  # of the output layer, which is left as it is
     shown, after = epoch(network, 0.001)
     changed = (after[0] != before).flatten(1).any(1)
-    assert shown == {"train/redrawn": 1} and changed.nonzero().flatten().tolist() == [2] and (after[-1][3] == -1).all()
+    assert (
+        shown == {"train/redrawn": 1}
+        and changed.nonzero().flatten().tolist() == [2]
+        and (after[-1][3] == -1).all()
+    )
     fan_in, unit = before[0].numel(), 1 / before[0].numel()
-    assert (after[0][2] >= -0.01 * unit).all() and (after[0][2] <= 8.01 * unit).all() and first.bias[2] == 0 and fan_in > 1
+    assert (
+        (after[0][2] >= -0.01 * unit).all()
+        and (after[0][2] <= 8.01 * unit).all()
+        and first.bias[2] == 0
+        and fan_in > 1
+    )
 
 
 def test_the_draws_depend_on_the_seed_alone():

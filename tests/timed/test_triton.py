@@ -1,4 +1,6 @@
-"""The solver in Triton against the one in torch: under Triton's interpreter, and on a CUDA device where there is one."""
+"""The solver in Triton against the one in torch: under Triton's interpreter, and on a CUDA device
+where there is one.
+"""
 
 import math
 import os
@@ -42,23 +44,44 @@ def problems(kind: str) -> Iterator[tuple[str, Problem]]:
         for seed in (3, 4):  # without and with bias; the convolution has a stride and padding
             yield f"{layer} {seed}", problem(kind, seed, layer)
     untied = 3 * torch.rand(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))
-    yield "strides beyond the kernel", (untied, Synapses(drawn(5, 3, 1, 2) + 0.7, drawn(5), (2, 3), (0, 1)))
+    yield (
+        "strides beyond the kernel",
+        (untied, Synapses(drawn(5, 3, 1, 2) + 0.7, drawn(5), (2, 3), (0, 1))),
+    )
     yield "a single output", (untied, Synapses(drawn(1, 3, 5, 4) + 0.2, None))
-    yield "a single input", (torch.tensor([[0.5], [NEVER]]), Synapses(torch.tensor([[3.0], [0.5], [-1.0]]), None))
+    yield (
+        "a single input",
+        (torch.tensor([[0.5], [NEVER]]), Synapses(torch.tensor([[3.0], [0.5], [-1.0]]), None)),
+    )
     yield "all at once", (torch.full((2, 9), 0.5), Synapses(drawn(5, 9) + 0.3, None))
     yield "silent inputs", (torch.full((2, 3), NEVER), Synapses(torch.ones(4, 3), None))
-    yield "silent inputs and a bias", (torch.full((2, 2, 3, 3), NEVER), Synapses(torch.ones(5, 2, 2, 2), drawn(5) + 2))
-    yield "silent neurons", (torch.rand(2, 3, 3, 3), Synapses(-torch.ones(4, 3, 2, 2), None, (1, 1), (1, 1)))
+    yield (
+        "silent inputs and a bias",
+        (torch.full((2, 2, 3, 3), NEVER), Synapses(torch.ones(5, 2, 2, 2), drawn(5) + 2)),
+    )
+    yield (
+        "silent neurons",
+        (torch.rand(2, 3, 3, 3), Synapses(-torch.ones(4, 3, 2, 2), None, (1, 1), (1, 1))),
+    )
     yield "before the bias", (drawn(3, 7), Synapses(drawn(6, 7, seed=1) + 0.5, drawn(6, seed=2)))
 
 
-def given(kind: str, about: Problem, device: str, dtype: torch.dtype) -> tuple[Tensor, Synapses, TimedNeuron]:
+def given(
+    kind: str, about: Problem, device: str, dtype: torch.dtype
+) -> tuple[Tensor, Synapses, TimedNeuron]:
     times, synapses = about
     cell, bias = neuron(kind), synapses.bias
-    times = times.masked_fill(times >= cell.horizon, NEVER).to(device, torch.float32)  # the same numbers in either precision
+    times = times.masked_fill(times >= cell.horizon, NEVER).to(
+        device, torch.float32
+    )  # the same numbers in either precision
     return (
         times.to(dtype),
-        synapses.replaced(*(None if each is None else each.float().to(device, dtype) for each in (synapses.weight, bias))),
+        synapses.replaced(
+            *(
+                None if each is None else each.float().to(device, dtype)
+                for each in (synapses.weight, bias)
+            )
+        ),
         cell,
     )
 
@@ -71,7 +94,9 @@ def check(kind: str, about: Problem, device: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     start = expected[2]
     p, q = (drawn(start.numel(), seed=seed).view(start.shape).to(device) for seed in (5, 6))
-    p, q = (torch.where(start > -math.inf, each, 0) for each in (p, q if kind != "if_delta" else 0 * q))
+    p, q = (
+        torch.where(start > -math.inf, each, 0) for each in (p, q if kind != "if_delta" else 0 * q)
+    )
     both = [solver.backward(*single, start, p, q) for solver in (fused, scan)]
     for mine, other in zip(*both, strict=True):
         assert (mine is None and other is None) or mine.is_contiguous()
@@ -92,11 +117,15 @@ def check_times(kind: str, about: Problem, device: str) -> None:
 
 
 def check_wide(kind: str, device: str) -> None:
-    """Sizes of which the blocks as they are have several; of that many neurons a few may be on the threshold to the last digit."""
+    """Sizes of which the blocks as they are have several; of that many neurons a few may be on the
+    threshold to the last digit.
+    """
     draws = torch.Generator().manual_seed(3)
     times = 2 * torch.rand(4, 70, 9, 9, generator=draws)
     times = times.masked_fill(torch.rand(times.shape, generator=draws) < 0.3, NEVER).to(device)
-    synapses = Synapses(((drawn(140, 70, 3, 3) + 0.2) / 20).to(device), (drawn(140) / 20).to(device), (1, 1), (1, 1))
+    synapses = Synapses(
+        ((drawn(140, 70, 3, 3) + 0.2) / 20).to(device), (drawn(140) / 20).to(device), (1, 1), (1, 1)
+    )
     about = times, synapses, neuron(kind)
     found, expected = fused.forward(*about), scan.forward(*about)
     same = found[2] == expected[2]
@@ -104,7 +133,10 @@ def check_wide(kind: str, device: str) -> None:
     for mine, other in zip(found, expected, strict=True):
         torch.testing.assert_close(mine[same], other[same], rtol=1e-4, atol=1e-4)
     p, q = (drawn(same.numel(), seed=seed).view(same.shape).to(device) for seed in (5, 6))
-    both = [solver.backward(*about, expected[2], p, q if kind != "if_delta" else 0 * q) for solver in (fused, scan)]
+    both = [
+        solver.backward(*about, expected[2], p, q if kind != "if_delta" else 0 * q)
+        for solver in (fused, scan)
+    ]
     for mine, other in zip(*both, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3 * other.abs().max().item())
 
@@ -116,12 +148,16 @@ def run(device: str, everything: bool = True) -> None:
     if device == "cpu":  # where nothing would choose it
         solving._chosen = lambda solver, times, cell: {"events": fused, "scan": scan}[solver]
     for kind in KINDS:
-        as_they_are = [(usual, 2**25)] if device == "cuda" or (everything and kind == KINDS[0]) else []  # the interpreter is slow
+        as_they_are = (
+            [(usual, 2**25)] if device == "cuda" or (everything and kind == KINDS[0]) else []
+        )  # the interpreter is slow
         for sizes, largest in [(SMALL, 200), *as_they_are]:
             fused.LARGEST = largest
             for name, size in sizes.items():
                 setattr(kernels, name, size)
-            for name, about in (each for each in problems(kind) if everything or each[0] not in DEAR):
+            for name, about in (
+                each for each in problems(kind) if everything or each[0] not in DEAR
+            ):
                 print(kind, sizes["BLOCK"], name, flush=True)
                 check(kind, about, device)
         check_times(kind, problem(kind, 4, "convolution"), device)
@@ -140,19 +176,43 @@ RUNS = [
 @pytest.mark.parametrize("device, everything", RUNS)
 def test_equals_the_solver_in_torch(device, everything):
     pytest.importorskip("triton")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRITON_INTERPRET": str(int(device == "cpu"))}
-    command = [sys.executable, "-c", f"from tests.timed.test_triton import run; run('{device}', {everything})"]
-    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=900)
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "TRITON_INTERPRET": str(int(device == "cpu")),
+    }
+    command = [
+        sys.executable,
+        "-c",
+        f"from tests.timed.test_triton import run; run('{device}', {everything})",
+    ]
+    done = subprocess.run(
+        command,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert done.stdout.endswith("equal\n"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("about", [about for _, about in problems("if_exp")], ids=[name for name, _ in problems("if_exp")])
+@pytest.mark.parametrize(
+    "about",
+    [about for _, about in problems("if_exp")],
+    ids=[name for name, _ in problems("if_exp")],
+)
 def test_rows_see_the_pixels_of_their_patches(about):
     """And the other way round: who sees a pixel at a tap is who finds it there."""
     times, synapses = given("if_exp", about, "cpu", torch.float32)[:2]
     seen, inputs = fused._seen(times, synapses), times.shape[1]
     pixels = torch.cat([fused._pixels(times), torch.full((1, inputs), NEVER)])
-    assert pixels[seen].transpose(1, 2).flatten(1).equal(Synapses.rows(synapses.replaced(synapses.weight, None), times))
+    assert (
+        pixels[seen]
+        .transpose(1, 2)
+        .flatten(1)
+        .equal(Synapses.rows(synapses.replaced(synapses.weight, None), times))
+    )
     weights = fused._taps(synapses.weight).transpose(0, 1).flatten(0, 1)
     assert weights.equal(synapses.replaced(synapses.weight, None).columns())
     reached = fused._reached(_Layer(pixels[:-1], seen))
@@ -175,8 +235,14 @@ def test_choice_of_solver(monkeypatch):
     with pytest.raises(ValueError, match="solver=auto"):
         solving._chosen("events", times, cell)
     monkeypatch.setattr(fused, "available", lambda *_: True)
-    assert solving._chosen("auto", times, cell) is fused and solving._chosen("events", times, cell) is fused
-    assert solving._chosen("scan", times, cell) is scan and solving._chosen("auto", times.round(), cell) is grid
+    assert (
+        solving._chosen("auto", times, cell) is fused
+        and solving._chosen("events", times, cell) is fused
+    )
+    assert (
+        solving._chosen("scan", times, cell) is scan
+        and solving._chosen("auto", times.round(), cell) is grid
+    )
 
 
 @ON_CUDA

@@ -29,4 +29,6 @@ ABOUT_THE_RUN = (general, batches, data, tracker)
 ABOUT_THE_NETWORK = (conversion, norms, presimulation, windows, counts, timed)
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)
-RULES: tuple[Callable[[Config], Iterator[str]], ...] = tuple(rule for module in MODULES for rule in module.RULES)
+RULES: tuple[Callable[[Config], Iterator[str]], ...] = tuple(
+    rule for module in MODULES for rule in module.RULES
+)

@@ -33,11 +33,16 @@ def everything_builds(config: Config) -> Iterator[str]:
         LookupError,
         AttributeError,
     ) as error:  # not in words that a constructor chose
-        yield f"the components cannot be built from these values ({type(error).__name__}: {error}); see them with `snnexp train --cfg job`"
+        yield (
+            f"the components cannot be built from these values ({type(error).__name__}: {error}); "
+            "see them with `snnexp train --cfg job`"
+        )
 
 
 def _built(config: Config, last: Stage, plan: Blueprint) -> Network:
-    """The network that is evaluated last; of an analog one the spiking form, whose neurons are then known to be sound."""
+    """The network that is evaluated last; of an analog one the spiking form, whose neurons are then
+    known to be sound.
+    """
     if stages_with(config, code="times", trains=False) and not is_mapped(config):
         return analog_network(plan)  # the neurons have a rule of their own
     return spiking_network(plan) if last.form == "analog" else last.untrained(plan)

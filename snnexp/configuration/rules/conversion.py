@@ -1,4 +1,6 @@
-"""Rules of conversion: what keeps the rates of a converted network from standing for activations."""
+"""Rules of conversion: what keeps the rates of a converted network from standing for
+activations.
+"""
 
 from collections.abc import Iterator
 
@@ -23,7 +25,9 @@ OF_THEIR_OWN = ("whole_numbers", "times")
 
 
 def conversion_has_an_ann(config: Config) -> Iterator[str]:
-    """Conversion follows a stage that leaves an analog network, others one of the form they start from."""
+    """Conversion follows a stage that leaves an analog network, others one of the form they start
+    from.
+    """
     for name, node in config["strategy"]["stages"].items():
         needed = stage(config, name, "starts_from")
         if needed is None or stage(config, name, "code") in OF_THEIR_OWN:
@@ -36,12 +40,17 @@ def conversion_has_an_ann(config: Config) -> Iterator[str]:
 
 
 def conversion_has_rates(config: Config) -> Iterator[str]:
-    """What a neuron sends stands for a ReLU activation only without leak, of steady input, and where it is summed up in the end."""
+    """What a neuron sends stands for a ReLU activation only without leak, of steady input, and
+    where it is summed up in the end.
+    """
     if not stages_with(config, code="rates"):
         return
     neuron = config["neuron"]
     if not does(config, "neuron", "set_threshold"):
-        yield f"neuron: conversion sets thresholds, which {kind(neuron)} does not let it; set neuron=if"
+        yield (
+            f"neuron: conversion sets thresholds, which {kind(neuron)} does not let it; set "
+            "neuron=if"
+        )
     elif neuron.get("leak", 1) != 1 or says(config, "neuron", "leaks"):
         yield f"neuron: conversion needs neurons without leak, got {kind(neuron)}; set neuron=if"
     if not says(config, "synapse", "identity"):
@@ -59,24 +68,37 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
 def conversion_resets_by_subtraction(config: Config) -> Iterator[str]:
     """A reset to zero loses what is above the threshold, and with it the rate."""
     if stages_with(config, code="rates") and config["neuron"].get("reset", "soft") != "soft":
-        yield "neuron.reset: a converted network keeps its rates only with reset by subtraction; set neuron.reset=soft"
+        yield (
+            "neuron.reset: a converted network keeps its rates only with reset by subtraction; "
+            "set neuron.reset=soft"
+        )
 
 
 def conversion_overrides_the_neuron(config: Config) -> Iterator[str]:
-    """A threshold or a potential at the start that somebody has chosen must not be dropped in silence."""
+    """A threshold or a potential at the start that somebody has chosen must not be dropped in
+    silence.
+    """
     for name in stages_with(config, code="rates"):
         neuron, path = config["neuron"], f"strategy.stages.{name}"
         kept = says(config, "neuron", "latches")  # by output neurons
         if neuron.get("threshold", 1) != 1 and not kept:
-            said = f"the conversion chooses every threshold (all times {path}.scale), {neuron['threshold']:g} would not count"
+            said = (
+                f"the conversion chooses every threshold (all times {path}.scale), "
+                f"{neuron['threshold']:g} would not count"
+            )
             yield f"neuron.threshold: {said}; set neuron.threshold=1.0"
         if neuron.get("initial_potential", 0) != 0:
-            said = f"the conversion has its own, {path}.initial_potential, and {neuron['initial_potential']:g} would not count"
+            said = (
+                f"the conversion has its own, {path}.initial_potential, and "
+                f"{neuron['initial_potential']:g} would not count"
+            )
             yield f"neuron.initial_potential: {said}; set neuron.initial_potential=0.0"
 
 
 def conversion_of_dct_reads_spikes(config: Config) -> Iterator[str]:
-    """Spikes of the cosine transform add up to the image at a scale of their own, which only thresholds measured on them know of."""
+    """Spikes of the cosine transform add up to the image at a scale of their own, which only
+    thresholds measured on them know of.
+    """
     if not says(config, "encoder", "own_scale"):
         return
     encoder = kind(config["encoder"])
@@ -91,7 +113,9 @@ def conversion_of_dct_reads_spikes(config: Config) -> Iterator[str]:
 
 
 def stages_fit_the_network(config: Config) -> Iterator[str]:
-    """A stage itself may have something against a network, such as layers that do not carry rates on."""
+    """A stage itself may have something against a network, such as layers that do not carry rates
+    on.
+    """
     for name in config["strategy"]["stages"]:
         yield from _obstacles(config, name)
 

@@ -1,4 +1,6 @@
-"""Rules of the stages that train on what spike trains amount to: what keeps that from standing for all timesteps."""
+"""Rules of the stages that train on what spike trains amount to: what keeps that from standing for
+all timesteps.
+"""
 
 from collections.abc import Iterator
 
@@ -15,16 +17,27 @@ from snnexp.configuration.slots import ability
 
 
 def counts_stand_for_sums(config: Config) -> Iterator[str]:
-    """A count is the sum of the current over the threshold only without leak, with reset by subtraction, and where nothing is delayed."""
+    """A count is the sum of the current over the threshold only without leak, with reset by
+    subtraction, and where nothing is delayed.
+    """
     if not stages_with(config, code="counts"):
         return
     neuron = config["neuron"]
     if not says(config, "neuron", "integrates"):
-        yield f"neuron: spike counts need integrate-and-fire neurons, got {kind(neuron)}; set neuron=if"
+        yield (
+            f"neuron: spike counts need integrate-and-fire neurons, got {kind(neuron)}; set "
+            "neuron=if"
+        )
     elif neuron.get("reset", "soft") != "soft":
-        yield "neuron.reset: a reset to zero loses what is above the threshold, and counts no sum; set neuron.reset=soft"
+        yield (
+            "neuron.reset: a reset to zero loses what is above the threshold, and counts no sum; "
+            "set neuron.reset=soft"
+        )
     elif neuron.get("order", "fire_after") != "fire_after":
-        yield "neuron.order: a layer that answers one step late misses the last input in its count; set neuron.order=fire_after"
+        yield (
+            "neuron.order: a layer that answers one step late misses the last input in its "
+            "count; set neuron.order=fire_after"
+        )
     if says(config, "norm", "per_step"):
         kept = f"{kind(config['norm'])} keeps statistics per timestep"
         yield f"norm: {kept}, the counts have none; use norm=batch, tdbn or none"
@@ -35,16 +48,24 @@ def traces_have_their_neurons(config: Config) -> Iterator[str]:
     if not stages_with(config, code="traces"):
         return
     if not does(config, "neuron", "spread"):
-        yield f"neuron: low-pass signals are those of lateral_lif, got {kind(config['neuron'])}; set neuron=lateral_lif"
+        yield (
+            f"neuron: low-pass signals are those of lateral_lif, got {kind(config['neuron'])}; "
+            "set neuron=lateral_lif"
+        )
     elif config["neuron"].get("inhibition", 0) >= 1:
-        yield f"neuron.inhibition: the signals solve for it below 1 only, got {config['neuron']['inhibition']}; set neuron.inhibition=0.1"
+        yield (
+            "neuron.inhibition: the signals solve for it below 1 only, got "
+            f"{config['neuron']['inhibition']}; set neuron.inhibition=0.1"
+        )
     yield from _plain(config, "a low-pass signal")
     if not says(config, "readout", "spiking"):
         yield "readout: the signal of the output is that of its spikes; set readout=rate"
 
 
 def passes_over_all_timesteps(config: Config) -> Iterator[str]:
-    """What the training pass in count form does not know: parts of a sequence, a compiler, readouts that are no sum over time."""
+    """What the training pass in count form does not know: parts of a sequence, a compiler, readouts
+    that are no sum over time.
+    """
     stages = stages_with(config, code="counts") + stages_with(config, code="traces")
     if not stages:
         return
@@ -52,9 +73,15 @@ def passes_over_all_timesteps(config: Config) -> Iterator[str]:
     if config["time_segments"] != 1:
         yield f"time_segments: {said}; set time_segments=1"
     if config["compile"]:
-        yield f"compile: stage {stages[0]} measures spike trains with hooks, which a compiler does not follow; set compile=false"
+        yield (
+            f"compile: stage {stages[0]} measures spike trains with hooks, which a compiler does "
+            "not follow; set compile=false"
+        )
     if not says(config, "synapse", "identity"):
-        yield f"synapse: what spikes amount to is read without delay, got {kind(config['synapse'])}; set synapse=instantaneous"
+        yield (
+            "synapse: what spikes amount to is read without delay, got "
+            f"{kind(config['synapse'])}; set synapse=instantaneous"
+        )
     readout = config["readout"]
     if not says(config, "readout", "sums_up"):
         yield f"readout: {kind(readout)} is no sum over time; set readout=potential"
@@ -63,7 +90,9 @@ def passes_over_all_timesteps(config: Config) -> Iterator[str]:
 
 
 def whole_numbers_are_kept(config: Config) -> Iterator[str]:
-    """A network of whole numbers and its spiking form compute the same only if nothing but spikes comes in, and everything adds up."""
+    """A network of whole numbers and its spiking form compute the same only if nothing but spikes
+    comes in, and everything adds up.
+    """
     stages = stages_with(config, code="whole_numbers")
     if not stages:
         if says(config, "neuron", "settles"):
@@ -73,7 +102,10 @@ def whole_numbers_are_kept(config: Config) -> Iterator[str]:
         return
     analog = stages_with(config, form="analog", trains=True)
     if not all({*before(config, name)[-1:]} & {*analog} for name in stages):
-        yield "strategy: whole numbers come from a stage that trains the ANN right before (stage=ann); set strategy=spikegrad"
+        yield (
+            "strategy: whole numbers come from a stage that trains the ANN right before "
+            "(stage=ann); set strategy=spikegrad"
+        )
     yield from _spikes_alone(config)
     yield from _plain(config, "a whole number of spikes")
     yield from _rounded(config)
@@ -87,30 +119,48 @@ def _spikes_alone(config: Config) -> Iterator[str]:
         ("encoder", "adds_up", "count"),
     ):
         if not says(config, group, needed):
-            yield f"{group}: whole numbers of spikes go with {option}, got {kind(config[group])}; set {group}={option}"
+            yield (
+                f"{group}: whole numbers of spikes go with {option}, got {kind(config[group])}; "
+                f"set {group}={option}"
+            )
 
 
 def _summed_up(config: Config) -> Iterator[str]:
     readout = config["readout"]
     keeps_all = says(config, "readout", "sums_up") and readout.get("leak", 1) == 1
     if not keeps_all or says(config, "readout", "spiking"):
-        yield "readout: what has arrived in the end is the potential of output neurons that never fire; set readout=potential"
+        yield (
+            "readout: what has arrived in the end is the potential of output neurons that never "
+            "fire; set readout=potential"
+        )
     elif readout.get("average", False):
-        yield "readout.average: the mean over time falls after the last spike, the sum stays; set readout.average=false"
+        yield (
+            "readout.average: the mean over time falls after the last spike, the sum stays; set "
+            "readout.average=false"
+        )
 
 
 def _averaged(config: Config) -> Iterator[str]:
     if any(str(token).startswith("MP") for token in config["architecture"].get("layers", [])):
-        yield "architecture.layers: a maximum over spike trains is not that of counts; use average pools (AP2)"
+        yield (
+            "architecture.layers: a maximum over spike trains is not that of counts; use average "
+            "pools (AP2)"
+        )
     if config["architecture"].get("pooling") == "max":
-        yield "architecture.pooling: a maximum over spike trains is not that of counts; set architecture.pooling=average"
+        yield (
+            "architecture.pooling: a maximum over spike trains is not that of counts; set "
+            "architecture.pooling=average"
+        )
 
 
 def _plain(config: Config, what: str) -> Iterator[str]:
     if has_norm(config):
         yield f"norm: {what} has no place for what a norm adds at every timestep; set norm=none"
     if config["architecture"].get("bias"):
-        yield f"architecture.bias: {what} has no place for what a bias adds at every timestep; set architecture.bias=false"
+        yield (
+            f"architecture.bias: {what} has no place for what a bias adds at every timestep; set "
+            "architecture.bias=false"
+        )
 
 
 def _rounded(config: Config) -> Iterator[str]:
@@ -119,7 +169,10 @@ def _rounded(config: Config) -> Iterator[str]:
         if activation is None:
             continue
         if not ability(activation["_target_"], "activation", "whole"):
-            said = f"stage {name} has to train on whole numbers of spikes, got {kind(activation)}; set strategy=spikegrad"
+            said = (
+                f"stage {name} has to train on whole numbers of spikes, got {kind(activation)}; "
+                "set strategy=spikegrad"
+            )
             yield f"strategy.stages.{name}.activation: {said}"
         elif activation.get("threshold") != config["neuron"].get("threshold"):
             path, wanted = (

@@ -4,7 +4,15 @@ import math
 from collections.abc import Iterator
 
 from snnexp.configuration.build import component
-from snnexp.configuration.rules.reading import UNBUILDABLE, Config, data, kind, says, stages_with, values
+from snnexp.configuration.rules.reading import (
+    UNBUILDABLE,
+    Config,
+    data,
+    kind,
+    says,
+    stages_with,
+    values,
+)
 from snnexp.datasets.pixels import Pixels
 
 
@@ -55,7 +63,9 @@ def encoder_lasts(config: Config) -> Iterator[str]:
 
 
 def images_arrive_in_time(config: Config) -> Iterator[str]:
-    """What an encoder sends after the last timestep nobody sees; networks of spike times have no timesteps."""
+    """What an encoder sends after the last timestep nobody sees; networks of spike times have no
+    timesteps.
+    """
     encoder, shortest = config["encoder"], min(config["timesteps"], config["evaluate"]["timesteps"])
     if says(config, "encoder", "shows") != "once":
         return
@@ -64,8 +74,14 @@ def images_arrive_in_time(config: Config) -> Iterator[str]:
         yield f"encoder.duration: {said}; set encoder.duration={shortest}"
     in_steps = "latest" in encoder and "step" in encoder and not stages_with(config, form="timed")
     if in_steps and encoder["latest"] > encoder["step"] * (shortest - 0.5):
-        said = f"the last spikes come at time {encoder['latest']:g}, and {shortest} timesteps of {encoder['step']:g} are over before"
-        yield f"encoder.step: {said}; set encoder.step={math.ceil(encoder['latest'] / max(shortest - 1, 0.5))}.0"
+        said = (
+            f"the last spikes come at time {encoder['latest']:g}, and {shortest} timesteps of "
+            f"{encoder['step']:g} are over before"
+        )
+        yield (
+            f"encoder.step: {said}; set "
+            f"encoder.step={math.ceil(encoder['latest'] / max(shortest - 1, 0.5))}.0"
+        )
 
 
 def poisson_covers_pixels(config: Config) -> Iterator[str]:
@@ -74,7 +90,8 @@ def poisson_covers_pixels(config: Config) -> Iterator[str]:
     largest = largest_pixel(config) if scale < math.inf else 0.0
     if largest > 1.25 * scale:
         yield (
-            f"encoder.rate_scale: pixels reach {largest:.2f} and saturate beyond {scale:g}; set encoder.rate_scale={math.ceil(largest)}.0, "
+            f"encoder.rate_scale: pixels reach {largest:.2f} and saturate beyond {scale:g}; "
+            f"set encoder.rate_scale={math.ceil(largest)}.0, "
             "or dataset.mean and dataset.std that keep them in [-1, 1] (0.5 each)"
         )
 

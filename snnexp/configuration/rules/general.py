@@ -15,26 +15,37 @@ def device_exists(config: Config) -> Iterator[str]:
         torch.zeros((), device=config["device"]).item()  # "meta" is there, but holds no numbers
     except Exception as error:  # each backend has its own way to say that it is absent
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        yield f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or device=cpu"
+        yield (
+            f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or "
+            "device=cpu"
+        )
 
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
     """Choosing by validation needs a validation split."""
     dataset = data(config) if config["selection"] == "best_validation" else None
     if dataset is not None and not dataset.validation:
-        yield "selection: best_validation needs a validation split; set dataset.validation=N (images split off the training set)"
+        yield (
+            "selection: best_validation needs a validation split; set dataset.validation=N "
+            "(images split off the training set)"
+        )
 
 
 def schedule_has_epochs(config: Config) -> Iterator[str]:
     """A schedule over no epochs is for a stage that does not train."""
     for name, stage in config["strategy"]["stages"].items():
         schedule = stage.get("scheduler") or {}
-        for key in (key for key in ("T_max", "epochs") if stage.get("epochs") and schedule.get(key) == 0):
+        for key in (
+            key for key in ("T_max", "epochs") if stage.get("epochs") and schedule.get(key) == 0
+        ):
             path, form = (
                 f"strategy.stages.{name}.scheduler.{key}",
                 "half cosine" if key == "T_max" else "way down",
             )
-            yield f"{path}: 0 epochs are no {form} where the stage trains for {stage['epochs']}; set {path}={stage['epochs']}"
+            yield (
+                f"{path}: 0 epochs are no {form} where the stage trains for {stage['epochs']}; "
+                f"set {path}={stage['epochs']}"
+            )
 
 
 RULES = (device_exists, selection_has_a_split, schedule_has_epochs)

@@ -15,7 +15,9 @@ from snnexp.configuration.slots import ability
 
 
 def per_step_norm_has_steps(config: Config) -> Iterator[str]:
-    """The analog form has one timestep, so statistics per timestep mean nothing to the spiking one."""
+    """The analog form has one timestep, so statistics per timestep mean nothing to the spiking
+    one.
+    """
     analog = stages_with(config, form="analog", trains=True)
     if analog and len(config["strategy"]["stages"]) > 1 and says(config, "norm", "per_step"):
         kept = f"{kind(config['norm'])} keeps statistics per timestep"
@@ -24,7 +26,9 @@ def per_step_norm_has_steps(config: Config) -> Iterator[str]:
 
 
 def orthogonal_steps_have_norms(config: Config) -> Iterator[str]:
-    """Weights that keep their size need a norm behind them that takes it out, and learns no scale."""
+    """Weights that keep their size need a norm behind them that takes it out, and learns no
+    scale.
+    """
     for name in (name for name in trained(config) if _keeps_sizes(config, name)):
         path, norm = f"strategy.stages.{name}.optimizer", config["norm"]
         chosen = kind(config["strategy"]["stages"][name]["optimizer"])

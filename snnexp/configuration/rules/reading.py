@@ -57,7 +57,11 @@ def stage(config: Config, name: str, what: str) -> Any:
 def stages_with(config: Config, **abilities: Any) -> list[str]:
     """Names of the stages that say all this of themselves, in order."""
     names = config["strategy"]["stages"]
-    return [name for name in names if all(stage(config, name, key) == value for key, value in abilities.items())]
+    return [
+        name
+        for name in names
+        if all(stage(config, name, key) == value for key, value in abilities.items())
+    ]
 
 
 def before(config: Config, name: str) -> list[str]:
@@ -67,7 +71,9 @@ def before(config: Config, name: str) -> list[str]:
 
 
 def data(config: Config) -> Dataset | None:
-    """The data set, which reads nothing yet; None where it does not build, which is for `everything_builds` to say."""
+    """The data set, which reads nothing yet; None where it does not build, which is for
+    `everything_builds` to say.
+    """
     try:
         return component(config["dataset"])
     except UNBUILDABLE:
@@ -75,7 +81,9 @@ def data(config: Config) -> Dataset | None:
 
 
 def values(config: Config) -> tuple[float, float] | None:
-    """The smallest and the largest number that the network sees; None where the data set sets no bounds to them."""
+    """The smallest and the largest number that the network sees; None where the data set sets no
+    bounds to them.
+    """
     found = data(config)
     return None if found is None or found.normalisation is None else found.normalisation.values
 

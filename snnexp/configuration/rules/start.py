@@ -11,12 +11,17 @@ from snnexp.runs.start import settings
 
 
 def starts_see_the_same_images(config: Config) -> Iterator[str]:
-    """A network goes on with images like those it was trained with; and nothing before it is thrown away."""
+    """A network goes on with images like those it was trained with; and nothing before it is thrown
+    away.
+    """
     stages = config["strategy"]["stages"]
     for name in (name for name in stages if stages[name].get("start") is not None):
         path = f"strategy.stages.{name}.start"
         if name != next(iter(stages)):
-            yield f"{path}: would throw away what the stages before it have trained; start from a run in the first"
+            yield (
+                f"{path}: would throw away what the stages before it have trained; start from a "
+                "run in the first"
+            )
         try:
             dataset = as_now(dict(settings(Path(stages[name]["start"]))))["dataset"]
         except DataError as error:

@@ -14,8 +14,15 @@ def teachers_are_there(config: Config) -> Iterator[str]:
             [each for each in before(config, name) if each in analog],
         )
         if teacher is not None and teacher not in earlier:
-            advice = f"set strategy.stages.{name}.teacher={earlier[-1]}" if earlier else "set strategy=hybrid"
-            yield f"strategy.stages.{name}.teacher: no stage before leaves an analog network under {teacher!r}; {advice}"
+            advice = (
+                f"set strategy.stages.{name}.teacher={earlier[-1]}"
+                if earlier
+                else "set strategy=hybrid"
+            )
+            yield (
+                f"strategy.stages.{name}.teacher: no stage before leaves an analog network under "
+                f"{teacher!r}; {advice}"
+            )
 
 
 RULES = (teachers_are_there,)

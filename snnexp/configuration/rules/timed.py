@@ -25,7 +25,9 @@ def _trainings(config: Config) -> list[str]:
 
 
 def times_are_timed(config: Config) -> Iterator[str]:
-    """Stages that train spike times follow none of another kind but a mapping, and losses on times nothing else."""
+    """Stages that train spike times follow none of another kind but a mapping, and losses on times
+    nothing else.
+    """
     stages, timed, mapped = (
         list(config["strategy"]["stages"]),
         _trainings(config),
@@ -34,17 +36,31 @@ def times_are_timed(config: Config) -> Iterator[str]:
     place = stages.index(mapped[0]) if mapped else 0
     analog = stages_with(config, form="analog", trains=True)
     if mapped and not (0 < place and stages[:place] == analog and stages[place + 1 :] == timed):
-        yield f"strategy.stages.{mapped[0]}: maps what stages before have trained (stage=ann), once; set strategy=mapping"
+        yield (
+            f"strategy.stages.{mapped[0]}: maps what stages before have trained (stage=ann), "
+            "once; set strategy=mapping"
+        )
     if timed and not mapped and timed != stages:
-        yield f"strategy.stages.{timed[0]}: spike times are trained from their own first weights; set strategy=single_spike"
+        yield (
+            f"strategy.stages.{timed[0]}: spike times are trained from their own first weights; "
+            "set strategy=single_spike"
+        )
     if not timed and says(config, "loss", "of_times"):
-        yield f"loss: {kind(config['loss'])} is of spike times, which only strategy=single_spike gives; set loss=cross_entropy"
+        yield (
+            f"loss: {kind(config['loss'])} is of spike times, which only strategy=single_spike "
+            "gives; set loss=cross_entropy"
+        )
 
 
 def windows_have_a_mapping(config: Config) -> Iterator[str]:
-    """Neurons that listen in one window and answer in the next have windows only where a mapping gives every layer its own."""
+    """Neurons that listen in one window and answer in the next have windows only where a mapping
+    gives every layer its own.
+    """
     if is_mapped(config) and not _mappings(config):
-        yield f"neuron: {kind(config['neuron'])} has a window in each layer only in a network that is mapped; set strategy=mapping"
+        yield (
+            f"neuron: {kind(config['neuron'])} has a window in each layer only in a network that "
+            "is mapped; set strategy=mapping"
+        )
 
 
 def training_keeps_the_mapping(config: Config) -> Iterator[str]:
@@ -63,12 +79,17 @@ def training_keeps_the_mapping(config: Config) -> Iterator[str]:
 
 
 def values_fit_their_window(config: Config) -> Iterator[str]:
-    """A mapping takes the time of an input for its value: from 0 for the largest to the end of the window for nothing."""
+    """A mapping takes the time of an input for its value: from 0 for the largest to the end of the
+    window for nothing.
+    """
     if not _mappings(config) or "horizon" not in config["neuron"]:
         return
     encoder, horizon = config["encoder"], config["neuron"]["horizon"]
     if encoder.get("latest", horizon) != horizon:
-        yield f"encoder.latest: nothing comes at the end of the window, {horizon:g}; set encoder.latest={float(horizon)}"
+        yield (
+            f"encoder.latest: nothing comes at the end of the window, {horizon:g}; set "
+            f"encoder.latest={float(horizon)}"
+        )
     plain = {
         "earliest": 0.0,
         "bright_first": True,
@@ -80,7 +101,10 @@ def values_fit_their_window(config: Config) -> Iterator[str]:
     }
     for key in (key for key, value in plain.items() if encoder.get(key, value) != value):
         value = {None: "null", True: "true", False: "false"}.get(plain[key], plain[key])
-        yield f"encoder.{key}: the time of a pixel is to stand for its value; set encoder.{key}={value}"
+        yield (
+            f"encoder.{key}: the time of a pixel is to stand for its value; set "
+            f"encoder.{key}={value}"
+        )
 
 
 def times_have_their_own_parts(config: Config) -> Iterator[str]:
@@ -96,7 +120,10 @@ def times_have_their_own_parts(config: Config) -> Iterator[str]:
             f"strategy.stages.{name}.form",
         )
         if form.get("solver") == "grid" and not form["clock"]:
-            yield f"{path}.solver: hidden times lie on a grid only with a clock; set {path}.clock=true"
+            yield (
+                f"{path}.solver: hidden times lie on a grid only with a clock; set "
+                f"{path}.clock=true"
+            )
 
 
 def _without_times(config: Config) -> Iterator[str]:

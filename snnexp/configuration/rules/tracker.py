@@ -18,7 +18,10 @@ def tracker_takes_the_names(config: Config) -> Iterator[str]:
     for key, (name, refused) in _names(config["tracker"], os.environ).items():
         fault = fault_of(name, refused)
         if fault:
-            yield f"{key}: {name!r} {fault}; W&B takes 1 to {LONGEST} characters without any of {' '.join(refused)}"
+            yield (
+                f"{key}: {name!r} {fault}; W&B takes 1 to {LONGEST} characters without any of "
+                f"{' '.join(refused)}"
+            )
 
 
 def _names(tracker: Mapping, around: Mapping[str, str]) -> dict[str, tuple[str, str]]:

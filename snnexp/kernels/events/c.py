@@ -1,4 +1,6 @@
-"""The event-driven solver for single-spike neurons in C, for float32 on the CPU; absent where it could not be compiled."""
+"""The event-driven solver for single-spike neurons in C, for float32 on the CPU; absent where it
+could not be compiled.
+"""
 
 import ctypes
 from dataclasses import dataclass
@@ -10,7 +12,9 @@ from torch import Tensor
 
 from snnexp.kernels.library import load
 
-INTERFACE = 1  # that of events.c: a kernel left over from another version of the source must not be called
+INTERFACE = (
+    1  # that of events.c: a kernel left over from another version of the source must not be called
+)
 KINDS = ("if_exp", "if_linear", "alpha", "lif2", "if_delta")
 NUMBERS = ("threshold", "time_constant", "horizon", "horizon_first", "horizon_second")
 POINTERS = (
@@ -18,7 +22,18 @@ POINTERS = (
     *("p", "q", "by_first", "by_second", "weights_grad"),
 )
 SIZES = (
-    *("images", "events", "inputs", "channels", "in_height", "in_width", "height", "width", "kernel_height", "kernel_width"),
+    *(
+        "images",
+        "events",
+        "inputs",
+        "channels",
+        "in_height",
+        "in_width",
+        "height",
+        "width",
+        "kernel_height",
+        "kernel_width",
+    ),
     *("stride_height", "stride_width", "padding_height", "padding_width", "threads"),
 )
 
@@ -28,7 +43,10 @@ class _Neuron(ctypes.Structure):
 
 
 class _Layer(ctypes.Structure):
-    _fields_ = [*((name, ctypes.c_void_p) for name in POINTERS), *((name, ctypes.c_int64) for name in SIZES)]
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in POINTERS),
+        *((name, ctypes.c_int64) for name in SIZES),
+    ]
 
 
 @cache
@@ -61,13 +79,24 @@ Sizes = dict[str, int]
 
 
 def forward(
-    spikes: Spikes, weights: Float[Tensor, "C taps O"], bias: Float[Tensor, "O"] | None, kind: str, numbers: list[float], sizes: Sizes
+    spikes: Spikes,
+    weights: Float[Tensor, "C taps O"],
+    bias: Float[Tensor, "O"] | None,
+    kind: str,
+    numbers: list[float],
+    sizes: Sizes,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Both sums at the spike `[B, positions, O]`, and the time of the last input that counts, -inf where there is no spike."""
+    """Both sums at the spike `[B, positions, O]`, and the time of the last input that counts, -inf
+    where there is no spike.
+    """
     shape = len(spikes.times), sizes["height"] * sizes["width"], weights.shape[-1]
     s0, s1, start = (weights.new_empty(shape) for _ in range(3))
     layer = _layer(spikes, sizes, weights=weights, bias=bias, s0=s0, s1=s1, start=start)
-    _tried(library().events_forward(ctypes.byref(_Neuron(KINDS.index(kind), *numbers)), ctypes.byref(layer)))
+    _tried(
+        library().events_forward(
+            ctypes.byref(_Neuron(KINDS.index(kind), *numbers)), ctypes.byref(layer)
+        )
+    )
     return s0, s1, start
 
 
@@ -80,23 +109,48 @@ def backward(
     q: Float[Tensor, "B P O"],
     sizes: Sizes,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of weights and bias, and of the two factors of each input `[B, inputs]`, for gradients `p`, `q` of the two sums."""
-    by_first, by_second = (weights.new_zeros(len(spikes.times), sizes["inputs"] + 1) for _ in range(2))
+    """Gradients of weights and bias, and of the two factors of each input `[B, inputs]`, for
+    gradients `p`, `q` of the two sums.
+    """
+    by_first, by_second = (
+        weights.new_zeros(len(spikes.times), sizes["inputs"] + 1) for _ in range(2)
+    )
     parts = weights.new_zeros(torch.get_num_threads(), weights.shape[-1] + weights.numel())
-    given = {"start": start, "p": p, "q": q, "by_first": by_first, "by_second": by_second, "weights_grad": parts}
+    given = {
+        "start": start,
+        "p": p,
+        "q": q,
+        "by_first": by_first,
+        "by_second": by_second,
+        "weights_grad": parts,
+    }
     layer = _layer(spikes, sizes, weights=weights, bias=bias, **given)
     _tried(library().events_backward(ctypes.byref(layer), ctypes.c_int64(weights.numel())))
     total = parts.sum(0)
-    return total[weights.shape[-1] :].view(weights.shape), total[: weights.shape[-1]], by_first[:, :-1], by_second[:, :-1]
+    return (
+        total[weights.shape[-1] :].view(weights.shape),
+        total[: weights.shape[-1]],
+        by_first[:, :-1],
+        by_second[:, :-1],
+    )
 
 
 def _layer(spikes: Spikes, sizes: Sizes, **tensors: Tensor | None) -> _Layer:
-    tensors |= {name: getattr(spikes, name) for name in ("times", "first", "second", "order", "finite")}
+    tensors |= {
+        name: getattr(spikes, name) for name in ("times", "first", "second", "order", "finite")
+    }
     if any(tensor is not None and not tensor.is_contiguous() for tensor in tensors.values()):
         raise ValueError("the kernel reads contiguous tensors")
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
     images, events = spikes.times.shape
-    return _Layer(**pointers, **sizes, images=images, events=events, channels=tensors["weights"].shape[-1], threads=torch.get_num_threads())
+    return _Layer(
+        **pointers,
+        **sizes,
+        images=images,
+        events=events,
+        channels=tensors["weights"].shape[-1],
+        threads=torch.get_num_threads(),
+    )
 
 
 def _tried(failed: int) -> None:

@@ -1,9 +1,12 @@
-"""The event-driven solver for single-spike neurons on CUDA devices, in Triton; equations as in events.c.
+"""The event-driven solver for single-spike neurons on CUDA devices, in Triton; equations as in
+events.c.
 
-A row is one output position of one image: it sees a pixel at each of its taps, and `C` inputs at each pixel. A linear layer has one tap,
-and one pixel per image. Inputs are sorted once per pixel; every row merges the lists of its pixels, and one program goes along the merged
-list for a block of outputs. The backward pass is two products of tiles in which an input counts where it came before the neuron fired.
-Programs are single warps, so that nothing waits for another; sums have a fixed order, so that results are the same from run to run.
+A row is one output position of one image: it sees a pixel at each of its taps, and `C` inputs at
+each pixel. A linear layer has one tap, and one pixel per image. Inputs are sorted once per pixel;
+every row merges the lists of its pixels, and one program goes along the merged list for a block of
+outputs. The backward pass is two products of tiles in which an input counts where it came before
+the neuron fired. Programs are single warps, so that nothing waits for another; sums have a fixed
+order, so that results are the same from run to run.
 """
 
 from dataclasses import dataclass
@@ -35,7 +38,9 @@ def _exponential(x):
 
 @triton.jit
 def _weighted(first, second, t, z, kind: tl.constexpr):
-    """Both factors of an input at `t`, times one number each; z is exp(t / tau), for lif2 exp(t / 2 tau)."""
+    """Both factors of an input at `t`, times one number each; z is exp(t / tau), for lif2 exp(t / 2
+    tau).
+    """
     if kind == "if_exp":
         second = second * z
     elif kind == "if_linear":
@@ -52,7 +57,9 @@ def _weighted(first, second, t, z, kind: tl.constexpr):
 
 @triton.jit
 def _reached(s0, s1, start, end, z_start, z_end, threshold, tau, kind: tl.constexpr):
-    """Whether the potential gets to the threshold between `start` and `end`, as `reaches` of the neurons."""
+    """Whether the potential gets to the threshold between `start` and `end`, as `reaches` of the
+    neurons.
+    """
     if kind == "if_exp":
         hit = z_end * (s0 - threshold) >= s1
     elif kind == "if_linear":
@@ -74,20 +81,26 @@ def _reached(s0, s1, start, end, z_start, z_end, threshold, tau, kind: tl.conste
 
 @triton.jit
 def _before(times, size, t, ties, bits: tl.constexpr):
-    """How many of `size` sorted times come before each of `t`, or no later where `ties`: by steps that halve."""
+    """How many of `size` sorted times come before each of `t`, or no later where `ties`: by steps
+    that halve.
+    """
     found = tl.zeros_like(t).to(tl.int32)
     for step in tl.static_range(bits):
         ahead = found + (1 << (bits - 1 - step))
         inside = ahead <= size
         there = tl.load(times + (ahead - 1), mask=inside, other=float("inf"))
-        found = tl.where(inside & (tl.where(there == t, ties, tl.where(there < t, 1, 0)) > 0), ahead, found)
+        found = tl.where(
+            inside & (tl.where(there == t, ties, tl.where(there < t, 1, 0)) > 0), ahead, found
+        )
     return found
 
 
 @triton.jit
 def _close(merged, merged_z, order, early, count, bias_place, horizon, z_horizon, bias: tl.constexpr, exponential: tl.constexpr,
            unroll: tl.constexpr, room: tl.constexpr):  # fmt: skip
-    """Writes the bias, which fires at time 0, and the horizon behind the last event as often as may be read."""
+    """Writes the bias, which fires at time 0, and the horizon behind the last event as often as may
+    be read.
+    """
     if bias:
         tl.store(merged + early, 0.0)
         tl.store(order + early, bias_place)
@@ -106,9 +119,16 @@ def _merge(
     times, z, channels, sizes, seen, early, count, merged, merged_z, order, taps, inputs, width, bias_place, horizon, z_horizon,
     bias: tl.constexpr, exponential: tl.constexpr, bits: tl.constexpr, unroll: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Brings `block` inputs of one tap to their places: each comes after the inputs of all taps that are earlier than it."""
+    """Brings `block` inputs of one tap to their places: each comes after the inputs of all taps
+    that are earlier than it.
+    """
     row = tl.program_id(0).to(tl.int64)
-    merged, merged_z, order, seen = merged + row * width, merged_z + row * width, order + row * width, seen + row * taps
+    merged, merged_z, order, seen = (
+        merged + row * width,
+        merged_z + row * width,
+        order + row * width,
+        seen + row * taps,
+    )
     blocks = tl.cdiv(inputs, block)
     tap = tl.program_id(1) // blocks
     k = tl.program_id(1) % blocks * block + tl.arange(0, block)
@@ -124,12 +144,31 @@ def _merge(
     if bias:
         place += tl.where(t >= 0, 1, 0)
     tl.store(merged + place, t, mask=inside)
-    tl.store(order + place, tap * inputs + tl.load(channels + pixel * inputs + k, mask=inside, other=0), mask=inside)
+    tl.store(
+        order + place,
+        tap * inputs + tl.load(channels + pixel * inputs + k, mask=inside, other=0),
+        mask=inside,
+    )
     if exponential:
-        tl.store(merged_z + place, tl.load(z + pixel * inputs + k, mask=inside, other=0.0), mask=inside)
+        tl.store(
+            merged_z + place, tl.load(z + pixel * inputs + k, mask=inside, other=0.0), mask=inside
+        )
     if tl.program_id(1) == 0:
         first, last = tl.load(early + row), tl.load(count + row)
-        _close(merged, merged_z, order, first, last, bias_place, horizon, z_horizon, bias, exponential, unroll, room)
+        _close(
+            merged,
+            merged_z,
+            order,
+            first,
+            last,
+            bias_place,
+            horizon,
+            z_horizon,
+            bias,
+            exponential,
+            unroll,
+            room,
+        )
 
 
 # ---- from event to event
@@ -140,11 +179,18 @@ def _walk(
     times, z, order, count, weights, s0, s1, start, outputs, width, threshold, tau,
     kind: tl.constexpr, exponential: tl.constexpr, unroll: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Adds the events of a row to the sums of a block of outputs until all have fired or none is left."""
+    """Adds the events of a row to the sums of a block of outputs until all have fired or none is
+    left.
+    """
     row = tl.program_id(0).to(tl.int64)
     o = tl.program_id(1) * block + tl.arange(0, block)
     inside = o < outputs
-    times, z, order, weights = times + row * width, z + row * width, order + row * width, weights + o
+    times, z, order, weights = (
+        times + row * width,
+        z + row * width,
+        order + row * width,
+        weights + o,
+    )
     last = tl.load(count + row)
     first_sum = tl.zeros((block,), tl.float32)
     second_sum = tl.zeros((block,), tl.float32)
@@ -155,7 +201,9 @@ def _walk(
     going = tl.where(last > 0, 1, 0)
     while going > 0:
         for _ in tl.static_range(unroll):
-            weight = tl.load(weights + tl.load(order + event).to(tl.int64) * outputs, mask=inside, other=0.0)
+            weight = tl.load(
+                weights + tl.load(order + event).to(tl.int64) * outputs, mask=inside, other=0.0
+            )
             end = tl.load(times + event + 1)
             z_end = tl.load(z + event + 1) if exponential else end
             waiting = fired == float("-inf")
@@ -164,7 +212,9 @@ def _walk(
             first_sum += first
             second_sum += second
             hit = _reached(first_sum, second_sum, now, end, z_now, z_end, threshold, tau, kind)
-            fired = tl.where(hit & waiting, tl.where(end > now, now, float("-inf")), fired)  # all that come at once are added first
+            fired = tl.where(
+                hit & waiting, tl.where(end > now, now, float("-inf")), fired
+            )  # all that come at once are added first
             now, z_now = end, z_end
             event += 1
         going = tl.where(event < last, tl.max(tl.where(fired == float("-inf"), 1, 0), axis=0), 0)
@@ -182,7 +232,9 @@ def _by_weight(
     times, z, seen, start, p, q, parts, rows, share, taps, inputs, outputs,
     kind: tl.constexpr, exponential: tl.constexpr, height: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Sums p a(t) + q b(t) over a share of the rows, for `height` inputs at one tap and `block` outputs."""
+    """Sums p a(t) + q b(t) over a share of the rows, for `height` inputs at one tap and `block`
+    outputs.
+    """
     blocks = tl.cdiv(inputs, height)
     tap = tl.program_id(1) // blocks
     i = tl.program_id(1) % blocks * height + tl.arange(0, height)
@@ -193,10 +245,16 @@ def _by_weight(
     seen += tap
     pixel = tl.load(seen + tl.cast(first, tl.int64) * taps)
     for row in range(first, last):
-        following = tl.load(seen + (tl.cast(row, tl.int64) + 1) * taps, mask=row + 1 < last, other=-1)
+        following = tl.load(
+            seen + (tl.cast(row, tl.int64) + 1) * taps, mask=row + 1 < last, other=-1
+        )
         arrives = (i < inputs) & (pixel >= 0)
         t = tl.load(times + tl.cast(pixel, tl.int64) * inputs + i, mask=arrives, other=float("inf"))
-        z_t = tl.load(z + tl.cast(pixel, tl.int64) * inputs + i, mask=arrives, other=0.0) if exponential else t
+        z_t = (
+            tl.load(z + tl.cast(pixel, tl.int64) * inputs + i, mask=arrives, other=0.0)
+            if exponential
+            else t
+        )
         here = tl.cast(row, tl.int64) * outputs + o
         spike = tl.load(start + here, mask=o < outputs, other=float("-inf"))
         by_s0 = tl.load(p + here, mask=o < outputs, other=0.0)
@@ -205,7 +263,11 @@ def _by_weight(
         total += tl.where(t[:, None] <= spike[None, :], by_s0 + by_s1, 0.0)
         pixel = following
     place = (tl.program_id(0).to(tl.int64) * taps + tap) * inputs + i
-    tl.store(parts + place[:, None] * outputs + o[None, :], total, mask=(i < inputs)[:, None] & (o < outputs)[None, :])
+    tl.store(
+        parts + place[:, None] * outputs + o[None, :],
+        total,
+        mask=(i < inputs)[:, None] & (o < outputs)[None, :],
+    )
 
 
 @triton.jit
@@ -213,9 +275,13 @@ def _by_input(
     times, reached, weights, start, p, q, by_first, by_second, pixels, taps, inputs, outputs, positions,
     two: tl.constexpr, height: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Sums p W and q W over the neurons that `height` inputs at each of `block` pixels reach before these fire."""
+    """Sums p W and q W over the neurons that `height` inputs at each of `block` pixels reach before
+    these fire.
+    """
     i = tl.program_id(1) * height + tl.arange(0, height)
-    pixel = tl.program_id(0) * block + tl.arange(0, block)  # on the axis that may have millions of programs
+    pixel = tl.program_id(0) * block + tl.arange(
+        0, block
+    )  # on the axis that may have millions of programs
     inside = (i < inputs)[:, None] & (pixel < pixels)[None, :]
     here = (i.to(tl.int64) * pixels)[:, None] + pixel[None, :]
     t = tl.load(times + here, mask=inside, other=float("inf"))
@@ -281,7 +347,9 @@ class Lists:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The neuron's constants: `time_constant` is 1 for a neuron without, `z_horizon` the exponential of a spike at the horizon."""
+    """The neuron's constants: `time_constant` is 1 for a neuron without, `z_horizon` the
+    exponential of a spike at the horizon.
+    """
 
     threshold: float
     time_constant: float
@@ -289,8 +357,11 @@ class Numbers:
     z_horizon: float
 
 
-def forward(lists: Lists, rows: slice, weights: Float[Tensor, "N O"], bias: bool, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
-    """Both sums at the spike, and the time of the last input that counts, -inf where there is no spike: `[R, O]` each for some rows.
+def forward(
+    lists: Lists, rows: slice, weights: Float[Tensor, "N O"], bias: bool, numbers: Numbers
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Both sums at the spike, and the time of the last input that counts, -inf where there is no
+    spike: `[R, O]` each for some rows.
 
     Weights lie as [tap][input at a pixel][output], those of the bias last.
     """
@@ -320,7 +391,9 @@ def forward(lists: Lists, rows: slice, weights: Float[Tensor, "N O"], bias: bool
     return s0, s1, start
 
 
-def _merged(lists: Lists, rows: slice, bias: bool, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
+def _merged(
+    lists: Lists, rows: slice, bias: bool, numbers: Numbers
+) -> tuple[Tensor, Tensor, Tensor]:
     layer, seen = lists.layer, lists.layer.seen[rows]
     inputs, taps = layer.times.shape[1], seen.shape[1]
     merged = layer.times.new_empty(len(seen), width(layer, bias))
@@ -356,12 +429,18 @@ def _merged(lists: Lists, rows: slice, bias: bool, numbers: Numbers) -> tuple[Te
 
 
 def width(layer: Layer, bias: bool) -> int:
-    """Places of a merged list: events, and the horizon as often as it may be read behind the last one."""
+    """Places of a merged list: events, and the horizon as often as it may be read behind the last
+    one.
+    """
     return layer.seen.shape[1] * layer.times.shape[1] + bias + UNROLL + 1
 
 
-def by_weight(layer: Layer, start: Float[Tensor, "R O"], p: Float[Tensor, "R O"], q: Float[Tensor, "R O"]) -> Float[Tensor, "K C O"]:
-    """Gradient of the weights: dW[i] = sum of p a(t_i) + q b(t_i) over the rows whose neuron fired after t_i."""
+def by_weight(
+    layer: Layer, start: Float[Tensor, "R O"], p: Float[Tensor, "R O"], q: Float[Tensor, "R O"]
+) -> Float[Tensor, "K C O"]:
+    """Gradient of the weights: dW[i] = sum of p a(t_i) + q b(t_i) over the rows whose neuron fired
+    after t_i.
+    """
     (rows, taps), inputs, outputs = layer.seen.shape, layer.times.shape[1], start.shape[1]
     block = _block(outputs)
     height = min(TILE // block, triton.next_power_of_2(inputs))
@@ -399,7 +478,8 @@ def by_input(
     q: Float[Tensor, "B O P"],
     two: bool,
 ) -> tuple[Float[Tensor, "C X"], Float[Tensor, "C X"]]:
-    """Gradients of the two factors of each input: sums of p W and q W over the rows `reached` from its pixel, -1 for none.
+    """Gradients of the two factors of each input: sums of p W and q W over the rows `reached` from
+    its pixel, -1 for none.
 
     The second one is 0 where not asked for by `two`.
     """

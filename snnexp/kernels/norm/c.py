@@ -37,17 +37,37 @@ def moments(x: Float[Tensor, "B m *s"]) -> Float[Tensor, "2 m"]:
 
 
 def forward(
-    x: Float[Tensor, "B m *s"], batch: Batch, running: Running, gamma: Float[Tensor, " m"], beta: Float[Tensor, " m"] | None
+    x: Float[Tensor, "B m *s"],
+    batch: Batch,
+    running: Running,
+    gamma: Float[Tensor, " m"],
+    beta: Float[Tensor, " m"] | None,
 ) -> Float[Tensor, "B m *s"]:
     """y, of the dtype of x."""
     x = _arranged(x)
     y = torch.empty_like(x)
-    call = {"moments": batch.moments, "gamma": gamma, "beta": beta, "running_mean": running.mean, "running_var": running.variance}
-    _run("forward", x, y=y, **call, count=batch.count, momentum=running.momentum, epsilon=batch.epsilon)
+    call = {
+        "moments": batch.moments,
+        "gamma": gamma,
+        "beta": beta,
+        "running_mean": running.mean,
+        "running_var": running.variance,
+    }
+    _run(
+        "forward",
+        x,
+        y=y,
+        **call,
+        count=batch.count,
+        momentum=running.momentum,
+        epsilon=batch.epsilon,
+    )
     return y
 
 
-def products(x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch) -> Float[Tensor, "2 m"]:
+def products(
+    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch
+) -> Float[Tensor, "2 m"]:
     """sum(g) and sum(g z) per channel, in float64."""
     x, sums = _arranged(x), torch.empty_like(batch.moments)
     _run("products", x, y_grad=_like(g, x), moments=batch.moments, sums=sums, epsilon=batch.epsilon)
@@ -55,22 +75,43 @@ def products(x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batc
 
 
 def backward(
-    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch, gamma: Float[Tensor, " m"], sums: Float[Tensor, "2 m"]
+    x: Float[Tensor, "B m *s"],
+    g: Float[Tensor, "B m *s"],
+    batch: Batch,
+    gamma: Float[Tensor, " m"],
+    sums: Float[Tensor, "2 m"],
 ) -> Float[Tensor, "B m *s"]:
     """dx, of the dtype of x, from the sums over the whole batch."""
     x = _arranged(x)
     dx = torch.empty_like(x)
-    call = {"moments": batch.moments, "sums": sums, "gamma": gamma, "count": batch.count, "epsilon": batch.epsilon}
+    call = {
+        "moments": batch.moments,
+        "sums": sums,
+        "gamma": gamma,
+        "count": batch.count,
+        "epsilon": batch.epsilon,
+    }
     _run("backward", x, y_grad=_like(g, x), y=dx, **call)
     return dx
 
 
 def _run(name: str, x: Tensor, **values: Tensor | float | None) -> None:
-    """Calls an entry of the kernel; tensors are dense, those per channel of float32, or float64 where norm.c says double."""
-    call = {key: value.data_ptr() if isinstance(value, Tensor) else value for key, value in values.items()}
+    """Calls an entry of the kernel; tensors are dense, those per channel of float32, or float64
+    where norm.c says double.
+    """
+    call = {
+        key: value.data_ptr() if isinstance(value, Tensor) else value
+        for key, value in values.items()
+    }
     inner = 1 if _channels_last(x) else x[0, 0].numel()
     sizes = {"outer": x.numel() // (x.shape[1] * inner), "channels": x.shape[1], "inner": inner}
-    norm = Norm(x=x.data_ptr(), **call, **sizes, half=x.dtype == torch.bfloat16, threads=torch.get_num_threads())
+    norm = Norm(
+        x=x.data_ptr(),
+        **call,
+        **sizes,
+        half=x.dtype == torch.bfloat16,
+        threads=torch.get_num_threads(),
+    )
     if _entry(name)(ctypes.byref(norm)):
         raise MemoryError(f"no memory for the sums of {x.shape[1]} channels; take fewer channels")
 
@@ -81,7 +122,9 @@ def _entry(name: str) -> Any:
 
 
 def _arranged(x: Tensor) -> Tensor:
-    """`x` where its channels are the innermost or follow the images, else a copy in which they do."""
+    """`x` where its channels are the innermost or follow the images, else a copy in which they
+    do.
+    """
     return x if _channels_last(x) or x.is_contiguous() else x.contiguous()
 
 
@@ -92,4 +135,8 @@ def _channels_last(x: Tensor) -> bool:
 
 
 def _like(g: Tensor, x: Tensor) -> Tensor:
-    return g if g.stride() == x.stride() and g.dtype == x.dtype else layout.arranged(g.to(x.dtype), x.stride())
+    return (
+        g
+        if g.stride() == x.stride() and g.dtype == x.dtype
+        else layout.arranged(g.to(x.dtype), x.stride())
+    )

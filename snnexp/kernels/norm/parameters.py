@@ -23,7 +23,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Running:
-    """Running statistics, changed in place: (1 - momentum) running + momentum new, with the unbiased variance."""
+    """Running statistics, changed in place: (1 - momentum) running + momentum new, with the
+    unbiased variance.
+    """
 
     mean: Float[Tensor, " m"] | None
     variance: Float[Tensor, " m"] | None

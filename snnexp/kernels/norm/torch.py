@@ -1,7 +1,7 @@
 """Batch normalisation in PyTorch's own operations; equations in norm.py.
 
-What is compiled by PyTorch is written in float64 throughout, since its compiler takes a number that is rounded and widened again for the
-number; its loops hold no copy of that size.
+What is compiled by PyTorch is written in float64 throughout, since its compiler takes a number that
+is rounded and widened again for the number; its loops hold no copy of that size.
 """
 
 import torch
@@ -21,30 +21,50 @@ def moments(x: Float[Tensor, "B m *s"]) -> Float[Tensor, "2 m"]:
     mean = rows.mean(1, dtype=torch.float64).to(rows.dtype)
     near = rows - mean[:, None]
     rest = near.mean(1, dtype=torch.float64)  # what the mean lacks in the dtype of the rows
-    return torch.stack([mean.double() + rest, near.square().mean(1, dtype=torch.float64) - rest.square()])
+    return torch.stack(
+        [mean.double() + rest, near.square().mean(1, dtype=torch.float64) - rest.square()]
+    )
 
 
 def forward(
-    x: Float[Tensor, "B m *s"], batch: Batch, running: Running, gamma: Float[Tensor, " m"], beta: Float[Tensor, " m"] | None
+    x: Float[Tensor, "B m *s"],
+    batch: Batch,
+    running: Running,
+    gamma: Float[Tensor, " m"],
+    beta: Float[Tensor, " m"] | None,
 ) -> Float[Tensor, "B m *s"]:
     """y, of the dtype of x."""
     if running.mean is not None:
-        mean, unbiased = batch.moments[0], batch.moments[1] * (batch.count / max(batch.count - 1, 1))
+        mean, unbiased = (
+            batch.moments[0],
+            batch.moments[1] * (batch.count / max(batch.count - 1, 1)),
+        )
         running.mean.lerp_(mean.to(running.mean.dtype), running.momentum)
         running.variance.lerp_(unbiased.to(running.variance.dtype), running.momentum)
     scaled = distance(x, batch.moments[0]).mul_(along(gamma * inverse(batch), x))
     return (scaled if beta is None else scaled.add_(along(beta, x))).to(x.dtype)
 
 
-def products(x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch) -> Float[Tensor, "2 m"]:
+def products(
+    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch
+) -> Float[Tensor, "2 m"]:
     """sum(g) and sum(g z) per channel, in float64."""
     others = [dimension for dimension in range(x.dim()) if dimension != 1]
     products = wide(g) * distance(x, batch.moments[0])
-    return torch.stack([g.sum(others, dtype=torch.float64), products.sum(others, dtype=torch.float64) * inverse(batch)])
+    return torch.stack(
+        [
+            g.sum(others, dtype=torch.float64),
+            products.sum(others, dtype=torch.float64) * inverse(batch),
+        ]
+    )
 
 
 def backward(
-    x: Float[Tensor, "B m *s"], g: Float[Tensor, "B m *s"], batch: Batch, gamma: Float[Tensor, " m"], sums: Float[Tensor, "2 m"]
+    x: Float[Tensor, "B m *s"],
+    g: Float[Tensor, "B m *s"],
+    batch: Batch,
+    gamma: Float[Tensor, " m"],
+    sums: Float[Tensor, "2 m"],
 ) -> Float[Tensor, "B m *s"]:
     """dx, of the dtype of x, from the sums over the whole batch."""
     shift, slope = sums[0] / batch.count, sums[1] / batch.count * inverse(batch)
@@ -58,7 +78,9 @@ def inverse(batch: Batch) -> Float[Tensor, " m"]:
 
 
 def distance(x: Float[Tensor, "B m *s"], mean: Float[Tensor, " m"]) -> Float[Tensor, "B m *s"]:
-    """x - mean, the mean in two parts so that a difference smaller than both is not that of their roundings."""
+    """x - mean, the mean in two parts so that a difference smaller than both is not that of their
+    roundings.
+    """
     x = wide(x)
     if torch.compiler.is_compiling():
         return (x.double() - mean.view(1, -1, *[1] * (x.dim() - 2))).to(x.dtype)

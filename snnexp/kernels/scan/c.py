@@ -1,4 +1,6 @@
-"""The fused time loop in C for float32 and bfloat16 on the CPU, called through ctypes; absent where it could not be compiled."""
+"""The fused time loop in C for float32 and bfloat16 on the CPU, called through ctypes; absent where
+it could not be compiled.
+"""
 
 import ctypes
 from functools import cache
@@ -11,7 +13,8 @@ from snnexp.kernels import layout
 from snnexp.kernels.library import load
 from snnexp.kernels.scan.parameters import ScanParameters, Wanted
 
-INTERFACE = 5  # that of the C files: a kernel left over from another version of the source must not be called
+# that of the C files: a kernel left over from another version of the source must not be called
+INTERFACE = 5
 SHAPES = ("rectangle", "triangle", "sigmoid", "arctan", "gaussian", "exponential", "fast_sigmoid")
 NUMBERS = ("leak", "gain", "threshold", "amplitude", "scale", "width")
 CHOICES = ("soft", "detach_reset", "straight_through", "scaled_amplitude", "shape")
@@ -22,7 +25,9 @@ SIZES = ("steps", "size", "stride", "width")
 class Neuron(ctypes.Structure):
     """The struct of the same name in scan.c."""
 
-    _fields_ = [(name, ctypes.c_float) for name in NUMBERS] + [(name, ctypes.c_int32) for name in CHOICES]
+    _fields_ = [(name, ctypes.c_float) for name in NUMBERS] + [
+        (name, ctypes.c_int32) for name in CHOICES
+    ]
 
 
 class Call(ctypes.Structure):
@@ -47,11 +52,19 @@ def library() -> ctypes.CDLL | None:
 
 
 def forward(
-    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+    x: Float[Tensor, "T B *n"],
+    v: Float[Tensor, "B *n"],
+    p: ScanParameters,
+    counts: Float[Tensor, "B *n"] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`, which is laid out like `v`."""
+    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`,
+    which is laid out like `v`.
+    """
     y, v_last = layout.empty(x), torch.empty_like(v)
-    library().scan_forward(ctypes.byref(_neuron(p)), ctypes.byref(_call(0, x=x, v=v, y=y, v_last=v_last, counts=counts)))
+    library().scan_forward(
+        ctypes.byref(_neuron(p)),
+        ctypes.byref(_call(0, x=x, v=v, y=y, v_last=v_last, counts=counts)),
+    )
     return y, v_last
 
 
@@ -63,14 +76,23 @@ def backward(
     v_grad: Float[Tensor, "B *n"] | None,
     wanted: Wanted,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain, threshold), as far as wanted."""
+    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain,
+    threshold), as far as wanted.
+    """
     width = library().scan_block(len(x))
     before = torch.empty_like(v) if wanted.state else None
     x_grad = layout.empty(x[:1] if _static(x) else x)
-    sums = torch.zeros(-(v.numel() // -width), 3, dtype=torch.float64) if wanted.parameters else None
-    call = _call(width, x=x, v=v, y_grad=y_grad, v_last_grad=v_grad, x_grad=x_grad, v_grad=before, sums=sums)
+    sums = (
+        torch.zeros(-(v.numel() // -width), 3, dtype=torch.float64) if wanted.parameters else None
+    )
+    call = _call(
+        width, x=x, v=v, y_grad=y_grad, v_last_grad=v_grad, x_grad=x_grad, v_grad=before, sums=sums
+    )
     if library().scan_backward(ctypes.byref(_neuron(p)), ctypes.byref(call)):
-        raise MemoryError(f"no memory for the potentials of one block of neurons over {len(x)} timesteps; take fewer timesteps or threads")
+        raise MemoryError(
+            f"no memory for the potentials of one block of neurons over {len(x)} timesteps; "
+            "take fewer timesteps or threads"
+        )
     return x_grad, before, None if sums is None else sums.sum(0)
 
 
@@ -79,10 +101,17 @@ def _static(x: Tensor) -> bool:
 
 
 def _neuron(p: ScanParameters) -> Neuron:
-    leak, gain, threshold = (n.item() if isinstance(n, Tensor) else n for n in (p.leak, p.gain, p.threshold))
+    leak, gain, threshold = (
+        n.item() if isinstance(n, Tensor) else n for n in (p.leak, p.gain, p.threshold)
+    )
     return Neuron(
         *(leak, gain, threshold, 1.0 if p.amplitude == "unit" else threshold, p.scale, p.width),
-        *(p.reset == "soft", p.detach_reset, p.leak_gradient == "straight_through", p.amplitude == "threshold"),
+        *(
+            p.reset == "soft",
+            p.detach_reset,
+            p.leak_gradient == "straight_through",
+            p.amplitude == "threshold",
+        ),
         SHAPES.index(p.surrogate),
     )
 

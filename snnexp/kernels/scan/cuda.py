@@ -1,4 +1,6 @@
-"""The fused time loop on CUDA devices, in Triton. Multiply and add are kept apart (`enable_fp_fusion`): spikes equal those of the cell."""
+"""The fused time loop on CUDA devices, in Triton. Multiply and add are kept apart
+(`enable_fp_fusion`): spikes equal those of the cell.
+"""
 
 import torch
 import triton
@@ -17,7 +19,9 @@ SEGMENT = 8  # timesteps whose potentials stay in registers in the backward pass
 
 @triton.jit
 def _number(number, is_tensor: tl.constexpr):
-    """A parameter, read from the device where it is a tensor, so that the host never waits for it."""
+    """A parameter, read from the device where it is a tensor, so that the host never waits for
+    it.
+    """
     return tl.load(number).to(tl.float32) if is_tensor else number
 
 
@@ -55,7 +59,16 @@ def _slope(over, scale, width, shape: tl.constexpr):
 
 
 @triton.jit
-def _unfire(u, arrived, carry, threshold, slope, soft: tl.constexpr, scaled: tl.constexpr, detach: tl.constexpr):
+def _unfire(
+    u,
+    arrived,
+    carry,
+    threshold,
+    slope,
+    soft: tl.constexpr,
+    scaled: tl.constexpr,
+    detach: tl.constexpr,
+):
     """Gradients that reach u - threshold through the spike, and u in all."""
     spike = arrived * threshold if scaled else arrived
     if not detach:
@@ -65,7 +78,9 @@ def _unfire(u, arrived, carry, threshold, slope, soft: tl.constexpr, scaled: tl.
 
 
 @triton.jit
-def _threshold_gradient(u, arrived, carry, spike, threshold, soft: tl.constexpr, scaled: tl.constexpr):
+def _threshold_gradient(
+    u, arrived, carry, spike, threshold, soft: tl.constexpr, scaled: tl.constexpr
+):
     direct = tl.zeros_like(spike)
     if scaled:
         direct += arrived
@@ -85,7 +100,10 @@ def _forward(
 ):  # fmt: skip
     leak, gain = _number(leak, leak_is_tensor), _number(gain, gain_is_tensor)
     threshold = _number(threshold, threshold_is_tensor)
-    size, stride = tl.cast(size, tl.int64), tl.cast(stride, tl.int64)  # steps * size may exceed 32 bits
+    size, stride = (
+        tl.cast(size, tl.int64),
+        tl.cast(stride, tl.int64),
+    )  # steps * size may exceed 32 bits
     i = tl.program_id(0) * tl.cast(block, tl.int64) + tl.arange(0, block)
     inside = i < size
     potential = tl.load(v + i, mask=inside, other=0.0)
@@ -102,18 +120,49 @@ def _forward(
 
 
 @triton.jit
-def _note_starts(x, start, starts, leak, gain, threshold, segments, size, stride, i, inside, soft: tl.constexpr, segment: tl.constexpr):
+def _note_starts(
+    x,
+    start,
+    starts,
+    leak,
+    gain,
+    threshold,
+    segments,
+    size,
+    stride,
+    i,
+    inside,
+    soft: tl.constexpr,
+    segment: tl.constexpr,
+):
     """Stores the potential at the start of each segment but the last, and returns that one."""
     for k in range(segments - 1):
         tl.store(starts + k * size + i, start, mask=inside)
         for j in range(segment):
-            start = _reset(leak * start + gain * _row(x, k * segment + j, stride, i, inside), threshold, soft)
+            start = _reset(
+                leak * start + gain * _row(x, k * segment + j, stride, i, inside), threshold, soft
+            )
     return start
 
 
 @triton.jit
-def _befores(x, potential, leak, gain, threshold, first, steps, stride, i, inside, soft: tl.constexpr, segment: tl.constexpr):
-    """Row j holds the potential before timestep j of a segment: a table in registers, written and read by comparison."""
+def _befores(
+    x,
+    potential,
+    leak,
+    gain,
+    threshold,
+    first,
+    steps,
+    stride,
+    i,
+    inside,
+    soft: tl.constexpr,
+    segment: tl.constexpr,
+):
+    """Row j holds the potential before timestep j of a segment: a table in registers, written and
+    read by comparison.
+    """
     row = tl.arange(0, segment)[:, None]
     table = tl.zeros((segment, i.shape[0]), tl.float32)
     for j in range(segment):
@@ -141,12 +190,17 @@ def _backward(
 ):  # fmt: skip
     leak, gain = _number(leak, leak_is_tensor), _number(gain, gain_is_tensor)
     threshold = _number(threshold, threshold_is_tensor)
-    size, stride = tl.cast(size, tl.int64), tl.cast(stride, tl.int64)  # steps * size may exceed 32 bits
+    size, stride = (
+        tl.cast(size, tl.int64),
+        tl.cast(stride, tl.int64),
+    )  # steps * size may exceed 32 bits
     i = tl.program_id(0) * tl.cast(block, tl.int64) + tl.arange(0, block)
     inside = i < size
     segments = tl.cdiv(steps, segment)
     start = tl.load(v + i, mask=inside, other=0.0)
-    start = _note_starts(x, start, starts, leak, gain, threshold, segments, size, stride, i, inside, soft, segment)
+    start = _note_starts(
+        x, start, starts, leak, gain, threshold, segments, size, stride, i, inside, soft, segment
+    )
     carry = tl.load(v_last_grad + i, mask=inside & from_last, other=0.0)
     total = tl.zeros((block,), tl.float32)
     leak_sum = tl.zeros((block,), tl.float32)
@@ -156,18 +210,33 @@ def _backward(
         first = (segments - 1 - back) * segment
         if back > 0:
             start = tl.load(starts + (segments - 1 - back) * size + i, mask=inside, other=0.0)
-        befores = _befores(x, start, leak, gain, threshold, first, steps, stride, i, inside, soft, segment)
+        befores = _befores(
+            x, start, leak, gain, threshold, first, steps, stride, i, inside, soft, segment
+        )
         for ahead in range(tl.minimum(segment, steps - first)):
             t = tl.minimum(first + segment, steps) - 1 - ahead
-            before = tl.sum(tl.where(tl.arange(0, segment)[:, None] == t - first, befores, 0.0), axis=0)
+            before = tl.sum(
+                tl.where(tl.arange(0, segment)[:, None] == t - first, befores, 0.0), axis=0
+            )
             current = _row(x, t, stride, i, inside)
             u = leak * before + gain * current
             arrived = _row(y_grad, t, size, i, inside)
-            spike, charge = _unfire(u, arrived, carry, threshold, _slope(u - threshold, scale, width, shape), soft, scaled, detach)
+            spike, charge = _unfire(
+                u,
+                arrived,
+                carry,
+                threshold,
+                _slope(u - threshold, scale, width, shape),
+                soft,
+                scaled,
+                detach,
+            )
             if parameters:
                 leak_sum += charge * before
                 gain_sum += charge * current
-                threshold_sum += _threshold_gradient(u, arrived, carry, spike, threshold, soft, scaled)
+                threshold_sum += _threshold_gradient(
+                    u, arrived, carry, spike, threshold, soft, scaled
+                )
             total = gain * charge + (total if static else 0.0)
             if not static:
                 tl.store(x_grad + t * stride + i, total.to(x_grad.dtype.element_ty), mask=inside)
@@ -183,15 +252,24 @@ def _backward(
 
 
 def forward(
-    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+    x: Float[Tensor, "T B *n"],
+    v: Float[Tensor, "B *n"],
+    p: ScanParameters,
+    counts: Float[Tensor, "B *n"] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`, which is laid out like `v`."""
+    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`,
+    which is laid out like `v`.
+    """
     y, v_last = layout.empty(x), torch.empty_like(v)
     grid = (triton.cdiv(v.numel(), BLOCK),)
     tensors = x, v, y, v_last, v if counts is None else counts
     with torch.cuda.device_of(x):  # in the backward pass autograd sees to it
         _forward[grid](
-            *(*tensors, *_numbers(p), *_sizes(x, v)), **_choices(p), counting=counts is not None, block=BLOCK, enable_fp_fusion=False
+            *(*tensors, *_numbers(p), *_sizes(x, v)),
+            **_choices(p),
+            counting=counts is not None,
+            block=BLOCK,
+            enable_fp_fusion=False,
         )
     return y, v_last
 
@@ -204,14 +282,25 @@ def backward(
     v_grad: Float[Tensor, "B *n"] | None,
     wanted: Wanted,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain, threshold), as far as wanted."""
+    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain,
+    threshold), as far as wanted.
+    """
     blocks, segment = triton.cdiv(v.numel(), BLOCK), min(SEGMENT, triton.next_power_of_2(len(x)))
     x_grad = layout.empty(x[:1] if _static(x) else x)
     before = torch.empty_like(v) if wanted.state else None
     sums = v.new_empty(blocks, 3) if wanted.parameters else None
     starts = v.new_empty(triton.cdiv(len(x), segment) - 1, v.numel())
     _backward[(blocks,)](
-        *(x, v, y_grad, v if v_grad is None else v_grad, x_grad, v if before is None else before, starts, v if sums is None else sums),
+        *(
+            x,
+            v,
+            y_grad,
+            v if v_grad is None else v_grad,
+            x_grad,
+            v if before is None else before,
+            starts,
+            v if sums is None else sums,
+        ),
         *(*_numbers(p), p.scale, p.width, *_sizes(x, v)),
         **_choices(p),
         detach=p.detach_reset,
@@ -241,5 +330,8 @@ def _sizes(x: Tensor, v: Tensor) -> tuple[int, int, int]:
 
 
 def _choices(p: ScanParameters) -> dict[str, bool]:
-    tensors = {f"{name}_is_tensor": isinstance(getattr(p, name), Tensor) for name in ("leak", "gain", "threshold")}
+    tensors = {
+        f"{name}_is_tensor": isinstance(getattr(p, name), Tensor)
+        for name in ("leak", "gain", "threshold")
+    }
     return {**tensors, "soft": p.reset == "soft", "scaled": p.amplitude == "threshold"}

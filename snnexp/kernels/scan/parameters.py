@@ -10,16 +10,18 @@ Number = float | Tensor
 
 @dataclass(frozen=True)
 class ScanParameters:
-    """Everything the fused time loop of an integrate-and-fire neuron depends on beside current and state.
+    """Everything the fused time loop of an integrate-and-fire neuron depends on beside current and
+    state.
 
         u_t = leak * v_{t-1} + gain * x_t                                   charge
         s_t = 1[u_t - threshold >= 0]                                       fire
         v_t = u_t * (1 - s_t)  (hard)   or   u_t - threshold * s_t  (soft)  reset
         y_t = s_t  (unit)   or   threshold * s_t  (threshold)               emit
 
-    Backward, the step function has the derivative `scale * shape(q)` with `q = (u_t - threshold) / width`:
-    rectangle `1[|q| < 1/2]`, triangle `max(0, 1 - |q|)`, sigmoid `4 sig(q) (1 - sig(q))`,
-    arctan `1 / (1 + (pi q / 2)^2)`, gaussian `exp(-q^2 / 2)`, exponential `exp(-|q|)`, fast_sigmoid `1 / (1 + |q|)^2`.
+    Backward, the step function has the derivative `scale * shape(q)` with `q = (u_t - threshold) /
+    width`: rectangle `1[|q| < 1/2]`, triangle `max(0, 1 - |q|)`, sigmoid `4 sig(q) (1 - sig(q))`,
+    arctan `1 / (1 + (pi q / 2)^2)`, gaussian `exp(-q^2 / 2)`, exponential `exp(-|q|)`, fast_sigmoid
+    `1 / (1 + |q|)^2`.
 
     Args:
         leak: share of the membrane kept per step; a 0-dim tensor may require grad.
@@ -48,7 +50,9 @@ class ScanParameters:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which gradients a backward pass is asked for beside that of the current: of the first potential; of leak, gain and threshold."""
+    """Which gradients a backward pass is asked for beside that of the current: of the first
+    potential; of leak, gain and threshold.
+    """
 
     state: bool
     parameters: bool

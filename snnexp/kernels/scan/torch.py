@@ -1,4 +1,6 @@
-"""The fused time loop in torch operations, for every device and dtype: the backward pass recomputes potentials from the input."""
+"""The fused time loop in torch operations, for every device and dtype: the backward pass recomputes
+potentials from the input.
+"""
 
 import math
 from collections.abc import Callable
@@ -22,9 +24,14 @@ SHAPES: dict[str, Callable[[Tensor], Tensor]] = {  # each may overwrite its argu
 
 
 def forward(
-    x: Float[Tensor, "T B *n"], v: Float[Tensor, "B *n"], p: ScanParameters, counts: Float[Tensor, "B *n"] | None = None
+    x: Float[Tensor, "T B *n"],
+    v: Float[Tensor, "B *n"],
+    p: ScanParameters,
+    counts: Float[Tensor, "B *n"] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Output spikes and last potential; the number of spikes of each neuron is added to `counts`."""
+    """Output spikes and last potential; the number of spikes of each neuron is added to
+    `counts`.
+    """
     y = layout.empty(x)
     for x_t, y_t in zip(x.unbind(0), y.unbind(0), strict=True):
         u = _charge(x_t, v, p)
@@ -44,7 +51,9 @@ def backward(
     v_grad: Float[Tensor, "B *n"] | None,
     wanted: Wanted,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain, threshold), as far as wanted."""
+    """Gradients of x (summed over time, [1, B, *n], where x is static), of v, and of (leak, gain,
+    threshold), as far as wanted.
+    """
     potentials = _recompute(x, v, p)
     v_grad = torch.zeros_like(v) if v_grad is None else v_grad
     static = x.stride(0) == 0 and len(x) > 1
@@ -56,7 +65,13 @@ def backward(
         spike, charge = _unfire(u, s, arrived, v_grad, p)
         if wanted.parameters:
             before = _reset(potentials[-1], _fired(potentials[-1], p), p) if t else v
-            sums += torch.stack([(charge * before).sum(), (charge * x[t]).sum(), _threshold_gradient(s, spike, arrived, v_grad, p)])
+            sums += torch.stack(
+                [
+                    (charge * before).sum(),
+                    (charge * x[t]).sum(),
+                    _threshold_gradient(s, spike, arrived, v_grad, p),
+                ]
+            )
         (x_grad[0].add_ if static else x_grad[t].copy_)(_times(p.gain, charge))
         v_grad = charge if p.leak_gradient == "straight_through" else _times(p.leak, charge)
     return x_grad.to(x.dtype), v_grad, sums if wanted.parameters else None
@@ -67,7 +82,9 @@ def _times(number: Number, x: Tensor) -> Tensor:
 
 
 def _charge(x: Tensor, v: Tensor, p: ScanParameters) -> Tensor:
-    return (p.leak * v).add_(_times(p.gain, x.to(v.dtype)))  # in this order, as in the cells: spikes are equal to the last bit
+    return (p.leak * v).add_(
+        _times(p.gain, x.to(v.dtype))
+    )  # in this order, as in the cells: spikes are equal to the last bit
 
 
 def _fired(u: Tensor, p: ScanParameters) -> Tensor:
@@ -87,17 +104,23 @@ def _recompute(x: Tensor, v: Tensor, p: ScanParameters) -> list[Tensor]:
     return potentials
 
 
-def _unfire(u: Tensor, s: Tensor, arrived: Tensor, v_grad: Tensor, p: ScanParameters) -> tuple[Tensor, Tensor]:
+def _unfire(
+    u: Tensor, s: Tensor, arrived: Tensor, v_grad: Tensor, p: ScanParameters
+) -> tuple[Tensor, Tensor]:
     """Gradients that reach u - threshold through the spike, and u in all."""
     spike = SHAPES[p.surrogate]((u - p.threshold).div_(p.width)).mul_(p.scale)
     emitted = arrived if p.amplitude == "unit" else p.threshold * arrived
     if not p.detach_reset:
         emitted = emitted - v_grad * (u if p.reset == "hard" else p.threshold)
     spike.mul_(emitted)
-    return spike, torch.addcmul(v_grad, v_grad, s, value=-1).add_(spike) if p.reset == "hard" else v_grad + spike
+    return spike, torch.addcmul(v_grad, v_grad, s, value=-1).add_(
+        spike
+    ) if p.reset == "hard" else v_grad + spike
 
 
-def _threshold_gradient(s: Tensor, spike: Tensor, arrived: Tensor, v_grad: Tensor, p: ScanParameters) -> Tensor:
+def _threshold_gradient(
+    s: Tensor, spike: Tensor, arrived: Tensor, v_grad: Tensor, p: ScanParameters
+) -> Tensor:
     gradient = -spike
     if p.amplitude == "threshold":
         gradient = gradient + s * arrived

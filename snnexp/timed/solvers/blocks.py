@@ -15,9 +15,14 @@ LARGEST = 2**24
 
 
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
-    """Goes along the sorted inputs of every neuron until all have fired; weights are gathered a block at a time."""
+    """Goes along the sorted inputs of every neuron until all have fired; weights are gathered a
+    block at a time.
+    """
     rows, columns = synapses.rows(times), synapses.columns()
-    parts = [_scanned(part, columns, neuron) for part in rows.split(_rows_at_once(BLOCK * columns.shape[1]))]
+    parts = [
+        _scanned(part, columns, neuron)
+        for part in rows.split(_rows_at_once(BLOCK * columns.shape[1]))
+    ]
     return tuple(synapses.from_rows(torch.cat(each), times) for each in zip(*parts, strict=True))
 
 
@@ -28,7 +33,9 @@ def _rows_at_once(elements: int) -> int:
 def _scanned(rows: Tensor, columns: Tensor, neuron: TimedNeuron) -> Sums:
     times, order = rows.sort(1)
     first, second = neuron.factors(times.masked_fill(times.isinf(), 0))
-    ends = torch.cat([times[:, 1:], times.new_full((len(times), 1), torch.inf)], 1).clamp(max=neuron.horizon)
+    ends = torch.cat([times[:, 1:], times.new_full((len(times), 1), torch.inf)], 1).clamp(
+        max=neuron.horizon
+    )
     sums = [columns.new_zeros(len(rows), columns.shape[1]) for _ in range(2)] + [
         columns.new_full((len(rows), columns.shape[1]), -torch.inf)
     ]
@@ -39,12 +46,18 @@ def _scanned(rows: Tensor, columns: Tensor, neuron: TimedNeuron) -> Sums:
         if not inside.any() or not waiting.any():
             break
         weights = columns[order[:, block]] * inside
-        s0, s1 = (carry[:, None] + (weights * f[:, block, None]).cumsum(1) for carry, f in zip(carried, (first, second), strict=True))
+        s0, s1 = (
+            carry[:, None] + (weights * f[:, block, None]).cumsum(1)
+            for carry, f in zip(carried, (first, second), strict=True)
+        )
         start, end = times[:, block, None], ends[:, block, None]
         hits = neuron.reaches(s0, s1, start, end) & (end > start) & inside & waiting[:, None]
         hit, place = hits.any(1), hits.to(torch.uint8).argmax(1, keepdim=True)
         found = (s0, s1, start.expand_as(s0))
-        sums = [torch.where(hit, each.gather(1, place)[:, 0], old) for each, old in zip(found, sums, strict=True)]
+        sums = [
+            torch.where(hit, each.gather(1, place)[:, 0], old)
+            for each, old in zip(found, sums, strict=True)
+        ]
         waiting, carried = waiting & ~hit, [s0[:, -1], s1[:, -1]]
     return tuple(sums)
 
@@ -57,7 +70,9 @@ def backward(
     p: Float[Tensor, "B *m"],
     q: Float[Tensor, "B *m"],
 ) -> Gradients:
-    """Goes along the rows again, a part at a time; an input counts where it came before the neuron fired."""
+    """Goes along the rows again, a part at a time; an input counts where it came before the neuron
+    fired.
+    """
     rows, columns = synapses.rows(times), synapses.columns()
     start, p, q = (synapses.to_rows(each) for each in (start, p, q))
     gradient, parts = torch.zeros_like(columns), []
@@ -67,7 +82,9 @@ def backward(
         by_s0, by_s1 = causal * p[part, None], causal * q[part, None]
         gradient += (first[..., None] * by_s0).sum(0) + (second[..., None] * by_s1).sum(0)
         parts.append(((by_s0 * columns).sum(2), (by_s1 * columns).sum(2)))
-    by_first, by_second = (synapses.fold(torch.cat(each), times) for each in zip(*parts, strict=True))
+    by_first, by_second = (
+        synapses.fold(torch.cat(each), times) for each in zip(*parts, strict=True)
+    )
     bias = None if synapses.bias is None else gradient[-1]
     weights = gradient if synapses.bias is None else gradient[:-1]
     return weights.T.reshape(synapses.weight.shape), bias, by_first, by_second

@@ -12,7 +12,12 @@ from snnexp.timed.synapses import Synapses
 
 def available(times: Float[Tensor, "B *n"], neuron: TimedNeuron) -> bool:
     """Whether the kernel takes such times and such a neuron."""
-    return times.device.type == "cpu" and times.dtype == torch.float32 and neuron.kind in events.KINDS and events.library() is not None
+    return (
+        times.device.type == "cpu"
+        and times.dtype == torch.float32
+        and neuron.kind in events.KINDS
+        and events.library() is not None
+    )
 
 
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
@@ -21,7 +26,12 @@ def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuro
     constant = getattr(neuron, "time_constant", 1.0)
     numbers = [neuron.threshold, constant, neuron.horizon, first.item(), second.item()]
     sums = events.forward(
-        _ordered(times, synapses, neuron), _weights(synapses), synapses.bias, neuron.kind, numbers, _sizes(times, synapses)
+        _ordered(times, synapses, neuron),
+        _weights(synapses),
+        synapses.bias,
+        neuron.kind,
+        numbers,
+        _sizes(times, synapses),
     )
     return tuple(_mapped(each, synapses.shape(times)) for each in sums)
 
@@ -37,9 +47,15 @@ def backward(
     """By the kernel, from inputs sorted again."""
     given = (_positions(each) for each in (start, p, q))
     spikes = _ordered(times, synapses, neuron)
-    weights, bias, *factors = events.backward(spikes, _weights(synapses), synapses.bias, *given, _sizes(times, synapses))
+    weights, bias, *factors = events.backward(
+        spikes, _weights(synapses), synapses.bias, *given, _sizes(times, synapses)
+    )
     weights = weights.movedim(-1, 0).reshape(synapses.weight.shape)
-    return weights, None if synapses.bias is None else bias, *(factor.view(times.shape) for factor in factors)
+    return (
+        weights,
+        None if synapses.bias is None else bias,
+        *(factor.view(times.shape) for factor in factors),
+    )
 
 
 def _ordered(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> events.Spikes:
@@ -49,17 +65,27 @@ def _ordered(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> events.S
     flat, order = flat.sort(1)
     finite = (flat < neuron.horizon).sum(1, dtype=torch.int32)
     first, second = neuron.factors(flat.clamp(max=neuron.horizon))
-    return events.Spikes(flat, first.contiguous(), second.contiguous(), order.to(torch.int32), finite)
+    return events.Spikes(
+        flat, first.contiguous(), second.contiguous(), order.to(torch.int32), finite
+    )
 
 
 def _weights(synapses: Synapses) -> Tensor:
-    return synapses.weight.flatten(2).permute(1, 2, 0).contiguous() if synapses.convolution else synapses.weight.T.contiguous()[:, None]
+    return (
+        synapses.weight.flatten(2).permute(1, 2, 0).contiguous()
+        if synapses.convolution
+        else synapses.weight.T.contiguous()[:, None]
+    )
 
 
 def _sizes(times: Tensor, synapses: Synapses) -> events.Sizes:
     pairs = {"in": (1, 1), "out": (1, 1), "kernel": (1, 1)}
     if synapses.convolution:
-        pairs = {"in": times.shape[2:], "out": synapses.shape(times)[1:], "kernel": synapses.weight.shape[2:]}
+        pairs = {
+            "in": times.shape[2:],
+            "out": synapses.shape(times)[1:],
+            "kernel": synapses.weight.shape[2:],
+        }
     return {
         "inputs": times[0].numel(),
         **dict(zip(("in_height", "in_width"), pairs["in"], strict=True)),

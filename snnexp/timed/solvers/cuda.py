@@ -1,4 +1,6 @@
-"""The exact solver for CUDA devices in Triton: inputs sorted once per pixel, merged for every output position, then walked along."""
+"""The exact solver for CUDA devices in Triton: inputs sorted once per pixel, merged for every
+output position, then walked along.
+"""
 
 from functools import cache
 from types import ModuleType
@@ -23,7 +25,9 @@ EXPONENTIAL = {"if_exp": 1, "alpha": 0, "lif2": 0}
 def kernels() -> ModuleType | None:
     """The kernels, or None where there is no Triton."""
     try:
-        from snnexp.kernels.events import cuda  # only here: importing Triton takes long, and it exists for Linux alone
+        from snnexp.kernels.events import (
+            cuda,  # only here: importing Triton takes long, and it exists for Linux alone
+        )
     except ImportError:
         return None
     return cuda
@@ -31,15 +35,29 @@ def kernels() -> ModuleType | None:
 
 def available(times: Float[Tensor, "B *n"], neuron: TimedNeuron) -> bool:
     """Whether the kernels take such times and such a neuron."""
-    return times.device.type == "cuda" and times.dtype == torch.float32 and neuron.kind in KINDS and kernels() is not None
+    return (
+        times.device.type == "cuda"
+        and times.dtype == torch.float32
+        and neuron.kind in KINDS
+        and kernels() is not None
+    )
 
 
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
-    """Both sums at the spike, and the time of the last input that counts; a number of rows at a time."""
-    lists, weights, numbers = _sorted(times, synapses, neuron), _rows_of_weights(synapses), _numbers(neuron)
+    """Both sums at the spike, and the time of the last input that counts; a number of rows at a
+    time.
+    """
+    lists, weights, numbers = (
+        _sorted(times, synapses, neuron),
+        _rows_of_weights(synapses),
+        _numbers(neuron),
+    )
     bias = synapses.bias is not None
     rows, at_once = len(lists.layer.seen), max(1, LARGEST // kernels().width(lists.layer, bias))
-    parts = [kernels().forward(lists, slice(first, first + at_once), weights, bias, numbers) for first in range(0, rows, at_once)]
+    parts = [
+        kernels().forward(lists, slice(first, first + at_once), weights, bias, numbers)
+        for first in range(0, rows, at_once)
+    ]
     return tuple(synapses.from_rows(torch.cat(each), times) for each in zip(*parts, strict=True))
 
 
@@ -55,7 +73,9 @@ def backward(
     layer, given = _layer(times, synapses, neuron), (start, p, q)
     columns = _taps(synapses.weight).transpose(1, 2).contiguous()
     positions, two = (_positions(each) for each in given), neuron.kind != "if_delta"
-    factors = kernels().by_input(layer.times.T.contiguous(), _reached(layer), columns, *positions, two)
+    factors = kernels().by_input(
+        layer.times.T.contiguous(), _reached(layer), columns, *positions, two
+    )
     weights = kernels().by_weight(layer, *(synapses.to_rows(each).contiguous() for each in given))
     weights = weights.permute(2, 1, 0).reshape(synapses.weight.shape).contiguous()
     bias = None if synapses.bias is None else _bias_gradient(neuron, *given)
@@ -84,7 +104,13 @@ def _sorted(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Any:
     sizes, early = ((flat < until).sum(1, dtype=torch.int32) for until in (neuron.horizon, 0))
     early, count = (_over_taps(each, layer.seen) for each in (early, sizes))
     count = count if synapses.bias is None else count + 1
-    return kernels().Lists(kernels().Layer(flat, z, layer.seen, layer.kind), channels.to(torch.int32), sizes, early, count)
+    return kernels().Lists(
+        kernels().Layer(flat, z, layer.seen, layer.kind),
+        channels.to(torch.int32),
+        sizes,
+        early,
+        count,
+    )
 
 
 def _over_taps(values: Int32[Tensor, "X"], seen: Int32[Tensor, "R K"]) -> Int32[Tensor, "R"]:
@@ -100,14 +126,22 @@ def _seen(times: Tensor, synapses: Synapses) -> Int32[Tensor, "R K"]:
     height, width = times.shape[2:]
     y, x = (_along(times, synapses, axis) for axis in (0, 1))
     y, x = y[:, None, :, None], x[None, :, None, :]
-    place = torch.where((y >= 0) & (y < height) & (x >= 0) & (x < width), y * width + x, -1).flatten(2).flatten(0, 1)
+    place = (
+        torch.where((y >= 0) & (y < height) & (x >= 0) & (x < width), y * width + x, -1)
+        .flatten(2)
+        .flatten(0, 1)
+    )
     return torch.where(place >= 0, place + images[..., None] * (height * width), -1).flatten(0, 1)
 
 
 def _along(times: Tensor, synapses: Synapses, axis: int) -> Int32[Tensor, "outputs kernel"]:
-    """Coordinate of the pixel that each output sees at each tap along one axis, beyond the edges too."""
+    """Coordinate of the pixel that each output sees at each tap along one axis, beyond the edges
+    too.
+    """
     outputs, kernel = synapses.shape(times)[1 + axis], synapses.weight.shape[2 + axis]
-    first, ahead = (torch.arange(count, device=times.device, dtype=torch.int32) for count in (outputs, kernel))
+    first, ahead = (
+        torch.arange(count, device=times.device, dtype=torch.int32) for count in (outputs, kernel)
+    )
     return first[:, None] * synapses.stride[axis] + ahead - synapses.padding[axis]
 
 

@@ -1,4 +1,6 @@
-"""The exact solver for inputs on a grid of few times: one plain convolution per time, no sorting and no patches."""
+"""The exact solver for inputs on a grid of few times: one plain convolution per time, no sorting
+and no patches.
+"""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +11,9 @@ from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
 
 
-def times_of(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Float[Tensor, "G"]:
+def times_of(
+    times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron
+) -> Float[Tensor, "G"]:
     """The times at which anything arrives, in order; the bias neuron's is 0."""
     arriving = times[times < neuron.horizon]
     return torch.cat([arriving, arriving.new_zeros(0 if synapses.bias is None else 1)]).unique()
@@ -27,7 +31,10 @@ def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuro
             arrived = arrived + synapses.over_positions(synapses.bias)
         first, second = neuron.factors(now)
         waiting = start == -torch.inf
-        s0, s1 = torch.where(waiting, s0 + first * arrived, s0), torch.where(waiting, s1 + second * arrived, s1)
+        s0, s1 = (
+            torch.where(waiting, s0 + first * arrived, s0),
+            torch.where(waiting, s1 + second * arrived, s1),
+        )
         start = torch.where(waiting & neuron.reaches(s0, s1, now, end), now, start)
     return s0, s1, start
 
@@ -41,7 +48,11 @@ def backward(
     q: Float[Tensor, "B *m"],
 ) -> Gradients:
     """One product per time on the grid, as in the forward pass."""
-    weight, by_first, by_second = torch.zeros_like(synapses.weight), torch.zeros_like(times), torch.zeros_like(times)
+    weight, by_first, by_second = (
+        torch.zeros_like(synapses.weight),
+        torch.zeros_like(times),
+        torch.zeros_like(times),
+    )
     bias = None if synapses.bias is None else torch.zeros_like(synapses.bias)
     for now in times_of(times, synapses, neuron):
         causal, here = now <= start, (times == now).to(times.dtype)

@@ -1,4 +1,6 @@
-"""The solver for neurons that answer when all of their inputs have fired: one product of times and weights."""
+"""The solver for neurons that answer when all of their inputs have fired: one product of times and
+weights.
+"""
 
 import torch
 from jaxtyping import Float
@@ -10,10 +12,14 @@ from snnexp.timed.synapses import Synapses
 
 
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
-    """The first sum over all inputs that have fired; such neurons have no second. Their own window begins at 0."""
+    """The first sum over all inputs that have fired; such neurons have no second. Their own window
+    begins at 0.
+    """
     total = synapses.current(_arrived(times, neuron))
     if synapses.bias is not None:
-        total = total + synapses.over_positions(synapses.bias) * neuron.factors(times.new_zeros(()))[0]
+        total = (
+            total + synapses.over_positions(synapses.bias) * neuron.factors(times.new_zeros(()))[0]
+        )
     return total, torch.zeros_like(total), torch.zeros_like(total)
 
 
@@ -35,4 +41,6 @@ def backward(
 
 def _arrived(times: Float[Tensor, "B *n"], neuron: TimedNeuron) -> Float[Tensor, "B *n"]:
     """The first factor of every input, 0 for one that has not fired."""
-    return torch.where(times < neuron.horizon, neuron.factors(times.clamp(max=neuron.horizon))[0], 0)
+    return torch.where(
+        times < neuron.horizon, neuron.factors(times.clamp(max=neuron.horizon))[0], 0
+    )

@@ -1,0 +1,53 @@
+"""What is recorded under results/: the counts of the README, and networks that still say what they
+said.
+"""
+
+import json
+import os
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+
+from snnexp.cli.evaluate import evaluate
+from snnexp.reproduce.checked import FILE
+
+ROOT = Path(__file__).parents[2]
+NETWORKS = sorted(path.parent for path in (ROOT / "results").glob("*/*/weights.safetensors"))
+WITHIN = 0.3
+"""Points."""
+
+
+def test_the_readme_counts_what_is_recorded():
+    counts = runpy.run_path(str(ROOT / "scripts" / "survey_counts.py"))
+    _, _, rest = (ROOT / "README.md").read_text().partition(counts["BEGIN"])
+    said, _, _ = rest.partition(counts["END"])
+    assert said.strip() == counts["table"]() and len(said.strip().splitlines()) == 7
+
+
+def test_the_table_of_recorded_runs_says_what_they_say():
+    script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
+    _, _, rest = (ROOT / "results" / "README.md").read_text().partition(script["BEGIN"])
+    said, _, _ = rest.partition(script["END"])
+    found = script["recorded"]()
+    assert said.strip() == script["table"]() and len(found) >= 57
+    assert all(result.command.startswith("snnexp train ") for result in found.values())
+    assert script["remarks"]().keys() <= found.keys()
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda path: "/".join(path.parts[-2:]))
+def test_a_recorded_network_says_what_it_said(network, tmp_path):
+    if not os.environ.get("SNNEXP_DATA") and not network.parent.name.startswith(
+        ("digits", "quickstart")
+    ):
+        pytest.skip("SNNEXP_DATA does not name the folder of the real data sets")
+    shutil.copytree(network, tmp_path / "run")
+    result = json.loads((network / "result.json").read_text())
+    known = json.loads((network / FILE).read_text())
+    assert known["weights_sha256"] == result["weights_sha256"], "check.json is of other weights"
+    data = [f"data_dir={os.environ['SNNEXP_DATA']}"] if os.environ.get("SNNEXP_DATA") else []
+    assert evaluate([str(tmp_path / "run"), *known["changes"], *data]) == 0
+    (found,) = (tmp_path / "run" / "evaluations").iterdir()
+    assert json.loads(found.read_text())["accuracy"] == pytest.approx(known["accuracy"], abs=WITHIN)
