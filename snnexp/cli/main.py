@@ -8,7 +8,7 @@ from snnexp.cli.allocator import keep_freed_memory
 from snnexp.cli.streams import patient_streams, shown
 from snnexp.files.visible import visible
 
-HELP = """snnexp: train, measure and compare deep spiking neural networks in every way of the survey.
+HELP = """snnexp: train, measure and compare deep spiking neural networks, each way of the survey.
 
   snnexp train [+experiment=NAME] [group=option] [key=value] [-m]
       train and evaluate; -m sweeps over comma-separated values

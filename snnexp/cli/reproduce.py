@@ -36,9 +36,8 @@ def reproduce(arguments: list[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "snnexp reproduce",
-        description="Runs the experiments behind rows of the survey one at a time at idle priority, "
-        "what "
-        "says most per hour first. "
+        description="Runs the experiments behind rows of the survey one at a time at idle "
+        "priority, what says most per hour first. "
         "It can be ended anywhere and started again: finished runs are taken, the others go "
         "on, each with the code that began it.",
     )
