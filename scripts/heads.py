@@ -15,7 +15,7 @@ from statistics import fmean
 from textwrap import wrap
 from typing import Any
 
-from snnexp.cli.table import references
+from snnexp.survey.experiments import references
 from snnexp.survey.measured import Measured, measured, reduced
 from snnexp.survey.recorded import histories, read_results, standing
 from snnexp.survey.rows import TABLES, Row, rows

@@ -35,7 +35,7 @@ FLOORS = [
     {"configuration"},
     {"jobs", "run"},
     {"reopen", "reproduce"},
-    {"cli"},
+    {"cli", "notebook"},
     {"__main__"},
 ]
 """The rooms, from the ground up. A room imports from the floors below its own, and never from its

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snnexp.cli.arguments import Parser
 from snnexp.cli.codes import BAD_CONFIG, FAILED
-from snnexp.cli.table import references
+from snnexp.survey.experiments import references
 from snnexp.errors import ConfigError
 from snnexp.files.visible import visible
 from snnexp.reproduce.jobs import Job, jobs

@@ -1,16 +1,12 @@
 """`snnexp table`: the survey's tables, published beside measured."""
 
 import sys
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from snnexp.cli.arguments import Parser
 from snnexp.files.visible import visible
 from snnexp.report.table import FORMATS, lines
+from snnexp.survey.experiments import experiments, references
 from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
 
@@ -66,32 +62,3 @@ def _recorded() -> Path:
         (folder / "results" for folder in (here, *roots[:1]) if (folder / "results").is_dir()),
         here / "results",
     )
-
-
-def experiments() -> dict[str, str]:
-    """The experiment that stands for each row; of several, the first by name."""
-    found: dict[str, str] = {}
-    for name, named in served().items():
-        for row in named:
-            found.setdefault(row, name)
-    return found
-
-
-def served() -> dict[str, list[str]]:
-    """The rows for which each experiment stands, by name."""
-    return {name: reference.get("rows", []) for name, reference in references().items()}
-
-
-@cache
-def references() -> dict[str, dict[str, Any]]:
-    """The published result that each experiment stands for, by name."""
-    paths = [
-        path
-        for path in (files("snnexp.conf") / "experiment").iterdir()
-        if path.name.endswith(".yaml")
-    ]
-    heads = {
-        path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text()) or {}
-        for path in sorted(paths, key=lambda path: path.name)
-    }
-    return {name: head.get("reference") or {} for name, head in heads.items()}

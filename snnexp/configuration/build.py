@@ -96,11 +96,12 @@ def _neuron(config: Mapping[str, Any]) -> Callable[[], Any]:
     slope, take no surrogate.
     """
     surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
-    return (
-        (lambda: neuron(surrogate=surrogate()))
-        if "surrogate" in signature(neuron).parameters
-        else neuron
-    )
+    return (lambda: neuron(surrogate=surrogate())) if takes(neuron, "surrogate") else neuron
+
+
+def takes(constructor: Callable[..., Any], argument: str) -> bool:
+    """Whether a constructor has an argument of that name."""
+    return argument in signature(constructor).parameters
 
 
 def activation(config: Mapping[str, Any]) -> Callable[[], Any]:

@@ -33,8 +33,9 @@ LAYOUTS = {
         test="test",
         key="fine_labels",
         class_names=tuple(
-            """ apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge
-            bus butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
+            """
+            apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+            butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
             couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster
             house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
             motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear

@@ -12,7 +12,7 @@ import pytest
 
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
-from snnexp.cli.table import references
+from snnexp.survey.experiments import references
 from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
 from snnexp.runs.result import config_hash

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from snnexp.cli.main import MISSING
-from snnexp.cli.table import experiments, served, table
+from snnexp.cli.table import table
+from snnexp.survey.experiments import experiments, rows_by_experiment
 from snnexp.results.run import RunResult
 from snnexp.survey import measured as standing
 from snnexp.survey.measured import Measured, status
@@ -154,7 +155,7 @@ def test_a_run_stands_for_what_its_experiment_serves_today(capsys, tmp_path, mon
         ] == told
     assert (
         experiments()[row] == "cifar10_rmp_resnet20"
-        and served()["cifar10_conversion_resnet20"] == []
+        and rows_by_experiment()["cifar10_conversion_resnet20"] == []
     )
 
 

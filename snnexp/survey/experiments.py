@@ -1,0 +1,36 @@
+"""The experiments of this bench, and the rows of the survey that they stand for."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+
+def experiments() -> dict[str, str]:
+    """The experiment that stands for each row; of several, the first by name."""
+    found: dict[str, str] = {}
+    for name, named in rows_by_experiment().items():
+        for row in named:
+            found.setdefault(row, name)
+    return found
+
+
+def rows_by_experiment() -> dict[str, list[str]]:
+    """The rows for which each experiment stands, by name."""
+    return {name: reference.get("rows", []) for name, reference in references().items()}
+
+
+@cache
+def references() -> dict[str, dict[str, Any]]:
+    """The published result that each experiment stands for, by name."""
+    paths = [
+        path
+        for path in (files("snnexp.conf") / "experiment").iterdir()
+        if path.name.endswith(".yaml")
+    ]
+    heads = {
+        path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text()) or {}
+        for path in sorted(paths, key=lambda path: path.name)
+    }
+    return {name: head.get("reference") or {} for name, head in heads.items()}
