@@ -140,7 +140,7 @@ class _Recorder:
         One that does not send a spike per value other than 0 says in `spikes` how many they are.
         `counts` are those of a fused kernel, `[B, *n]`.
         """
-        values, skipped = output[self.skipped :], self.skipped
+        values, skipped = self._counting(output), self.skipped
         if hasattr(sender, "spikes"):
             spikes = sender.spikes(output, self.before.get(name))
             self.before[name] = output[-1]
@@ -161,7 +161,7 @@ class _Recorder:
             self.tally.mac += macs * signal.steps
         elif len(signal.values):
             self.tally.ac = self.tally.ac + (signal.totals * self._fan_out(node, signal)).sum()
-        self._send(node, connection.passed(arriving, current[self.skipped :]))
+        self._send(node, connection.passed(arriving, self._counting(current)))
 
     def _fan_out(self, node: Node, spikes: Spikes) -> Tensor:
         if node.name not in self.fan_outs:
@@ -172,11 +172,15 @@ class _Recorder:
         signals = self._arriving(node)
         for spikes in node.module.added(signals):
             self.tally.ac = self.tally.ac + spikes.totals.sum()
-        self._send(node, node.module.passed(signals, output[self.skipped :]))
+        self._send(node, node.module.passed(signals, self._counting(output)))
 
     def _passed(self, node: Node, output: Tensor) -> None:
         signals = self._arriving(node)
-        self._send(node, node.layer.passed(signals, output[self.skipped :]))
+        self._send(node, node.layer.passed(signals, self._counting(output)))
+
+    def _counting(self, output: Tensor) -> Tensor:
+        """The timesteps of this chunk that count."""
+        return output[self.skipped :] if self.skipped else output
 
     def _arriving(self, node: Node) -> list[Signal]:
         """The signals that a node gets, each of which is let go once the last has got it."""
