@@ -496,7 +496,7 @@ def test_spikes_reach_every_terminal_in_the_counts():
     split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
     batches = Batches(split, 6, Pixels([0.0], [1.0]), None, device=torch.device("cpu"), seed=1)
     tally, _ = through_time(network, batches, 8)
-    times = network.encoder(next(batches.epoch(0, False)).images, range(1), networks.keys(6))
+    times = network.encoder(next(batches.epoch(0, False)).input, range(1), networks.keys(6))
     arrived = 3 * 12 * times.isfinite().sum() + 3 * 10 * network.body[0](times).isfinite().sum()
     assert float(tally.ac) == arrived and tally.mac_ann == 6 * 3 * (64 * 12 + 12 * 10)
 
