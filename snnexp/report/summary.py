@@ -18,7 +18,9 @@ def summary(result: StageResult, run_dir: Path, page: Console | None = None) -> 
     """
     page = Console(highlight=False) if page is None else page
     page.print(_table(result))
-    for line in [timesteps_line(result.accuracy_by_timestep), f"run folder  {one_line(run_dir)}"]:
+    curve = result.accuracy_by_timestep
+    lines = [timesteps_line(curve)] if curve else []
+    for line in [*lines, f"run folder  {one_line(run_dir)}"]:
         page.print(Text(line), soft_wrap=True)  # whole, so that the path can be copied
 
 
