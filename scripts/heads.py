@@ -2,20 +2,20 @@
 
     python scripts/heads.py
 
-The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them;
-of another it says what each of its recorded runs has ended with. A test compares heads and records.
+The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them; of
+another it says what each of its recorded runs has ended with. A test compares heads and records.
 """
 
-import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from statistics import fmean
 from textwrap import wrap
-from typing import Any
 
 from snnexp.survey.experiments import references
+from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 from snnexp.survey.measured import Measured, measured, reduced
 from snnexp.survey.recorded import histories, read_results, standing
 from snnexp.survey.rows import TABLES, Row, rows
@@ -25,7 +25,6 @@ RESULTS = ROOT / "results"
 EXPERIMENTS = ROOT / "conf" / "experiment"
 NOT_RUN = "not run."
 WIDTH = 98
-Result = dict[str, Any]
 
 
 def main() -> None:
@@ -71,21 +70,21 @@ def words(name: str) -> str | None:
 
 def of_rows(name: str, served: list[str]) -> list[str]:
     """A clause for every configuration that answers for a row, with its accuracy for each."""
-    own = [result for result in recorded() if result["experiment"] == name]
-    answers: dict[str, tuple[list[str], str, list[Result]]] = {}
+    own = [result for result in recorded() if result.last.experiment == name]
+    answers: dict[str, tuple[list[str], str, list[RunResult]]] = {}
     for row in (survey()[identifier] for identifier in served):
         if (found := measured(row, own)) is None:
             continue
         runs = behind(row, own, found)
-        key = runs[0]["config_hash"] + found.budget
+        key = f"{runs[0].config_hash} {found.budget}"
         answers.setdefault(key, ([], found.budget, runs))[0].append(accuracy(row, found))
     return [clause(", ".join(texts), runs, budget) for texts, budget, runs in answers.values()]
 
 
-def behind(row: Row, own: list[Result], found: Measured) -> list[Result]:
+def behind(row: Row, own: list[RunResult], found: Measured) -> list[RunResult]:
     """The runs of the configuration of which the table says `found`."""
-    hashes = dict.fromkeys(result["config_hash"] for result in own)
-    groups = [[result for result in own if result["config_hash"] == each] for each in hashes]
+    hashes = dict.fromkeys(result.config_hash for result in own)
+    groups = [[result for result in own if result.config_hash == each] for each in hashes]
     return next(group for group in groups if measured(row, group) == found)
 
 
@@ -97,61 +96,59 @@ def accuracy(row: Row, found: Measured) -> str:
 
 def of_files(name: str) -> list[str]:
     """A clause for every recorded run of an experiment without rows, by the name of its file."""
-    paths = sorted((RESULTS / name).glob("*.json"))
     past = histories(RESULTS)
-    runs = {path: json.loads(path.read_text()) for path in paths}
+    paths = sorted((RESULTS / name).glob("*.json"))
+    runs = {path: replace(read_result(path), history=past.get(path.resolve())) for path in paths}
+    own = {path.stem: run for path, run in runs.items() if run.last.experiment == name}
     return [
         clause(
-            ending(run) if len(runs) == 1 else f"{path.stem} {ending(run)}",
-            [{**run, "history": past.get(path.resolve())}],
-            reduced(nothing(), run, run),
+            ending(run) if len(own) == 1 else f"{stem} {ending(run)}",
+            [run],
+            reduced(nothing(), run.last, run),
         )
-        for path, run in runs.items()
-        if run["experiment"] == name
+        for stem, run in own.items()
     ]
 
 
-def ending(run: Result) -> str:
+def ending(run: RunResult) -> str:
     """The accuracy at the end of a run, and its T where there are spikes."""
-    timesteps = "" if run["form"] == "analog" else f" at T = {run['timesteps']}"
-    return f"{run['accuracy']:.2f} %{timesteps}"
+    timesteps = "" if run.last.form == "analog" else f" at T = {run.last.timesteps}"
+    return f"{run.last.accuracy:.2f} %{timesteps}"
 
 
-def clause(figures: str, runs: list[Result], budget: str) -> str:
+def clause(figures: str, runs: list[RunResult], budget: str) -> str:
     """Accuracies, seeds, mean hours, machine, and what they should not be read without."""
-    seeds = sorted(run["seed"] for run in runs)
+    seeds = sorted(run.last.seed for run in runs)
     numbers = ", ".join(map(str, seeds))
     hours = fmean(seconds(run) for run in runs) / 3600
     machines = " and ".join(dict.fromkeys(machine(run) for run in runs))
     duration = f"{hours:.2f} h{' behind a trained network' if any(map(starts, runs)) else ''}"
     parts = [figures, f"seed{'s' if len(seeds) > 1 else ''} {numbers}", f"{duration} on {machines}"]
     budgets = [f" ({budget})"] if budget else []
-    old = any(run.get("history") or str(run["git_commit"]).endswith("+changes") for run in runs)
+    old = any(run.history or str(run.git_commit).endswith("+changes") for run in runs)
     return ", ".join(parts) + "".join(budgets) + (", by earlier code" if old else "")
 
 
-def starts(run: Result) -> bool:
+def starts(run: RunResult) -> bool:
     """Whether the analog network was trained by another run, whose hours are not among these."""
-    return any(
-        stage["form"] == "analog" and not stage["epochs"] for stage in run["stages"].values()
-    )
+    return any(stage.form == "analog" and not stage.epochs for stage in run.stages.values())
 
 
-def seconds(run: Result) -> float:
+def seconds(run: RunResult) -> float:
     """What training and evaluation of all stages took."""
-    names = ("train_seconds", "evaluate_seconds")
-    return sum(stage.get(name) or 0.0 for stage in run["stages"].values() for name in names)
+    stages = run.stages.values()
+    return sum((stage.train_seconds or 0.0) + (stage.evaluate_seconds or 0.0) for stage in stages)
 
 
-def machine(run: Result) -> str:
+def machine(run: RunResult) -> str:
     """The device, for a processor with the number of its threads."""
-    if not run["device"].startswith("cpu"):
-        return run["device"]
-    return f"{run['threads']} thread{'s' if run['threads'] > 1 else ''} of {run['device']}"
+    if not str(run.device).startswith("cpu"):
+        return str(run.device)
+    return f"{run.threads} thread{'' if run.threads == 1 else 's'} of {run.device}"
 
 
 @cache
-def recorded() -> list[Result]:
+def recorded() -> list[RunResult]:
     """The recorded runs, with the rows for which their experiments stand today."""
     return standing(read_results([RESULTS]), references())
 
