@@ -2,8 +2,8 @@
 
     python scripts/heads.py
 
-The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them; of
-another it says what each of its recorded runs has ended with. A test compares heads and records.
+The line `Measured` of an experiment that stands for rows says what `snnexp table` reads for them;
+of another it says what each of its recorded runs has ended with. A test compares heads and records.
 """
 
 from dataclasses import fields, replace
@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from textwrap import wrap
 
-from snnexp.survey.experiments import references
 from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
+from snnexp.survey.experiments import references
 from snnexp.survey.measured import Measured, measured, reduced
 from snnexp.survey.recorded import histories, read_results, standing
 from snnexp.survey.rows import TABLES, Row, rows

@@ -9,8 +9,8 @@ The table stands between two markers in README.md. It counts what `snnexp table`
 from collections import Counter
 from pathlib import Path
 
-from snnexp.survey.experiments import experiments, references
 from snnexp.report.table import TITLES, lines
+from snnexp.survey.experiments import experiments, references
 from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import TABLES, rows
 

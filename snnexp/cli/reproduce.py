@@ -9,11 +9,11 @@ from pathlib import Path
 
 from snnexp.cli.arguments import Parser
 from snnexp.cli.codes import BAD_CONFIG, FAILED
-from snnexp.survey.experiments import references
 from snnexp.errors import ConfigError
 from snnexp.files.visible import visible
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
+from snnexp.survey.experiments import references
 
 RUNS = "~/.local/share/snnexp/reproduce"
 

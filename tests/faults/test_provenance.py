@@ -12,10 +12,10 @@ import pytest
 
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
-from snnexp.survey.experiments import references
 from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
 from snnexp.runs.result import config_hash
+from snnexp.survey.experiments import references
 from snnexp.survey.gap import gap
 from snnexp.survey.measured import measured, status
 from snnexp.survey.recorded import histories, read_results, standing

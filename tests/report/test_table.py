@@ -10,9 +10,9 @@ import pytest
 
 from snnexp.cli.main import MISSING
 from snnexp.cli.table import table
-from snnexp.survey.experiments import experiments, rows_by_experiment
 from snnexp.results.run import RunResult
 from snnexp.survey import measured as standing
+from snnexp.survey.experiments import experiments, rows_by_experiment
 from snnexp.survey.measured import Measured, status
 from snnexp.survey.rows import TABLES, Row, rows
 
