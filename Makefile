@@ -18,9 +18,10 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard snnexp/kernels/*.[ch])
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
-lint: $(STAMP)  ## Check style and imports
+lint: $(STAMP)  ## Check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(STAMP)  ## Rewrite to the house style
 	$(BIN)/ruff check --fix .

@@ -4,9 +4,9 @@ Legend of shapes: T time, B batch, C H W image, N features, K classes; `*n` is a
 """
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -145,7 +145,7 @@ class Over(nn.Module):
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         self.counts, y = None, x
-        for place, cell in enumerate(self.cells):
+        for place, cell in enumerate(cast("Iterable[Cell]", self.cells)):
             y = self._through(place, cell, y)
         return y.to(x.dtype)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from snnexp.cell import Cell, Over, streaming
 from snnexp.composition.compose import composed
@@ -57,11 +57,15 @@ def component(group: str, option: str, **settings: Any) -> Any:
         TypeError: there is no such setting.
     """
     config = composed([f"{group}={option}"])
-    node = OmegaConf.to_container(config[group], resolve=True)
-    constructor = build.factory(node)
+    constructor = build.factory(_plain(config[group]))
     if build.takes(constructor, "surrogate") and "surrogate" not in settings:
-        settings["surrogate"] = build.component(OmegaConf.to_container(config.surrogate))
+        settings["surrogate"] = build.component(_plain(config.surrogate))
     return constructor(**settings)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(node, resolve=True)
+    return plain
 
 
 def evaluated(run: Reopened) -> Evaluation:

@@ -115,7 +115,7 @@ def nearest(key: str, config: DictConfig) -> str | None:
 
 
 def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         yield f"{prefix}{key}"
         if (
             OmegaConf.is_dict(node)

@@ -105,7 +105,9 @@ def as_before(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def _former_settings(dataset: Mapping[str, Any], former: Former) -> dict[str, Any] | None:
     """What the function was given; None where it could not make this data set."""
-    parts = {key: dataset.get(key) for key in ("source", "normalisation", "augmentation")}
+    parts: dict[str, Any] = {
+        key: dataset.get(key) for key in ("source", "normalisation", "augmentation")
+    }
     if dataset.get("_target_") != DATASET or not all(
         isinstance(part, Mapping) for part in parts.values()
     ):
@@ -126,7 +128,7 @@ def _some(node: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: node[key] for key in keys if key in node}
 
 
-def _owner(node: dict[str, Any], path: str) -> tuple[Any, str]:
+def _owner(node: Any, path: str) -> tuple[Any, str]:
     *parents, key = path.split(".")
     for parent in parents:
         node = node.get(parent) if isinstance(node, dict) else None

@@ -38,7 +38,8 @@ def completed(config: DictConfig) -> DictConfig:
     for node, settings in _lacking(config):
         for key in (key for key in settings if key not in node):
             node[key] = settings[key]
-    return OmegaConf.create(as_now(OmegaConf.to_container(config)))
+    plain: Any = OmegaConf.to_container(config)
+    return OmegaConf.create(as_now(plain))
 
 
 def as_now(config: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def changed(config: DictConfig, changes: Sequence[str]) -> tuple[dict[str, Any],
     Raises:
         ConfigError: a key or an option is not there; it says everything that is wrong.
     """
-    choices, wrong = {}, []
+    choices: dict[str, str] = {}
+    wrong: list[str] = []
     for change in changes:
         try:
             choices |= _apply(change, config)

@@ -97,14 +97,17 @@ def _judged(session: Session) -> Iterator[tuple[str, Tensor]]:
 
 
 def _judge(session: Session, scores: Tensor, labels: Tensor) -> Tensor:
-    return session.evaluator.loss(Reading(scores, scores), labels)
+    evaluator: Any = session.evaluator
+    return evaluator.loss(Reading(scores, scores), labels)
 
 
 def _seen(network: Network, batch: Batch) -> Iterator[tuple[str, Tensor]]:
     """All that modules give and all states, for images and, where a loop over time gets them, for
     currents of every size.
     """
-    steps, given, shapes = range(STEPS), {}, {}
+    steps = range(STEPS)
+    given: dict[str, Any] = {}
+    shapes: dict[Any, Any] = {}
     hooks = [
         module.register_forward_hook(_keeper(given, shapes, name))
         for name, module in network.named_modules()

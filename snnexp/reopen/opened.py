@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from snnexp.configuration import build
 from snnexp.datasets.names import refuse_others
@@ -52,6 +52,6 @@ def opened(config: Config, trained: Config, path: Path) -> Reopened:
     if config != trained:
         own = build.blueprint(trained, blueprint.shape, blueprint.classes)
         before = partial(build.untrained, trained, own)
-    encoder = "saved" if config["encoder"] == trained["encoder"] else "own"
+    encoder: Literal["saved", "own"] = "saved" if config["encoder"] == trained["encoder"] else "own"
     untrained = partial(build.untrained, config, blueprint)
     return Reopened(config, session, load(untrained, path, session.device, encoder, before))

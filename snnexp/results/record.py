@@ -57,7 +57,7 @@ def convert(hint: Any, value: Any) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if hasattr(hint, "__metadata__"):
         return convert(arguments[0], value)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return from_json(hint, value)
     if origin is list:
         return [convert(arguments[0], item) for item in value]
@@ -89,8 +89,8 @@ def _faults_of(hint: Any, value: Any, path: str) -> Iterator[str]:
     elif not isinstance(value, shape):
         yield f"{path}: expected {'a list' if shape is list else 'a mapping'}, got {shown(value)}"
     else:
-        items = enumerate(value) if shape is list else value.items()
-        for key, item in items:
+        content: Any = value
+        for key, item in enumerate(content) if shape is list else content.items():
             yield from faults(record, item, f"{path}[{key}]" if shape is list else f"{path}.{key}")
 
 
@@ -115,19 +115,27 @@ def _without_null(hint: Any) -> Any:
     return options[0] if len(options) == 1 else hint
 
 
-@cache
 def hints(kind: type) -> dict[str, Any]:
     """The fields of a kind of record that stand in its file under their own names, and their
     types.
     """
+    return _hints(kind)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
     told = get_type_hints(kind, include_extras=True)
     held = [field.name for field in dataclasses.fields(kind) if not field.metadata.get("held")]
     return {name: told[name] for name in held if name != EXTRA}
 
 
-@cache
 def required(kind: type) -> tuple[str, ...]:
     """The fields that have no default."""
+    return _required(kind)
+
+
+@cache
+def _required(kind: Any) -> tuple[str, ...]:
     missing = dataclasses.MISSING
     given = [
         field
