@@ -23,8 +23,11 @@ YAML = (
     (group, safe_load((CONF / group / f"{option}.yaml").read_text())) for group, option in OPTIONS
 )
 TARGETS = {(group, values["_target_"]) for group, values in YAML if "_target_" in values}
-NAMES = {name for name in (target.rpartition(".")[2] for _, target in TARGETS) if name[0].isupper()}
-"""Of classes; functions are named as options are, which messages recommend."""
+CLASSES = {target.rpartition(".")[2] for _, target in TARGETS}
+NAMES = {name for name in CLASSES if name[0].isupper()} - {"Dataset"}
+"""Of classes; functions are named as options are, which messages recommend, and every data set is a
+`Dataset`, whose parts are the components.
+"""
 KINDS = {group: slot.abilities or slot.base for group, slot in SLOTS.items()}
 
 
@@ -77,7 +80,8 @@ def abilities(kind: type) -> set[str]:
         name
         for base in kind.__mro__
         if base.__module__.startswith("snnexp.")
-        for name in vars(base).get("__annotations__", {})
+        for name, hint in vars(base).get("__annotations__", {}).items()
+        if get_origin(hint) is ClassVar
     }
     return own - {"undecayed"}
 

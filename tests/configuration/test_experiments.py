@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from snnexp.cli.options import headline
+from snnexp.composition.compose import composed
 from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import check
 from snnexp.datasets.dataset import Dataset
@@ -228,14 +230,20 @@ def test_an_experiment_with_rows_states_what_its_recipe_chooses(name):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_keys_stand_in_the_order_in_which_they_are_composed(name):
-    assert_ordered(contents(name), configuration(f"+experiment={name}"))
+    assert_ordered(contents(name), as_composed(name))
 
 
 @pytest.mark.parametrize("name, group, option", [
     (name, key[1:], option) for name in EXPERIMENTS for key, option in entries(name) if key[1:] in SHARED
 ])  # fmt: skip
 def test_keys_of_what_is_shared_do_too(name, group, option):
-    assert_ordered(contents(option, group), configuration(f"+experiment={name}"))
+    assert_ordered(contents(option, group), as_composed(name))
+
+
+@cache
+def as_composed(name: str) -> dict[str, Any]:
+    """An experiment as Hydra composes it, with the short names of a data set's settings."""
+    return OmegaConf.to_container(composed([f"+experiment={name}"]), resolve=False)
 
 
 def assert_ordered(written: dict[str, Any], composed: dict[str, Any]) -> None:
