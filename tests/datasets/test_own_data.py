@@ -139,7 +139,7 @@ def test_frames_go_through_check_and_batches(kind, package):
 def test_a_network_learns_from_frames_and_is_evaluated_again(kind, package, tmp_path, capsys):
     config = with_frames(package, kind(package), "timesteps=6", "epochs=6")
     result, error, code = attempt(OmegaConf.create(config), {}, tmp_path / "run")
-    assert error is None and code == 0 and result["accuracy"] == 100.0
+    assert error is None and code == 0 and result.last.accuracy == 100.0
     assert evaluate([str(tmp_path / "run"), "timesteps=4"]) == 0
     assert evaluate([str(tmp_path / "run"), "data_dir=/elsewhere"]) == 0, capsys.readouterr().err
 

@@ -130,7 +130,7 @@ def in_windows(full, window):
 def test_an_experiment_runs_through_all_its_stages(name, photographs):
     config = shrunk(name, photographs)
     check(config)
-    result = run(config, {}, None, Muted())
+    result = run(config, {}, None, Muted()).to_json()
     assert list(result["stages"]) == list(config["strategy"]["stages"])
     assert all(
         block["test_images"] == 2 and math.isfinite(block["test_loss"])

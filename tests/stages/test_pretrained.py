@@ -221,7 +221,7 @@ def test_published_weights_are_converted(cache, tmp_path):
         f"dataset.data_dir={tmp_path}",
     )
     check(config)
-    blocks = run(config, {}, None, Muted())["stages"]
+    blocks = run(config, {}, None, Muted()).to_json()["stages"]
     assert list(blocks) == ["pretrain", "convert"] and blocks["pretrain"]["form"] == "analog"
     assert blocks["convert"]["test_images"] == 2 and blocks["convert"]["spikes_per_inference"] > 0
     assert blocks["convert"]["test_loss"] == pytest.approx(
