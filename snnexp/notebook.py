@@ -72,7 +72,7 @@ def evaluated(run: Reopened) -> Evaluation:
     """What a run that was opened again comes to on its test set: accuracy at every timestep, loss,
     spikes and operations.
 
-        evaluation = snnexp.evaluated(snnexp.reopened(Path("results/digits_ann/s1")))
+        evaluation = snnexp.evaluated(snnexp.reopened(Path("outputs/ann")))
         evaluation.accuracy, evaluation.tally.operations()
     """
     return run.session.evaluator(run.network, run.session.test, count=True)

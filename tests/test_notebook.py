@@ -12,18 +12,21 @@ from snnexp import notebook
 from snnexp.cell import Over
 from snnexp.errors import ConfigError
 from tests.support.command_line import ROOT
+from tests.support.tiny_run import job
 
 PAGE = ROOT / "docs" / "python.md"
 
 
-def test_every_example_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
+def test_every_example_runs(monkeypatch, tmp_path):
+    job(tmp_path / "outputs" / "ann", "strategy=ann")
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     names: dict = {}
     for example in examples:
         exec(compile(example, str(PAGE), "exec"), names)
     assert len(examples) == 5 and names["spikes"].shape == (20, 1, 3)
-    assert names["evaluation"].accuracy > 90 and len(names["lines"]) > 10
+    assert names["evaluation"].accuracy > 20 and len(names["lines"]) > 10
 
 
 def test_the_face_is_what_the_module_says():

@@ -130,17 +130,19 @@ added(
     "loss/hinge.Hinge",
     "margin: 0.1\n",
     """
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.nn import functional
     from snnexp.limits import Positive
+    from snnexp.losses.base import Loss
+    from snnexp.losses.reading import Reading
 
-    class Hinge(nn.Module):
+    class Hinge(Loss):
         def __init__(self, margin: Positive):
             super().__init__()
             self.margin = margin
 
-        def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-            return functional.multi_margin_loss(logits[-1], labels, margin=self.margin)
+        def forward(self, reading: Reading, labels: Tensor) -> Tensor:
+            return functional.multi_margin_loss(reading.answer, labels, margin=self.margin)
     """,
 )
 added(
@@ -151,6 +153,7 @@ added(
     from torch import Tensor
     from snnexp.limits import Positive
     from snnexp.losses.base import Loss
+    from snnexp.losses.reading import Reading
 
     class Early(Loss):
         of_times: ClassVar[bool] = True
@@ -159,8 +162,8 @@ added(
             super().__init__()
             self.late = late
 
-        def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-            times = -logits[-1]
+        def forward(self, reading: Reading, labels: Tensor) -> Tensor:
+            times = -reading.answer
             own = times.gather(1, labels[:, None])[:, 0]
             return (own + (self.late - times).clamp(min=0).sum(1)).mean()
     """,
@@ -221,12 +224,12 @@ added(
     import torch
     from snnexp.datasets.base import TEST_OFFSET, Source, Split, numbered
     from snnexp.datasets.dataset import Dataset
+    from snnexp.datasets.pixels import Pixels
     from snnexp.limits import Count
 
     def bars(count: Count) -> Dataset:
         """Bright rows on noise; the class is the row."""
-        plain = {"crop_padding": 0, "crop_border": "zero", "flip": False, "auto_augment": None, "cutout": 0}
-        return Dataset(Rows(count), 0, 0, [0.0], [1.0], plain)
+        return Dataset(lambda: Rows(count), 0, 0, lambda: Pixels([0.0], [1.0]), None)
 
     class Rows(Source):
         classes, shape = 4, (1, 4, 4)

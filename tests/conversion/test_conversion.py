@@ -5,7 +5,6 @@ activations. All in float64.
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any
 from unittest.mock import Mock
@@ -31,6 +30,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import analog_units, connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import fold_norms, transfer
+from snnexp.results.stage import StageResult
 from snnexp.runs.weights import load, save
 from snnexp.stages.base import Outcome
 from snnexp.stages.conversion import Conversion
@@ -80,8 +80,9 @@ def plan(architecture: Any = CNN, norm: Any = "none", **neuron: Any) -> Blueprin
     )
 
 
-def bounded(made: Blueprint) -> Blueprint:
-    return replace(made, activation=lambda: build_option("activation", "clip", {"clip": 0.6}))
+def bounded(made: Blueprint) -> Network:
+    """The analog form with activations that have a bound, which some rules read."""
+    return analog_network(made, lambda: build_option("activation", "clip", {"clip": 0.6}))
 
 
 def trained(net: Network) -> Network:
@@ -343,8 +344,8 @@ MEASURED = [name for name in options("threshold") if name != "learned_clip"]
 @pytest.mark.parametrize(("start", "scale"), [(0.5, 1.0), (0.3, 0.7)])
 def test_normalised_weights_make_the_same_spikes_as_spikes_of_the_threshold(rule, start, scale):
     settings, steps = {"initial_potential": start, "scale": scale, "timesteps": 20}, 40
-    carried, unit = (bounded(plan(CNN, "batch", amplitude=each)) for each in AMPLITUDES)
-    analog = trained(analog_network(carried))
+    carried, unit = (plan(CNN, "batch", amplitude=each) for each in AMPLITUDES)
+    analog = trained(bounded(carried))
     for place, each in enumerate(analog_units(analog).values()):
         each.activation.w.fill_(0.5 + place / 10)
     balanced, normalised = (
@@ -686,7 +687,7 @@ def test_the_report_says_what_the_layers_do(architecture):
 def test_the_report_reaches_the_trackers():
     made = plan(CNN)
     block = {"stage": "convert", **converted(made, trained(analog_network(made))).shown}
-    record = evaluation_record(block)
+    record = evaluation_record(StageResult.from_json(block))
     assert (
         record["conversion/body.linear1/correlation"]
         == block["conversion"]["body.linear1"]["correlation"]
@@ -954,10 +955,9 @@ def learned(name: str, clipped: bool) -> tuple[Blueprint, Network]:
         architecture=("mlp", {"widths": [40, 30], "bias": False}),
         neuron=("if", {"amplitude": "threshold"}),
     )
-    made = bounded(made) if clipped else made
     if name == "dct":
         made.encoder.double().calibrate(digits().images[:500])
-    net = analog_network(made)
+    net = bounded(made) if clipped else analog_network(made)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     for step in range(150):
         places = torch.randint(1297, (100,), generator=seeded(step))

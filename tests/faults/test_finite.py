@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from snnexp.cli.evaluate import evaluate
-from snnexp.datasets.batches import Batches
+from snnexp.datasets.pixels import Pixels
 from snnexp.errors import NumericalError
 from snnexp.finite import figures, require, require_figures, size
 from snnexp.losses.cross_entropy import CrossEntropy
@@ -130,14 +130,19 @@ def test_the_dump_names_the_images_and_the_best_weights_stay(monkeypatch, tmp_pa
 
 @pytest.mark.fault("22: not finite", "a pixel of the second batch is infinite")
 def test_images_that_are_not_finite_are_named(monkeypatch, tmp_path, happened):
-    normalised, batches = Batches._normalised, 0
+    on, batches = Pixels.on, 0
 
-    def broken(self, pixels):
-        nonlocal batches
-        batches += 1  # the first are those on which memory is measured
-        return normalised(self, pixels).where(torch.tensor(batches != 3), torch.inf)
+    def broken_on(self, device):
+        normalised = on(self, device)
 
-    monkeypatch.setattr(Batches, "_normalised", broken)
+        def broken(pixels):
+            nonlocal batches
+            batches += 1  # the first are those on which memory is measured
+            return normalised(pixels).where(torch.tensor(batches != 3), torch.inf)
+
+        return broken
+
+    monkeypatch.setattr(Pixels, "on", broken_on)
     result, error, code = attempted(tmp_path, "epochs=1")
     said = (
         "the images of the batch are not finite (see dataset.mean and dataset.std) "

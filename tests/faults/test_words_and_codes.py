@@ -83,7 +83,7 @@ VALUES = {
     "optimizer.lr": (0, -1e-3, 1e38, 1e300, 1e-300, "nan", float("nan"), float("inf")),
     "neuron.threshold": (0, -1, 1e300, 1e-46, float("nan"), float("inf"), None),
     "neuron.leak": (-0.1, 1.1, float("nan"), "half"),
-    "dataset.std": ([float("nan")], [1e-45], [1e39], 1.0, ["1"]),
+    "dataset.normalisation.std": ([float("nan")], [1e-45], [1e39], 1.0, ["1"]),
     "scheduler.T_max": (-1, 0.5),
     "evaluate.chunk": (0, 10**19),
 }
@@ -255,11 +255,11 @@ def test_every_encoder_strategy_and_neuron(strategy, tmp_path, happened):
         (
             ("data", "verify", "digits", "dataset.mean=3"),
             2,
-            "dataset.mean: expected a list of a number, got 3",
+            "dataset.normalisation.mean: expected a list of a number, got 3",
         ),
         (("data", "list", "digits", "dataset._target_=os.system"), 2, "'os.system' is not allowed"),
         (("data", "list", "digits", "dataset.split_seed=-1"), 2, "dataset.split_seed: expected"),
-        (("data", "list", "digits", "dataset.mean=[0,0]"), 2, "mean=[0, 0]"),
+        (("data", "list", "digits", "dataset.mean=[0,0]"), 2, "mean=[0.0, 0.0]"),
         (("data", "verify", "mnist", "data_dir=broken"), 3, "broken/MNIST"),
         (("doctor", "x"), 2, "it takes no arguments"),
         (("list", "nueron"), 2, "did you mean 'neuron'?"),

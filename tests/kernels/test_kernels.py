@@ -376,7 +376,7 @@ def test_keeps_input_and_first_potential_only(kernel):
 @pytest.mark.parametrize("surrogate", ["arctan", "gaussian"])
 def test_over_runs_the_kernel(surrogate, monkeypatch):
     calls = []
-    monkeypatch.setattr("snnexp.cell.scan", lambda *arguments: calls.append(1) or scan(*arguments))
+    monkeypatch.setattr(dispatch, "scan", lambda *arguments: calls.append(1) or scan(*arguments))
     cell = build_option("neuron", "lif", surrogate=build_option("surrogate", surrogate))
     x = current(5, 2, 9)
     assert torch.equal(Over(cell)(x), cell_loop(cell, x, cell.initial(x[0]))[0]) and calls == [1]

@@ -94,7 +94,7 @@ def test_a_loss_on_spike_trains_teaches_the_count_form_too():
 def test_an_evaluation_shows_a_loss_as_many_timesteps_as_it_reads(chunk):
     net = network()
     pictures = split()
-    whole = net(pictures.images / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64))
+    whole = net(pictures.input / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64))
     evaluation = Evaluator(STEPS, chunk, SpikeTrains(), torch.float32)(net, batches())
     assert evaluation.loss == pytest.approx(SpikeTrains()(whole, pictures.labels).item(), rel=1e-6)
     assert Evaluator(STEPS, chunk, LengthSeen(), torch.float32)(net, batches()).loss == 1
