@@ -39,6 +39,7 @@ from snnexp.thresholds.nearest_rank import nearest_rank as percentile
 from snnexp.track.trackers import evaluation_record
 from snnexp.training.session import Session
 from tests.support.composed import node
+from tests.support.fake_run import BLOCK
 from tests.support.networks import blueprint, chunks, images, keys, seeded, untrained
 from tests.support.options import build_option, options, settings
 
@@ -686,7 +687,7 @@ def test_the_report_says_what_the_layers_do(architecture):
 
 def test_the_report_reaches_the_trackers():
     made = plan(CNN)
-    block = {"stage": "convert", **converted(made, trained(analog_network(made))).shown}
+    block = {**BLOCK, "stage": "convert", **converted(made, trained(analog_network(made))).shown}
     record = evaluation_record(StageResult.from_json(block))
     assert (
         record["conversion/body.linear1/correlation"]
