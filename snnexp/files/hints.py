@@ -2,6 +2,7 @@
 
 import types
 import typing
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from snnexp.limits import Interval
@@ -10,11 +11,17 @@ LONGEST = 200
 """Characters of a value that a message shows."""
 
 
+@cache
+def taken_apart(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The origin and the arguments of a type: a result has thousands of values of one type."""
+    return get_origin(hint), get_args(hint)
+
+
 def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - one line per kind of type
     """Whether `value` is one of `hint`; a range that stands in the type counts, and NaN and
     infinities are no numbers.
     """
-    origin, arguments = get_origin(hint), get_args(hint)
+    origin, arguments = taken_apart(hint)
     if hint is Any:
         return True
     if origin is Annotated:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from snnexp.files.hints import fits, shown, words
+from snnexp.files.hints import fits, shown, taken_apart, words
 
 EXTRA = "extra"
 """The field for whatever else stands in the file, on the level of the fields themselves."""
@@ -54,7 +54,7 @@ def convert(hint: Any, value: Any) -> Any:
     if value is None:
         return None
     hint = _without_null(hint)
-    origin, arguments = get_origin(hint), get_args(hint)
+    origin, arguments = taken_apart(hint)
     if hasattr(hint, "__metadata__"):
         return convert(arguments[0], value)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -94,6 +94,7 @@ def _faults_of(hint: Any, value: Any, path: str) -> Iterator[str]:
             yield from faults(record, item, f"{path}[{key}]" if shape is list else f"{path}.{key}")
 
 
+@cache
 def _record_within(hint: Any) -> tuple[type | None, Any]:
     """The kind of record in `Record`, `list[Record]` or `dict[str, Record]`, and which of these it
     is.
@@ -107,6 +108,7 @@ def _record_within(hint: Any) -> tuple[type | None, Any]:
     return None, None
 
 
+@cache
 def _without_null(hint: Any) -> Any:
     """The type `X` of `X | None`, and any other type as it is."""
     if get_origin(hint) not in (Union, types.UnionType):

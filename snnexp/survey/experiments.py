@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Of the files of this package; the one in C is ten times faster."""
+
 
 def experiments() -> dict[str, str]:
     """The experiment that stands for each row; of several, the first by name."""
@@ -30,7 +33,7 @@ def references() -> dict[str, dict[str, Any]]:
         if path.name.endswith(".yaml")
     ]
     heads = {
-        path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text()) or {}
+        path.name.removesuffix(".yaml"): yaml.load(path.read_text(), Loader=LOADER) or {}
         for path in sorted(paths, key=lambda path: path.name)
     }
     return {name: head.get("reference") or {} for name, head in heads.items()}
