@@ -272,10 +272,5 @@ def test_shared_settings_can_be_added_by_themselves(group, option):
 # Experiments
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_passes_the_check_without_data(name):
-    check(configuration(f"+experiment={name}"))
-
-
 def test_the_quickstart_is_the_default():
     assert configuration("+experiment=quickstart") == configuration()

@@ -29,13 +29,19 @@ from tests.support.tiny_run import attempted, job
 OFTEN = "checkpoint.minutes=0.00001"
 """A checkpoint after every batch: so it can be seen that a run is in the midst of an epoch."""
 NUMBERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
+ALIKE = (signal.SIGUSR1, signal.SIGHUP)
+"""Handled as SIGTERM is; with it and SIGINT, which is not, they are tested among the long ones."""
 
 
 @pytest.mark.fault(
     "10: signal within an epoch",
     "SIGTERM, SIGUSR1, SIGHUP and SIGINT reach a run between two checkpoints",
 )
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(each, marks=[pytest.mark.soak] * (each in ALIKE)) for each in NUMBERS],
+    ids=lambda number: number.name,
+)
 def test_a_signal_within_an_epoch_costs_no_batch(
     forks: Forks, straight: Path, tmp_path: Path, number: int, happened: Any
 ):

@@ -141,6 +141,15 @@ def check_wide(kind: str, device: str) -> None:
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3 * other.abs().max().item())
 
 
+def skipped(kind: str) -> tuple[str, ...]:
+    """What the interpreter is too slow for every day: of the first kind what is dear, of the others
+    all but one layer of each form.
+    """
+    names = [name for name, _ in problems(kind)]
+    kept = ("linear 3", "strides beyond the kernel")
+    return DEAR if kind == KINDS[0] else tuple(name for name in names if name not in kept)
+
+
 def run(device: str, everything: bool = True) -> None:
     """All checks, in a process of their own; small blocks, so that small layers have several."""
     kernels = fused.kernels()
@@ -156,7 +165,7 @@ def run(device: str, everything: bool = True) -> None:
             for name, size in sizes.items():
                 setattr(kernels, name, size)
             for name, about in (
-                each for each in problems(kind) if everything or each[0] not in DEAR
+                each for each in problems(kind) if everything or each[0] not in skipped(kind)
             ):
                 print(kind, sizes["BLOCK"], name, flush=True)
                 check(kind, about, device)
