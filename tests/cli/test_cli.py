@@ -508,8 +508,9 @@ def test_an_evaluation_that_cannot_be_says_why(finished, snnexp, changes, code, 
 
 
 def test_another_data_root_reaches_the_data_set(finished):
-    config, _ = changed(OmegaConf.load(finished / "config.yaml"), ["data_dir=elsewhere"])
-    assert config["data_dir"] == "elsewhere"
+    words = ["dataset=mnist", "data_dir=elsewhere"]
+    config, _ = changed(OmegaConf.load(finished / "config.yaml"), words)
+    assert config["data_dir"] == config["dataset"]["source"]["data_dir"] == "elsewhere"
     assert OmegaConf.load(finished / "config.yaml").data_dir != "elsewhere"
 
 
