@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.layers.joint import Joint, side_by_side
-from snnexp.layers.lean import weighted
+from snnexp.layers.lean import Everything, Keeping
 from snnexp.layers.per_step import PerStep
 from snnexp.layers.signal import Real, Signal, Spikes
 
@@ -33,14 +33,14 @@ class Connection(nn.Module):
         self.before = PerStep(*before) if before else nn.Identity()
         self.weights = PerStep(weights)
         self.norm = norm
-        self.lean = False  # see layers/lean.py
+        self.keeping: Keeping = Everything()
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         return self.norm(self.raw(x))
 
     def raw(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
         """The current before the norm."""
-        return weighted(self.before, self.weights, x) if self.lean else self.weights(self.before(x))
+        return self.keeping.weighted(self.before, self.weights, x)
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
         """A current, which is another at every timestep."""

@@ -4,8 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
-from snnexp.layers.connection import Connection
-from snnexp.layers.lean import fired
+from snnexp.layers.lean import Everything, Keeping
 
 
 class SpikingUnit(nn.Module):
@@ -22,11 +21,10 @@ class SpikingUnit(nn.Module):
         super().__init__()
         self.connection = connection
         self.cells = Over(synapse, neuron)
+        self.keeping: Keeping = Everything()
 
     def forward(self, x: Float[Tensor, "T B *n"]) -> Float[Tensor, "T B *m"]:
-        if isinstance(self.connection, Connection) and self.connection.lean:
-            return fired(self.connection.norm, self.cells, self.connection.raw(x))
-        return self.cells(self.connection(x))
+        return self.keeping.fired(self.connection, self.cells, x)
 
     @property
     def neuron(self) -> Cell:

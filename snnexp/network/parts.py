@@ -4,6 +4,7 @@ from torch import nn
 
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.connection import Connection
+from snnexp.layers.lean import Keeping
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.window_mean import WindowMean
 from snnexp.network.wiring import Node, wiring
@@ -62,9 +63,7 @@ def code_window(network: nn.Module) -> int | None:
     )
 
 
-def set_lean(network: nn.Module, lean: bool) -> None:
-    """Whether training keeps as little as it can for the backward pass (bits for spikes, no
-    normalised currents) at some time.
-    """
-    for connection in connections(network).values():
-        connection.lean = lean
+def keep(network: nn.Module, keeping: Keeping) -> None:
+    """Decides what training keeps of every connection and unit for the backward pass."""
+    for part in (*connections(network).values(), *spiking_units(network).values()):
+        part.keeping = keeping

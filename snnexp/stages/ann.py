@@ -11,7 +11,8 @@ from snnexp.network.parts import analog_units
 from snnexp.network.transfer import transfer
 from snnexp.runs.start import refuse_other_classes, start
 from snnexp.stages.base import Factory, Outcome, Stage
-from snnexp.training.loop import Schedule, train
+from snnexp.training.loop import train
+from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 
 

@@ -10,7 +10,8 @@ from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import transfer
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.training.distillation import Distilled
-from snnexp.training.loop import Schedule, train
+from snnexp.training.loop import train
+from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 
 

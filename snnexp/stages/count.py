@@ -14,7 +14,8 @@ from snnexp.network.spiking import spiking_network
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
 from snnexp.training.execution import TrainingPass
-from snnexp.training.loop import Schedule, train
+from snnexp.training.loop import train
+from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 
 

@@ -17,7 +17,8 @@ from snnexp.timed.body import timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.redraw import Redraw
 from snnexp.timed.robustness import Robustness
-from snnexp.training.loop import Schedule, train
+from snnexp.training.loop import train
+from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 
 PATIENCE = 1000
@@ -92,8 +93,7 @@ class SingleSpike(Stage):
             self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence
         )
         redraw = Redraw(self.redraw, self.timing(), timed)
-        loss.register_forward_hook(redraw.see)
-        schedule = replace(self.schedule, loss=loss, between=redraw)
+        schedule = replace(self.schedule, loss=loss, after_batch=redraw.see, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
         return Outcome(timed, shown | self.robustness(timed, session.accuracy))
 

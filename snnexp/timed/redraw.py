@@ -3,11 +3,9 @@
 from typing import Any
 
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 
 from snnexp.distributed import total
-from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.ranks import exact
 from snnexp.timed.body import timed_layers
@@ -40,9 +38,8 @@ class Redraw:
         ]
         self._reset()
 
-    def see(self, loss: nn.Module, given: tuple[Reading, Int[Tensor, "B"]], value: Tensor) -> None:
-        """Counts a training batch; to be called, as a hook, when its loss has been taken."""
-        images = len(given[1])
+    def see(self, images: int) -> None:
+        """Counts a training batch of so many, through which the network has just passed."""
         self.images = self.images + images
         self.fired = [
             fired + images * (1 - timed.silent.double())

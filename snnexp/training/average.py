@@ -24,36 +24,29 @@ class Average:
 
     def __init__(self, decay: float | None, network: nn.Module):
         self.decay = decay
-        self.weights = (
-            {}
-            if decay is None
-            else {name: value.detach().clone() for name, value in _learned(network)}
-        )
+        self.network = network
+        self.weights = {} if decay is None else _copied(network)
 
     @torch.no_grad()
-    def see(self, network: nn.Module) -> None:
+    def see(self) -> None:
         """Takes in the weights after a step."""
         if self.decay is not None:
-            for name, value in _learned(network):
+            for name, value in _learned(self.network):
                 self.weights[name].lerp_(value, 1 - self.decay)
 
     @contextmanager
-    def applied(self, network: nn.Module) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Within the block the network has the average."""
-        own = (
-            {name: value.detach().clone() for name, value in _learned(network)}
-            if self.weights
-            else {}
-        )
-        self.settle(network)
+        own = _copied(self.network) if self.weights else {}
+        self.settle()
         try:
             yield
         finally:
-            _put(own, network)
+            _put(own, self.network)
 
-    def settle(self, network: nn.Module) -> None:
+    def settle(self) -> None:
         """Gives the network the average."""
-        _put(self.weights, network)
+        _put(self.weights, self.network)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The average so far."""
@@ -69,6 +62,10 @@ def _learned(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return (
         (name, value) for name, value in network.state_dict().items() if value.is_floating_point()
     )
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in _learned(network)}
 
 
 @torch.no_grad()

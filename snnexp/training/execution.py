@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from snnexp import distributed
+from snnexp.layers.lean import Everything, Keeping, Little
 from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
-from snnexp.network.parts import set_lean
+from snnexp.network.parts import keep
 from snnexp.training.segments import number_of_segments, segmented
 
 TrainingPass = Callable[[Network, range], nn.Module]
@@ -39,7 +40,7 @@ class Execution:
         """A module from (images, keys) to a `Reading` that trains `network` on `steps`, through
         time unless `form` says how.
         """
-        set_lean(network, self.is_lean(steps))
+        keep(network, self.keeping(steps))
         forward = (
             Forward(network, steps, self.segments(steps))
             if training_pass is None
@@ -49,11 +50,12 @@ class Execution:
             forward.compile(dynamic=False)
         return forward if distributed.processes() == 1 else DistributedDataParallel(forward)
 
-    def is_lean(self, steps: range) -> bool:
-        """Whether units keep little. Of segments that are computed again nothing is kept, and what
-        a unit keeps would be in the way.
+    def keeping(self, steps: range) -> Keeping:
+        """What units keep. Of segments that are computed again nothing is kept, and what a unit
+        keeps would be in the way.
         """
-        return self.memory == "lean" and self.segments(steps) == 1
+        lean = self.memory == "lean" and self.segments(steps) == 1
+        return Little() if lean else Everything()
 
     def segments(self, steps: range) -> int:
         """Into how many parts these timesteps are divided."""

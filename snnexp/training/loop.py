@@ -1,62 +1,30 @@
 """The one loop over epochs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from snnexp.datasets.batches import Batch
-from snnexp.distributed import align, processes, summed
-from snnexp.errors import NumericalError
-from snnexp.finite import require_figures, require_finite
-from snnexp.losses.base import Loss
-from snnexp.measure.answers import right
-from snnexp.measure.evaluator import autocast
+from snnexp.distributed import align, summed
+from snnexp.finite import require_finite
 from snnexp.network.network import Network
+from snnexp.runs.checkpoint import Reached
 from snnexp.stopping import Stopped, asked, told
 from snnexp.training.activity import warn_of_idle
 from snnexp.training.average import Average
-from snnexp.training.clip import clip
 from snnexp.training.course import Course
+from snnexp.training.descent import Descent
+from snnexp.training.evaluation import evaluated
 from snnexp.training.execution import TrainingPass
 from snnexp.training.keeper import Keeper
 from snnexp.training.memory import estimate, explained, warn_if_short
-from snnexp.training.parameters import parameter_groups
+from snnexp.training.parameters import optimizer
+from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 from snnexp.training.watch import Watch
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How a network is trained, whatever its form.
-
-    Args:
-        epochs: passes over the training set.
-        optimizer: parameters to an optimizer.
-        scheduler: optimizer to a schedule of its learning rate, stepped once per epoch; one that
-            has a `within` is told at every batch what share of the epoch is over.
-        loss: a reading of the network and labels to a scalar; one that has a `see` is shown every
-            batch before its reading.
-        gradient_clip: largest norm of all gradients together; None for no limit.
-        average: decay of an exponential average of the weights, which is then what is evaluated and
-            kept; None for none.
-        between: what is done to the network between two epochs, told a seed that belongs to the
-            first; what it returns is recorded.
-    """
-
-    epochs: int
-    optimizer: Callable[..., Optimizer]
-    scheduler: Callable[..., LRScheduler]
-    loss: Loss
-    gradient_clip: float | None
-    between: Callable[[int], dict] = lambda seed: {}
-    average: float | None = None
 
 
 def train(
@@ -95,262 +63,190 @@ def train(
         with session.checkpoints.taking_over(name):
             network.load_state_dict(replayed["network"])
         return replayed["shown"]
-    parts = _Parts.of(network, schedule, session)
-    _epochs(name, parts, steps, schedule, session, training_pass)
-    parts.average.settle(network)
-    shown = parts.keeper.restore(network)
-    torch.manual_seed(
-        _epoch_seed(session, schedule.epochs + 1)
-    )  # what follows draws the same, whether all epochs were run now or before
-    session.checkpoints.train_ended(network, shown)
-    return shown
+    loop = Loop(name, network, steps, schedule, session)
+    loop.run(training_pass)
+    return loop.conclude()
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What changes from batch to batch and from epoch to epoch."""
+class Loop:
+    """The training of a network in a stage, from the epoch and batch that it had come to.
 
-    network: Network
-    optimizer: Optimizer
-    scheduler: LRScheduler
-    keeper: Keeper
-    loss: Loss
-    between: Callable[[int], dict]
-    average: Average
-
-    @classmethod
-    def of(cls, network: Network, schedule: Schedule, session: Session) -> "_Parts":
-        by_role = getattr(getattr(schedule.optimizer, "func", None), "by_role", False)
-        optimizer = schedule.optimizer(parameter_groups(network, by_role))
-        keeper, average = Keeper(session.selection), Average(schedule.average, network)
-        return cls(
-            network,
-            optimizer,
-            schedule.scheduler(optimizer),
-            keeper,
-            schedule.loss,
-            schedule.between,
-            average,
-        )
-
-
-def bound(network: nn.Module) -> None:
-    """Puts learned numbers that have a range, such as thresholds and leaks, back into it: every
-    module that has a `bound` does its own.
+    Arguments as those of `train`.
     """
-    for module in network.modules():
-        if hasattr(module, "bound"):
-            module.bound()
-
-
-def _epochs(
-    name: str,
-    parts: _Parts,
-    steps: range,
-    schedule: Schedule,
-    session: Session,
-    training_pass: TrainingPass | None,
-) -> None:
-    begun = time.perf_counter() - session.checkpoints.seconds(name)
-    reached = session.checkpoints.resume(name, vars(parts))
-    if reached.epochs >= schedule.epochs:
-        return
-    parts.optimizer._opt_called = (
-        reached.batches > 0
-    )  # else torch warns where the schedule is stepped first in this process
-    course, keep = Course.after(reached), partial(_keep, name, parts, session, begun)
-    with _kept_if_stopped(partial(keep, course, reached.epochs)):
-        training = _prepared(name, parts, steps, schedule, session, training_pass)
-    for epoch in range(reached.epochs + 1, schedule.epochs + 1):
-        started = time.perf_counter()
-        _tell(parts.scheduler, 0.0)
-        record = {
-            "stage": name,
-            "epoch": epoch,
-            "learning_rate": parts.optimizer.param_groups[0]["lr"],
-        }
-        with _kept_if_stopped(partial(keep, course, epoch - 1)) as keep_now:
-            record |= _one(name, epoch, training, course, keep_now, parts, schedule, session)
-        parts.scheduler.step()
-        if epoch < schedule.epochs:
-            record |= schedule.between(_epoch_seed(session, epoch))
-        session.trackers.epoch(record, schedule.epochs, time.perf_counter() - started)
-        seconds = time.perf_counter() - begun
-        session.checkpoints.save(
-            name, epoch, schedule.epochs, vars(parts), session.trackers.records, seconds
-        )
-        course = Course()
-
-
-def _prepared(
-    name: str,
-    parts: _Parts,
-    steps: range,
-    schedule: Schedule,
-    session: Session,
-    training_pass: TrainingPass | None,
-) -> "_Training":
-    needed = estimate(
-        session.execution, parts.network, steps, session.train, session.precision, training_pass
-    )
-    warn_if_short(needed, session.device)
-    forward = session.execution.forward(parts.network, steps, training_pass)
-    watch = Watch(name, parts.network, session, schedule.gradient_clip is not None)
-    return _Training(
-        forward, steps, partial(explained, len(steps), needed), parts, schedule, session, watch
-    )
-
-
-@contextmanager
-def _kept_if_stopped(keep: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Writes a checkpoint if the block is left because the run is asked to stop: that is raised
-    where no batch is half done.
-    """
-    try:
-        yield keep
-    except Stopped:
-        keep()
-        raise
-
-
-def _one(
-    name: str,
-    epoch: int,
-    training: "_Training",
-    course: Course,
-    keep: Callable,
-    parts: _Parts,
-    schedule: Schedule,
-    session: Session,
-) -> dict:
-    """An epoch and the evaluation after it: what they have shown."""
-    torch.manual_seed(_epoch_seed(session, epoch))  # dropout: a pure function of (seed, epoch)
-    shown = training.epoch(epoch, course, keep)
-    place = f"stage {name}, after epoch {epoch}"
-    require_finite(
-        parts.network, place
-    )  # before a checkpoint, or the best weights, could take it in
-    if epoch == 1:
-        warn_of_idle(parts.network, training.steps, session)
-    if epoch % session.evaluate_every == 0 or epoch == schedule.epochs:
-        with parts.average.applied(parts.network):
-            shown |= _measured(
-                parts.network, session, f"stage {name}, the evaluation after epoch {epoch}"
-            )
-            parts.keeper.see(parts.network, shown)
-    return shown
-
-
-def _keep(
-    name: str, parts: _Parts, session: Session, begun: float, course: Course, epochs: int
-) -> None:
-    """Writes a checkpoint within an epoch that so many epochs lie behind."""
-    seconds = time.perf_counter() - begun
-    session.checkpoints.within(
-        name, course.reached(epochs), vars(parts), session.trackers.records, seconds
-    )
-
-
-def _tell(scheduler: LRScheduler, share: float) -> None:
-    """Says what share of the epoch is over to a schedule that changes within it."""
-    if hasattr(scheduler, "within"):
-        scheduler.within(share)
-
-
-def _epoch_seed(session: Session, epoch: int) -> int:
-    return (session.train.seed * 1_000_003 + session.epochs_before + epoch) % 2**63
-
-
-Explain = Callable[[int, BaseException], BaseException]
-"""From the size of a batch and what went wrong with it to the error to raise."""
-
-
-class _Training:
-    """Passes over the training set."""
 
     def __init__(
-        self,
-        forward: nn.Module,
-        steps: range,
-        explain: Explain,
-        parts: _Parts,
-        schedule: Schedule,
-        session: Session,
-        watch: Watch,
+        self, name: str, network: Network, steps: range, schedule: Schedule, session: Session
     ):
-        self.forward = forward
+        self.name = name
+        self.network = network
         self.steps = steps
-        self.watch = watch
-        self.explain = explain
-        self.parts = parts
         self.schedule = schedule
         self.session = session
+        self.optimizer = optimizer(network, schedule)
+        self.scheduler = schedule.scheduler(self.optimizer)
+        self.keeper = Keeper(session.selection)
+        self.average = Average(schedule.average, network)
+        self.course = Course()
+        """Of the epoch that is being run."""
+        self.epochs = 0
+        """That are done."""
 
-    def epoch(self, epoch: int, course: Course, keep: Callable[[], None]) -> dict[str, float]:
-        """Trains on every batch once, on those after `course`; mean loss and accuracy along the
-        way, of all processes together.
+    @property
+    def changing(self) -> dict[str, Any]:
+        """What changes from batch to batch and from epoch to epoch, by its name in a checkpoint."""
+        return {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "keeper": self.keeper,
+            "loss": self.schedule.loss,
+            "between": self.schedule.between,
+            "average": self.average,
+        }
+
+    def run(self, training_pass: TrainingPass | None = None) -> None:
+        """Trains to the last epoch."""
+        self.resume()
+        if self.epochs == self.schedule.epochs:
+            return
+        with self._kept_if_stopped():
+            descent = self.prepare(training_pass)
+        while self.epochs < self.schedule.epochs:
+            self.one_epoch(descent)
+
+    def resume(self) -> None:
+        """Goes to where the checkpoint of the run, if there is one, says that it had come to."""
+        self.begun = time.perf_counter() - self.session.checkpoints.seconds(self.name)
+        reached = self.session.checkpoints.resume(self.name, self.changing)
+        self.course = Course.after(reached)
+        self.epochs = min(reached.epochs, self.schedule.epochs)
+        # Else torch warns where the schedule is stepped first in this process.
+        self.optimizer._opt_called = reached.batches > 0
+
+    def prepare(self, training_pass: TrainingPass | None) -> Descent:
+        """What trains on a batch; says so if memory looks short."""
+        session = self.session
+        needed = estimate(
+            session.execution,
+            self.network,
+            self.steps,
+            session.train,
+            session.precision,
+            training_pass,
+        )
+        warn_if_short(needed, session.device)
+        return Descent(
+            session.execution.forward(self.network, self.steps, training_pass),
+            self.schedule,
+            self.optimizer,
+            self.average,
+            session,
+            Watch(self.name, self.network, session, self.schedule.gradient_clip is not None),
+            partial(explained, len(self.steps), needed),
+        )
+
+    def one_epoch(self, descent: Descent) -> None:
+        """Trains on every image once, evaluates, records, and leaves a checkpoint."""
+        started, epoch = time.perf_counter(), self.epochs + 1
+        self._tell(0.0)
+        rate = self.optimizer.param_groups[0]["lr"]
+        record = {"stage": self.name, "epoch": epoch, "learning_rate": rate}
+        with self._kept_if_stopped():
+            record |= self._trained_and_measured(epoch, descent)
+        self.scheduler.step()
+        if epoch < self.schedule.epochs:
+            record |= self.schedule.between(self._seed(epoch))
+        self.session.trackers.epoch(record, self.schedule.epochs, time.perf_counter() - started)
+        self._finish(epoch)
+
+    def conclude(self) -> dict:
+        """Leaves in the network the weights that are kept; what the result says of training."""
+        self.average.settle()
+        shown = self.keeper.restore(self.network)
+        # What follows draws the same, whether all epochs were run now or before.
+        torch.manual_seed(self._seed(self.schedule.epochs + 1))
+        self.session.checkpoints.train_ended(self.network, shown)
+        return shown
+
+    def _trained_and_measured(self, epoch: int, descent: Descent) -> dict:
+        torch.manual_seed(self._seed(epoch))  # dropout: a pure function of (seed, epoch)
+        shown = self._pass_over(epoch, descent)
+        # Before a checkpoint, or the best weights, could take it in.
+        require_finite(self.network, f"stage {self.name}, after epoch {epoch}")
+        if epoch == 1:
+            warn_of_idle(self.network, self.steps, self.session)
+        if epoch % self.session.evaluate_every == 0 or epoch == self.schedule.epochs:
+            shown |= self._measured(epoch)
+        return shown
+
+    def _pass_over(self, epoch: int, descent: Descent) -> dict[str, float]:
+        """Trains on the batches that are left of an epoch; mean loss and accuracy along the way, of
+        all processes together.
         """
-        self.forward.train()
+        train, course = self.session.train, self.course
+        descent.forward.train()
         course.begin()
-        for batch in self.session.train.epoch(
-            self.session.epochs_before + epoch, shuffle=True, first=course.batches
-        ):
-            _tell(self.parts.scheduler, course.batches / len(self.session.train))
-            course.add(*self._step(batch, (epoch, course.batches + 1)))
-            self.session.trackers.advance(course.batches, len(self.session.train))
-            # Summed at every step, so that all processes stop at the same one: the others would
-            # wait for a process that stops alone.
-            stop, due = summed(
-                int(asked() is not None),
-                int(self.session.checkpoints.due()),
-                device=self.session.device,
-            )
-            if stop:
-                raise Stopped(told())
-            if due:
-                keep()
-        align(self.forward)
+        number = self.session.epochs_before + epoch
+        for batch in train.epoch(number, shuffle=True, first=course.batches):
+            self._tell(course.batches / len(train))
+            course.add(*descent.step(batch, (epoch, course.batches + 1)))
+            self.session.trackers.advance(course.batches, len(train))
+            self._stop_or_keep()
+        align(descent.forward)
         return course.shown()
 
-    def _step(self, batch: Batch, place: tuple[int, int]) -> tuple[float, int, int]:
-        whole = self.session.train.size_of(place[1] - 1)
-        try:
-            return self._descend(batch, whole, place)
-        except (MemoryError, RuntimeError) as error:
-            raise self.explain(whole, error) from error
-
-    def _descend(self, batch: Batch, whole: int, place: tuple[int, int]) -> tuple[float, int, int]:
-        with autocast(self.session.device, self.session.precision):
-            if hasattr(self.schedule.loss, "see"):
-                self.schedule.loss.see(batch)
-            reading = self.forward(batch.input, batch.keys)
-        loss = self.schedule.loss(reading, batch.labels)
-        self.parts.optimizer.zero_grad(set_to_none=True)
-        # Gradients are averaged over processes; this makes their average that of the whole batch.
-        (loss * (len(batch.labels) * processes() / whole)).backward()
-        sums = self.watch.sums(
-            loss, right(reading.scores[-1].detach(), batch.labels).sum(), batch, place
+    def _stop_or_keep(self) -> None:
+        """Obeys at the edge of a batch. Summed at every step, so that all processes stop at the
+        same one: the others would wait for a process that stops alone.
+        """
+        stop, due = summed(
+            int(asked() is not None),
+            int(self.session.checkpoints.due()),
+            device=self.session.device,
         )
-        if self.schedule.gradient_clip is not None:
-            clip(self.forward.parameters(), self.schedule.gradient_clip)
-        self.parts.optimizer.step()
-        bound(self.forward)
-        self.parts.average.see(self.parts.network)
-        return sums
+        if stop:
+            raise Stopped(told())
+        if due:
+            self._keep()
 
+    def _measured(self, epoch: int) -> dict[str, float]:
+        place = f"stage {self.name}, the evaluation after epoch {epoch}"
+        with self.average.applied():
+            measured = evaluated(self.network, self.session, place)
+            self.keeper.see(self.network, measured)
+        return measured
 
-def _measured(network: Network, session: Session, place: str) -> dict[str, float]:
-    splits = {"test": session.test} | (
-        {"validation": session.validation} if session.validation is not None else {}
-    )
-    try:
-        measured = {split: session.evaluator(network, batches) for split, batches in splits.items()}
-    except NumericalError as error:
-        raise NumericalError(f"{place}: {error}") from error
-    found = {
-        f"{split}/{key}": getattr(each, key)
-        for split, each in measured.items()
-        for key in ("loss", "accuracy")
-    }
-    require_figures(found, place)
-    return found
+    @contextmanager
+    def _kept_if_stopped(self) -> Iterator[None]:
+        """Writes a checkpoint if the block is left because the run is asked to stop: that is raised
+        where no batch is half done.
+        """
+        try:
+            yield
+        except Stopped:
+            self._keep()
+            raise
+
+    def _keep(self) -> None:
+        """Writes a checkpoint within an epoch."""
+        reached: Reached = self.course.reached(self.epochs)
+        records = self.session.trackers.records
+        seconds = time.perf_counter() - self.begun
+        self.session.checkpoints.within(self.name, reached, self.changing, records, seconds)
+
+    def _finish(self, epoch: int) -> None:
+        """Writes a checkpoint at the end of an epoch."""
+        epochs, records = self.schedule.epochs, self.session.trackers.records
+        seconds = time.perf_counter() - self.begun
+        self.session.checkpoints.save(self.name, epoch, epochs, self.changing, records, seconds)
+        self.course = Course()
+        self.epochs = epoch
+
+    def _tell(self, share: float) -> None:
+        """Says what share of the epoch is over to a schedule that changes within it."""
+        if hasattr(self.scheduler, "within"):
+            self.scheduler.within(share)
+
+    def _seed(self, epoch: int) -> int:
+        seed = self.session.train.seed * 1_000_003
+        return (seed + self.session.epochs_before + epoch) % 2**63

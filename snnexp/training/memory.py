@@ -20,7 +20,7 @@ from snnexp.distributed import processes
 from snnexp.errors import OutOfMemory, ran_out
 from snnexp.measure.evaluator import autocast
 from snnexp.network.network import Network
-from snnexp.network.parts import set_lean
+from snnexp.network.parts import keep
 from snnexp.training.execution import Execution, Forward, TrainingPass
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def estimate(
     measured on few samples, on a copy.
     """
     copied = copy.deepcopy(network).train()
-    set_lean(copied, execution.is_lean(steps))
+    keep(copied, execution.keeping(steps))
     forward = (
         Forward(copied, steps, execution.segments(steps))
         if training_pass is None

@@ -1,8 +1,11 @@
 """The parameters of a network as an optimizer takes them."""
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from snnexp.network.network import Network
 from snnexp.network.parts import connections
+from snnexp.training.schedule import Schedule
 
 
 def parameter_groups(network: nn.Module, by_role: bool = False) -> list[Tensor] | list[dict]:
@@ -39,3 +42,9 @@ def _by_role(network: nn.Module) -> list[dict]:
         parameter for parameter in network.parameters() if id(parameter) not in known
     ]
     return [{"params": params, "role": role} for role, params in groups.items()]
+
+
+def optimizer(network: Network, schedule: Schedule) -> Optimizer:
+    """The optimizer of a schedule, with the groups of parameters that it asks for."""
+    by_role = getattr(getattr(schedule.optimizer, "func", None), "by_role", False)
+    return schedule.optimizer(parameter_groups(network, by_role))

@@ -266,7 +266,8 @@ added(
     from snnexp.limits import Count, Natural
     from snnexp.network.spiking import spiking_network
     from snnexp.stages.base import Factory, Outcome, Stage
-    from snnexp.training.loop import Schedule, train
+    from snnexp.training.loop import train
+    from snnexp.training.schedule import Schedule
 
     class Shorter(Stage):
         def __init__(self, epochs: Natural, timesteps: Count, optimizer: Factory,

@@ -10,7 +10,7 @@ from snnexp.cell import Cell, Over
 from snnexp.kernels.scan import c as compiled
 from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import run
-from snnexp.training.loop import bound
+from snnexp.training.descent import bound
 from snnexp.training.parameters import parameter_groups
 from tests.support.options import build_option, options
 

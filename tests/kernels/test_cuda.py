@@ -16,9 +16,10 @@ from snnexp.cell import streaming
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import counted, run
+from snnexp.layers.lean import Everything, Little
 from snnexp.measure.record import recording
 from snnexp.network.network import Network
-from snnexp.network.parts import set_lean
+from snnexp.network.parts import keep
 from snnexp.network.spiking import spiking_network
 from snnexp.noise import sample_keys, uniform
 from snnexp.training.segments import segmented
@@ -240,7 +241,7 @@ def test_counts_are_the_same():
 
 def _trained(network: Network, device: torch.device, lean: bool, segments: int) -> list[Tensor]:
     network = network.to(device).train()
-    set_lean(network, lean)
+    keep(network, Little() if lean else Everything())
     x, drawn, labels = (
         images(6).double().to(device),
         keys(6).to(device),

@@ -19,12 +19,13 @@ from snnexp.layers.concatenation import Concatenation
 from snnexp.layers.connection import Connection
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.elementwise import Elementwise
+from snnexp.layers.lean import Little
 from snnexp.layers.per_step import PerStep
 from snnexp.measure.record import recording
 from snnexp.measure.tally import AC_JOULE, MAC_JOULE, Tally
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
-from snnexp.network.parts import connections, set_lean, spiking_units
+from snnexp.network.parts import connections, keep, spiking_units
 from snnexp.network.spiking import spiking_network
 from tests.support.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 
@@ -351,7 +352,7 @@ def test_recording_leaves_the_network_as_it_was():
 def test_units_that_save_memory_are_counted_too():
     net = network(norm=("batch", {}))
     expected = facts(count(net, images(2)))
-    set_lean(net, True)
+    keep(net, Little())
     assert facts(count(net, images(2))) == expected
 
 

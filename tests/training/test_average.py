@@ -27,21 +27,21 @@ def test_the_average_by_hand():
     average = Average(0.75, network)
     for value in (1.0, 2.0):
         network.load_state_dict(layer(value).state_dict())
-        average.see(network)
-    with average.applied(network):
+        average.see()
+    with average.applied():
         assert (
             network.weight.tolist() == [0.6875] * 2 == network.running_mean.tolist()
         )  # 3/4 (1/4) + 1/4 2
     assert network.weight.tolist() == [2.0] * 2
-    average.settle(network)
+    average.settle()
     assert network.bias.tolist() == [0.6875] * 2
 
 
 def test_without_a_decay_there_is_none():
     network = layer(1.0)
     average = Average(None, network)
-    average.see(network)
-    average.settle(network)
+    average.see()
+    average.settle()
     assert network.weight.tolist() == [1.0] * 2 and average.state_dict() == {}
 
 

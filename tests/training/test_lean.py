@@ -11,9 +11,10 @@ from torch import nn
 from snnexp.configuration.build import factory
 from snnexp.kernels import bits
 from snnexp.kernels.bits import Bits, pack
+from snnexp.layers.lean import Little
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
-from snnexp.network.parts import set_lean
+from snnexp.network.parts import keep
 from snnexp.network.spiking import spiking_network
 from tests.support.options import build_option, settings
 
@@ -74,7 +75,7 @@ def test_lean_gives_the_same_gradients(norm, dtype, amplitude):
     network = spiking_network(parts)
     twin = spiking_network(parts)
     twin.load_state_dict(network.state_dict())
-    set_lean(twin, True)
+    keep(twin, Little())
     images = torch.rand(3, 2, 12, 12)
     plain = _gradients(network, images, dtype)
     lean = _gradients(twin, images, dtype)
@@ -88,7 +89,7 @@ def test_bytes_against_the_analog_twin():
     analog, spiking = analog_network(parts), spiking_network(parts)
     twin = timesteps * saved_bytes(analog, lambda: analog(images, range(1), keys))
     default = saved_bytes(spiking, lambda: spiking(images, range(timesteps), keys))
-    set_lean(spiking, True)
+    keep(spiking, Little())
     lean = saved_bytes(spiking, lambda: spiking(images, range(timesteps), keys))
     assert default / twin <= 1.5
     assert lean / twin <= 0.55
