@@ -37,7 +37,9 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
     Source: He et al. 2015 (kaiming, forward and backward), Glorot & Bengio 2010 (xavier), Zagoruyko
     & Komodakis 2017 and Jordan 2024 (dirac).
     """
-    _SCHEMES[initialization](layer.weight).mul_(gain)
+    weight = _SCHEMES[initialization](layer.weight)
+    if gain != 1:
+        weight.mul_(gain)
     if layer.bias is not None and initialization != "default":
         layer.bias.zero_()
     return layer

@@ -73,7 +73,9 @@ class Firing(nn.Module):
         fraction of the threshold.
         """
         self.threshold.fill_(value)
-        self.initial_potential.copy_(initial_potential * self.threshold)
+        # Not from the buffer: where networks are built without memory, torch multiplies in Python.
+        own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
+        self.initial_potential.copy_(initial_potential * own.to(self.threshold.dtype))
 
     def at_rest(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         """The potential before the first timestep, for an input like `x`."""

@@ -30,4 +30,6 @@ class Threshold(nn.Module):
     def set(self, value: float | Float[Tensor, ""], initial_potential: Fraction) -> None:
         """Changes both in place."""
         self.value.fill_(value)
-        self.initial_potential.copy_(initial_potential * self.value)
+        # Not from the buffer: where networks are built without memory, torch multiplies in Python.
+        own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
+        self.initial_potential.copy_(initial_potential * own.to(self.value.dtype))

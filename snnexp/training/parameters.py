@@ -5,6 +5,7 @@ from torch.optim import Optimizer
 
 from snnexp.network.network import Network
 from snnexp.network.parts import connections
+from snnexp.optimizers.untraced import spare_compiler
 from snnexp.training.schedule import Schedule
 
 
@@ -46,5 +47,6 @@ def _by_role(network: nn.Module) -> list[dict]:
 
 def optimizer(network: Network, schedule: Schedule) -> Optimizer:
     """The optimizer of a schedule, with the groups of parameters that it asks for."""
+    spare_compiler()
     by_role = getattr(getattr(schedule.optimizer, "func", None), "by_role", False)
     return schedule.optimizer(parameter_groups(network, by_role))

@@ -11,6 +11,7 @@ from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
+from snnexp.optimizers.untraced import spare_compiler
 from snnexp.stages.base import Stage
 
 
@@ -50,10 +51,9 @@ def _built(config: Config, last: Stage, plan: Blueprint) -> Network:
 
 def _schedule(node: Config) -> None:
     if "optimizer" in node and "scheduler" in node:
-        component(
-            node["scheduler"],
-            optimizer=component(node["optimizer"], params=[torch.zeros(1, requires_grad=True)]),
-        )
+        spare_compiler()
+        parameters = [torch.zeros(1, requires_grad=True)]
+        component(node["scheduler"], optimizer=component(node["optimizer"], params=parameters))
 
 
 RULES = (everything_builds,)
