@@ -83,6 +83,11 @@ class _Allocations(TorchDispatchMode):
         self.alive: dict[int, tuple[weakref.ref, int]] = {}
         self.now, self.most = 0, 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would import its compiler, which takes seconds, to keep it away from here."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
