@@ -32,8 +32,8 @@ from snnexp.runs.weights import save
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.training.execution import Execution
-from snnexp.training.memory import explaining_elsewhere
 from snnexp.training.session import Session
+from snnexp.training.shortage import explaining_evaluation
 
 Config = dict[str, Any]
 Stages = dict[str, StageResult]
@@ -79,7 +79,7 @@ def run(
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         checkpoints.tell_apart(session.class_names)
-        with explaining_elsewhere(config):
+        with explaining_evaluation(config["evaluate"]):
             stages, network = _stages(config, choices, session)
         known |= surroundings(config, device, started_from)
         result = _result(stages, config, session, known)

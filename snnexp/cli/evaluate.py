@@ -23,7 +23,7 @@ from snnexp.results.run import RunResult
 from snnexp.results.stage import CHOICES, StageResult
 from snnexp.runs.result import stage_result, surroundings
 from snnexp.runs.stored import EXPECTED
-from snnexp.training.memory import explaining_elsewhere
+from snnexp.training.shortage import explaining_evaluation
 
 USAGE = (
     "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate "
@@ -74,7 +74,7 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
 def _evaluated(run: Reopened, before: StageResult) -> StageResult:
     """The result of the stage that ends the strategy, as it is now."""
     chosen = {group: option for group in CHOICES if (option := getattr(before, group))}
-    with explaining_elsewhere(run.config):
+    with explaining_evaluation(run.config["evaluate"]):
         evaluation = run.session.evaluator(run.network, run.session.test, count=True)
     shown = {} if before.ann_accuracy is None else {"ann_accuracy": before.ann_accuracy}
     stage = list(run.config["strategy"]["stages"])[-1]

@@ -20,10 +20,11 @@ from snnexp.training.descent import Descent
 from snnexp.training.evaluation import evaluated
 from snnexp.training.execution import TrainingPass
 from snnexp.training.keeper import Keeper
-from snnexp.training.memory import estimate, explained, warn_if_short
+from snnexp.training.memory import estimate
 from snnexp.training.parameters import optimizer
 from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
+from snnexp.training.shortage import explained, warn_if_short
 from snnexp.training.watch import Watch
 
 

@@ -1,13 +1,7 @@
-"""How much memory a training pass needs, and what to do when it is not there."""
+"""How much memory a training pass needs."""
 
 import copy
-import logging
-import os
-import re
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,13 +11,10 @@ from torch.utils._pytree import tree_leaves
 
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import processes
-from snnexp.errors import OutOfMemory, ran_out
 from snnexp.measure.evaluator import autocast
 from snnexp.network.network import Network
 from snnexp.network.parts import keep
 from snnexp.training.execution import Execution, Forward, TrainingPass
-
-logger = logging.getLogger(__name__)
 
 _FEW = 4  # samples on which a pass is measured; half of them tell what does not grow with the batch
 
@@ -117,85 +108,3 @@ class _Allocations(TorchDispatchMode):
     def _goes(self, place: int) -> None:
         _, size = self.alive.pop(place)
         self.now -= size
-
-
-def warn_if_short(needed: int, device: torch.device) -> None:
-    """Says so when an estimate is more than what is free."""
-    free = available(device)
-    if free is not None and needed > free:
-        logger.warning(
-            "a training step needs about %s, %s are free; %s",
-            in_gigabytes(needed),
-            in_gigabytes(free),
-            REMEDY,
-        )
-
-
-def available(device: torch.device) -> int | None:
-    """Free bytes of the device, where it can be asked. Files that the kernel keeps in memory are in
-    nobody's way.
-    """
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        told = re.search(
-            r"^MemAvailable: *(\d+) kB$",
-            Path("/proc/meminfo").read_text(encoding="ascii"),
-            re.MULTILINE,
-        )
-        return int(told[1]) * 1024 if told else _unused()
-    except OSError:
-        return _unused()
-
-
-def _unused() -> int | None:
-    """Bytes that nothing is in, where the system says it."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None
-
-
-REMEDY = (
-    "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat16 and fewer timesteps "
-    "need less"
-)
-
-
-def explained(timesteps: int, needed: int, batch: int, error: BaseException) -> BaseException:
-    """`error`, or if it says that memory has run out, one that says what was asked for and what to
-    do.
-    """
-    if isinstance(error, OutOfMemory) or not ran_out(
-        error
-    ):  # which may be of another place, and has its own words
-        return error
-    return OutOfMemory(
-        f"out of memory with T = {timesteps} and batches of {batch}; a training step needs "
-        f"about {in_gigabytes(needed)}. {REMEDY}"
-    )
-
-
-@contextmanager
-def explaining_elsewhere(config: Mapping[str, Any]) -> Iterator[None]:
-    """If memory runs out in the block, in an evaluation or conversion and not in a training step,
-    the error says what needs less.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
-            raise
-        own = ", ".join(
-            f"evaluate.{key} = {config['evaluate'][key]}"
-            for key in ("timesteps", "batch_size", "chunk")
-        )
-        raise OutOfMemory(
-            f"out of memory outside a training step, with {own}; smaller ones of the latter "
-            "two need less"
-        ) from error
-
-
-def in_gigabytes(size: int) -> str:
-    """Such as `1.25 GB`."""
-    return f"{size / 1e9:.3g} GB"

@@ -13,7 +13,7 @@ from torch import nn
 from snnexp.datasets.batches import Batch
 from snnexp.losses.reading import Reading
 from snnexp.network.spiking import spiking_network
-from snnexp.training import memory
+from snnexp.training import memory, shortage
 from snnexp.training.memory import estimate, needed_bytes
 from tests.support.command_line import environment
 from tests.support.networks import reading
@@ -201,23 +201,23 @@ def test_a_run_that_is_out_of_memory_says_what_would_need_less(tmp_path):
     ],
 )
 def test_every_kind_of_shortage_is_known(error):
-    told = memory.explained(8, 3_000_000_000, 64, error)
+    told = shortage.explained(8, 3_000_000_000, 64, error)
     assert "T = 8 and batches of 64; a training step needs about 3 GB" in str(told)
 
 
 def test_other_errors_are_passed_on():
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-    assert memory.explained(8, 3, 64, error) is error
+    assert shortage.explained(8, 3, 64, error) is error
 
 
 def test_files_in_memory_are_free(monkeypatch):
     told = "MemTotal: 100 kB\nMemFree:  3 kB\nMemAvailable:   40 kB\nCached: 37 kB\n"
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: told)
-    assert memory.available(torch.device("cpu")) == 40 * 1024
+    assert shortage.available(torch.device("cpu")) == 40 * 1024
 
 
 @pytest.mark.parametrize(("free", "warned"), [(5, True), (50, False), (None, False)])
 def test_a_shortage_is_foreseen(monkeypatch, caplog, free, warned):
-    monkeypatch.setattr(memory, "available", lambda device: free)
-    memory.warn_if_short(10, torch.device("cpu"))
+    monkeypatch.setattr(shortage, "available", lambda device: free)
+    shortage.warn_if_short(10, torch.device("cpu"))
     assert ("are free" in caplog.text) == warned
