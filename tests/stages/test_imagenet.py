@@ -23,6 +23,7 @@ from tests.support.options import CONF, options
 from tests.support.photographs import write_class_folders
 
 EXPERIMENTS = [name for name in options("experiment") if name.startswith("imagenet_")]
+CHOICES = re.compile(r"override /(strategy|neuron): (\w+)")
 SMALLER = 16
 """What the widths of a network are divided by."""
 BPTT_ROWS = {"53", "57", "58", "68"}
@@ -126,7 +127,16 @@ def in_windows(full, window):
     return (layers + 1) * (4 if window else full["neuron"]["window"])
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+def one_of_each_system():
+    """Every experiment; those that train a neuron as one before them does are for `make soak`."""
+    systems = set()
+    for name in EXPERIMENTS:
+        system = tuple(CHOICES.findall((CONF / "experiment" / f"{name}.yaml").read_text()))
+        yield pytest.param(name, marks=[pytest.mark.soak] if system in systems else [])
+        systems.add(system)
+
+
+@pytest.mark.parametrize("name", one_of_each_system())
 def test_an_experiment_runs_through_all_its_stages(name, photographs):
     config = shrunk(name, photographs)
     check(config)
