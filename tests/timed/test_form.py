@@ -26,14 +26,16 @@ from snnexp.network.parts import connections
 from snnexp.network.spiking import spiking_network
 from snnexp.stages.single_spike import Objective
 from snnexp.timed.averages import arriving
-from snnexp.timed.body import Silencing, TimePool, timed_layers
+from snnexp.timed.clock import steps_until
 from snnexp.timed.delays import Delays, terminals
 from snnexp.timed.discrete import clocked, output_of
-from snnexp.timed.form import Form
+from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
+from snnexp.timed.pools import Silencing, TimePool
 from snnexp.timed.quantisation import quantised
+from snnexp.timed.settings import TimedSettings, timed_settings
 from snnexp.timed.spike_times import spike_times
-from snnexp.timed.stepped import stepped, steps_until
+from snnexp.timed.stepped import stepped
 from snnexp.timed.synapses import Synapses
 from tests.support import networks
 from tests.support.options import CONF, build_option
@@ -46,20 +48,20 @@ PARTS = {
 }
 
 
-def form(**changes) -> Form:
+def timed_form(**changes) -> TimedSettings:
     given = {
         key: value
         for key, value in OmegaConf.load(CONF / "stage" / "single_spike.yaml").form.items()
         if key != "_target_"
     }
     given |= {key: list(given[key]) for key in ("drive", "deviation", "delays")}
-    return Form(**{**given, **changes})
+    return timed_settings(**{**given, **changes})
 
 
 def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
     torch.manual_seed(seed)
     blueprint = networks.blueprint(**{**PARTS, "neuron": "if_exp", **chosen})
-    return timed_network(blueprint, form(**(changes or {}))).eval()
+    return timed_network(blueprint, timed_form(**(changes or {}))).eval()
 
 
 def scores(network: Network, count: int = 5) -> torch.Tensor:
@@ -68,7 +70,7 @@ def scores(network: Network, count: int = 5) -> torch.Tensor:
 
 def test_weights_have_the_names_of_the_other_forms():
     blueprint = networks.blueprint(**PARTS, neuron="if_exp")
-    timed = timed_network(blueprint, form())
+    timed = timed_network(blueprint, timed_form())
     names = [
         connections(network).keys()
         for network in (timed, spiking_network(blueprint), analog_network(blueprint))
@@ -141,7 +143,7 @@ def branched(unit, **about):
 def with_branches() -> Network:
     torch.manual_seed(2)
     given = replace(networks.blueprint(**PARTS, neuron="if_exp"), architecture=branched)
-    return timed_network(given, form()).eval()
+    return timed_network(given, timed_form()).eval()
 
 
 def test_branches_stand_side_by_side():
@@ -157,7 +159,7 @@ def test_branches_stand_side_by_side():
 
 def test_layers_of_branches_are_counted_in_the_order_they_fire_in():
     network = with_branches()
-    names = [name for name, *_ in timed_layers(network)]
+    names = [layer.name for layer in timed_layers(network)]
     branches = [f"body.block.branches.{place}" for place in ("0", "1.0", "1.1", "2.1")]
     assert names == ["body.first", *branches, "body.output"]
     split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))
@@ -350,7 +352,7 @@ def test_a_clocked_network_comes_to_the_exact_decisions(kind):
     assert torch.equal(scores(network, 20)[0], exact)  # the clock has been taken off again
     time = (made.step[:, None] / 512).to(exact.dtype)
     peak = output.potential(time).amax(1)
-    assert (peak > 0.9 * network.body.last[0].neuron.threshold).all()
+    assert (peak > 0.9 * network.body[-1].timed.neuron.threshold).all()
 
 
 def test_ties_go_to_the_larger_potential_and_count_as_such():
@@ -408,7 +410,7 @@ def test_outputs_that_never_fire_give_finite_loss_and_gradients(loss, kernel):
     last = [*connections(network).values()][-1].layer
     torch.nn.init.constant_(last.weight, -0.1)
     silent = network.body(network.encoder(networks.images(5), range(1), networks.keys(5)))
-    assert (silent >= network.body.last[0].neuron.horizon).all()
+    assert (silent >= network.body[-1].timed.neuron.horizon).all()
     name, options = (loss, {}) if isinstance(loss, str) else loss
     value = build_option("loss", name, **options)(
         networks.reading(scores(network)), torch.arange(5)
@@ -438,7 +440,7 @@ def test_both_terms_bring_silent_neurons_back(terms):
         optimizer.zero_grad()
         loss(networks.reading(scores(network, 20)), torch.zeros(20, dtype=torch.long)).backward()
         optimizer.step()
-    assert all(int(layer.fired) > 0 for _, _, layer, _ in timed_layers(network))
+    assert all(int(layer.timed.fired) > 0 for layer in timed_layers(network))
 
 
 def test_weights_of_few_bits():
