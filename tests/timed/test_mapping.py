@@ -21,12 +21,12 @@ from snnexp.network.parts import analog_units
 from snnexp.network.transfer import transfer
 from snnexp.stages.mapping import Mapping
 from snnexp.timed.body import connections
+from snnexp.timed.clock import nearest_step, steps_until
 from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.robustness import _shifted
 from snnexp.timed.spike_times import spike_times
-from snnexp.timed.stepped import nearest_step, steps_until
 from snnexp.timed.synapses import Synapses
 from snnexp.training.execution import Execution
 from snnexp.training.session import Session
