@@ -13,6 +13,7 @@ from snnexp.composition.renamed import FORMER as FORMER_NAMES
 from snnexp.composition.renamed import NOW
 from snnexp.composition.since import KEYS, SETTINGS, as_now, completed
 from snnexp.configuration.check import faults
+from snnexp.jobs.folder import differences
 from snnexp.runs.result import config_hash
 from tests.support.composed import configuration, node
 from tests.support.options import options
@@ -93,6 +94,7 @@ def test_a_component_is_the_same_by_its_former_name(place, words):
     part["_target_"] = FORMER_NAMES[part["_target_"]]
     plain = OmegaConf.to_container(before)
     assert plain != now and config_hash(plain) == config_hash(now) and as_now(plain) == now
+    assert differences(plain, now) == []
     for key in SETTINGS[NOW[part["_target_"]]]:
         del part[key]
     found = OmegaConf.to_container(completed(before))
