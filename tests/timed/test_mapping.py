@@ -33,7 +33,7 @@ from snnexp.training.session import Session
 from tests.support import networks
 from tests.support.options import build_option
 from tests.support.tiny_run import attempted, job
-from tests.timed.test_form import timed_form
+from tests.timed.networks import timed_form
 
 MAPPED = [
     "strategy=mapping",
