@@ -27,11 +27,3 @@ class TimedOutput(Connection):
 
     def forward(self, x: Float[Tensor, "1 B *n"]) -> Float[Tensor, "1 B K"]:
         return self.timed(self, x)
-
-    def train(self, mode: bool = True) -> "TimedOutput":
-        """Sets the mode of all but the neurons, which stay in training: where a `variation` is
-        asked for, the weights of the output vary in evaluations too.
-        """
-        super().train(mode)
-        self.timed.training = True
-        return self

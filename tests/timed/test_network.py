@@ -51,3 +51,10 @@ def test_scores_are_minus_the_times_of_two_layers():
 def test_what_has_no_timed_form_is_refused_with_a_remedy(chosen, remedy):
     with pytest.raises(ValueError, match=remedy):
         timed(**chosen)
+
+
+def test_weights_vary_in_training_only():
+    network = timed(changes={"variation": 0.2})
+    assert torch.equal(scores(network), scores(network))
+    network.train()
+    assert not torch.equal(scores(network), scores(network))
