@@ -6,6 +6,7 @@ from typing import Any
 
 from snnexp.composition.added import without_neutral
 from snnexp.composition.moved import as_before
+from snnexp.composition.renamed import with_former_name
 from snnexp.files.foreign import Unreadable, regular, sha256
 
 PLACES = ("data_dir", "output_dir")
@@ -20,7 +21,7 @@ def scientific(node: Any, starts: Mapping[str, str], path: str = "") -> Any:
     """
     if not isinstance(node, Mapping):
         return node
-    node = without_neutral(dict(node), path.rpartition(".")[2])
+    node = with_former_name(without_neutral(dict(node), path.rpartition(".")[2]))
     inner = {key: f"{path}.{key}" if path else str(key) for key in node if key not in PLACES}
     found = {
         key: starts[where] if where in starts else scientific(node[key], starts, where)

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from snnexp.composition import added
 from snnexp.composition.compose import again
 from snnexp.composition.moved import upgraded
+from snnexp.composition.renamed import NOW, with_present_names
 from snnexp.composition.short import without_short_names
 
 KEYS = ("checkpoint", "presimulation", "activation", "on_error")
@@ -16,12 +17,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"start": None},
     "snnexp.stages.single_spike.SingleSpike": {"redraw": 0.0},
     "snnexp.stages.count.SpikeCounts": {"saturation": "pass"},
-    "snnexp.timed.form.Form": {"delays": [], "centralize_gradient": False, "gain": None},
+    "snnexp.timed.settings.timed_settings": {
+        "delays": [],
+        "centralize_gradient": False,
+        "gain": None,
+    },
     "snnexp.thresholds.snn_percentile.SnnPercentile": {"combination": "largest"},
     "snnexp.neurons.if_.IF": {"order": "fire_after"},
     "snnexp.neurons.lif.LIF": {"order": "fire_after"},
 }
-"""By component, settings that it has not had from the beginning, and what runs did before."""
+"""By component, by the name that it has now, settings that it has not had from the beginning, and
+what runs did before.
+"""
 AUGMENTATION = {"auto_augment": None}
 
 
@@ -43,9 +50,10 @@ def completed(config: DictConfig) -> DictConfig:
 
 
 def as_now(config: dict[str, Any]) -> dict[str, Any]:
-    """Plain values of a configuration with its data set as data sets are named now, every setting
+    """Plain values of a configuration with its components as they are named now, every setting
     where it is read.
     """
+    config = with_present_names(config)
     dataset = config.get("dataset")
     if not isinstance(dataset, Mapping):
         return config
@@ -54,7 +62,8 @@ def as_now(config: dict[str, Any]) -> dict[str, Any]:
 
 def _lacking(node: Any, name: object = "") -> Iterator[tuple[DictConfig, dict[str, Any]]]:
     if isinstance(node, DictConfig):
-        target = str(node.get("_target_"))
+        stored = str(node.get("_target_"))
+        target = NOW.get(stored, stored)
         pixels = (
             name == "augmentation" and "crop_padding" in node
         )  # photographs of any size have settings of their own

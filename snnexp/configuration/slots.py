@@ -30,7 +30,7 @@ from snnexp.readouts.base import Readout
 from snnexp.stages.base import Stage
 from snnexp.surrogates.base import Surrogate
 from snnexp.thresholds.base import Rule
-from snnexp.timed.form import Form
+from snnexp.timed.settings import TimedSettings
 from snnexp.track.base import Tracker
 
 OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
@@ -85,7 +85,7 @@ SLOTS = {
     "threshold": Slot("thresholds", Rule),
     "calibration": Slot("calibrations", Calibration),
     "stage": Slot("stages", Stage),
-    "form": Slot("timed", Form),
+    "form": Slot("timed", TimedSettings),
 }
 HANDED = {slot: PROVIDED[slot] for slot in ("norm", "architecture", "optimizer", "scheduler")}
 """What code hands over to every component of a slot, so that one which does not take it is none."""

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from snnexp.composition.renamed import with_present_names
 from snnexp.composition.since import as_now, completed
 from snnexp.errors import ConfigError
 from snnexp.files.documents import parsed_yaml, read_yaml
@@ -113,8 +114,10 @@ def finished_before(config: DictConfig, run_dir: Path) -> RunResult | None:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The settings in which two configurations differ, of those that change what is computed.
 
-    Settings that have come since the earlier one was made count as what runs did before.
+    Settings that have come since the earlier one was made count as what runs did before, and
+    components that have another name now as what they are.
     """
+    before = with_present_names(before)
     old, new = flat(_counting(before)), flat(_counting(now))
     if old.keys() != new.keys():
         old = flat(_counting(OmegaConf.to_container(completed(OmegaConf.create(before)))))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from snnexp.composition.renamed import with_present_names
 from snnexp.files.documents import read_json, read_yaml
 from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import all_visible, one_line
@@ -87,7 +88,7 @@ def _settings(result: RunResult, config: Path | None) -> dict[str, Any]:
             f"strategy.stages.{name}.epochs": stage.epochs for name, stage in stages if stage.epochs
         }
         return _known(result, GIVEN) | epochs
-    found = all_visible(read_yaml(config))
+    found = with_present_names(all_visible(read_yaml(config)))
     if not isinstance(found, Mapping):
         raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
     chosen = _known(result, CHOICES)

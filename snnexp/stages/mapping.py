@@ -22,9 +22,9 @@ from snnexp.network.transfer import absorb_norms, transfer
 from snnexp.network.wiring import wiring
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.timed.body import connections
-from snnexp.timed.form import exact
 from snnexp.timed.network import timed_network
 from snnexp.timed.robustness import Robustness
+from snnexp.timed.settings import exact
 from snnexp.training.session import Session
 
 logger = logging.getLogger(__name__)

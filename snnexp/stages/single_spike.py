@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.errors import NumericalError
 from snnexp.limits import Fraction, Natural, NonNegative, Positive
@@ -13,10 +13,11 @@ from snnexp.losses.reading import Reading
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.stages.base import Factory, Outcome, Stage
-from snnexp.timed.body import timed_layers
+from snnexp.timed.layers import TimedLayer, timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.redraw import Redraw
 from snnexp.timed.robustness import Robustness
+from snnexp.timed.settings import TimedSettings
 from snnexp.training.loop import train
 from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
@@ -72,27 +73,31 @@ class SingleSpike(Stage):
         redraw: Fraction,
         variations: list[NonNegative],
     ):
-        self.timing = form
+        self.settings: TimedSettings = form()
         self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
-        self.weight_sum, self.margin, self.reduction, self.silence = (
-            weight_sum,
-            margin,
-            reduction,
-            silence,
-        )
-        self.redraw, self.robustness = redraw, Robustness([], [], variations)
+        self.weight_sum = weight_sum
+        self.margin = margin
+        self.reduction = reduction
+        self.silence = silence
+        self.redraw = redraw
+        self.robustness = Robustness([], [], variations)
 
     def untrained(self, blueprint: Blueprint) -> Network:
-        return timed_network(blueprint, self.timing())
+        return timed_network(blueprint, self.settings)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         timed = self.untrained(session.blueprint).to(session.device)
         if network is not None and network.form == "timed":
             timed.load_state_dict(network.state_dict())
         loss = Objective(
-            self.schedule.loss, timed, self.weight_sum, self.margin, self.reduction, self.silence
+            self.schedule.loss,
+            timed,
+            weight_sum=self.weight_sum,
+            margin=self.margin,
+            reduction=self.reduction,
+            silence=self.silence,
         )
-        redraw = Redraw(self.redraw, self.timing(), timed)
+        redraw = Redraw(self.redraw, self.settings.first_weights, timed)
         schedule = replace(self.schedule, loss=loss, after_batch=redraw.see, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
         return Outcome(timed, shown | self.robustness(timed, session.accuracy))
@@ -102,7 +107,23 @@ class Objective(Loss):
     """The loss on the times of a batch and the terms on the weights, which tells when a layer has
     fallen silent.
 
-    Arguments as those of the stage.
+        L = loss(times) + weight_sum sum_l R_j max(0, margin threshold - sum_i w_ji)
+            - silence sum_l sum_j r_j sum_i w_ji
+
+    Scores do not show which hidden neurons fired. Every timed layer keeps that of its last training
+    batch (`Timed.silent`, `Timed.fired`), so a call belongs right behind the forward pass, in
+    training, of the batch that it is for.
+
+    Args:
+        loss: loss on minus the spike times of the outputs.
+        network: in the timed form.
+        weight_sum: strength of the term that makes neurons able to fire, >= 0.
+        margin: sum of weights, in thresholds, above which it is content, >= 0.
+        reduction: over the neurons of a layer, mean or sum.
+        silence: push on every weight of a neuron per sample for which it is silent, >= 0.
+
+    Raises:
+        NumericalError: no neuron of a layer has fired for `PATIENCE` images in a row.
     """
 
     def __init__(
@@ -117,13 +138,11 @@ class Objective(Loss):
         super().__init__()
         self.loss = loss
         self.layers = list(timed_layers(network))
-        self.weight_sum, self.margin, self.reduction, self.silence = (
-            weight_sum,
-            margin,
-            reduction,
-            silence,
-        )
-        self.quiet = dict.fromkeys((name for name, *_ in self.layers), 0)
+        self.weight_sum = weight_sum
+        self.margin = margin
+        self.reduction = reduction
+        self.silence = silence
+        self.quiet = {layer.name: 0 for layer in self.layers}
 
     def get_extra_state(self) -> dict[str, int]:
         """For how many images in a row each layer has been silent."""
@@ -137,29 +156,27 @@ class Objective(Loss):
         self._guard(len(labels))
         total = self.loss(reading, labels)
         if self.weight_sum or self.silence:
-            total = total + sum(
-                self._term(connection, timed) for _, connection, timed, _ in self.layers
-            )
+            total = total + sum(self._term(layer) for layer in self.layers)
         return total
 
-    def _term(self, connection: nn.Module, timed: nn.Module) -> Tensor:
-        layer = connection.layer
-        sums = layer.weight.flatten(1).sum(1) + (0 if layer.bias is None else layer.bias)
+    def _term(self, layer: TimedLayer) -> Tensor:
+        weights, timed = layer.connection.layer, layer.timed
+        sums = weights.weight.flatten(1).sum(1) + (0 if weights.bias is None else weights.bias)
         term = -self.silence * (timed.silent * sums).sum()
         if self.weight_sum:
             missing = (self.margin * timed.neuron.threshold - sums).clamp(min=0)
-            term = term + self.weight_sum * (
-                missing.mean() if self.reduction == "mean" else missing.sum()
-            )
+            reduced = missing.mean() if self.reduction == "mean" else missing.sum()
+            term = term + self.weight_sum * reduced
         return term
 
     def _guard(self, images: int) -> None:
-        for name, _, timed, _ in self.layers:
-            self.quiet[name] = 0 if int(timed.fired) else self.quiet[name] + images
-            if self.quiet[name] >= PATIENCE:
+        for layer in self.layers:
+            quiet = 0 if int(layer.timed.fired) else self.quiet[layer.name] + images
+            self.quiet[layer.name] = quiet
+            if quiet >= PATIENCE:
                 raise NumericalError(
-                    f"layer {name} is silent: no neuron of it has fired for "
-                    f"{self.quiet[name]} images, so nothing learns; raise "
+                    f"layer {layer.name} is silent: no neuron of it has fired for "
+                    f"{quiet} images, so nothing learns; raise "
                     "form.drive or neuron.horizon, lower neuron.threshold, optimizer.lr, or "
                     "set weight_sum or silence of the stage"
                 )

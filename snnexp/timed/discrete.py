@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.timed.body import TimedBody
-from snnexp.timed.layer import Timed
-from snnexp.timed.stepped import nearest_step, steps_until
+from snnexp.timed.clock import nearest_step, steps_until
+from snnexp.timed.layers import timed_layers
+from snnexp.timed.passages import passages
 from snnexp.timed.synapses import Synapses
+from snnexp.timed.unit import Timed
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def clocked(body: TimedBody, step: float, steps: int) -> Iterator[None]:
     timesteps would show. Windowed neurons have their thresholds half a timestep lower, which rounds
     to the nearest.
     """
-    layers = [module for module in body.modules() if isinstance(module, Timed)] + body.last
+    layers = [module for module in body.modules() if isinstance(module, Timed)]
     kept = [(layer, layer.neuron, layer.solving) for layer in layers]
     for layer, neuron, solving in kept:
         layer.neuron = copy.copy(neuron)
@@ -72,29 +74,26 @@ class Output:
         inputs: Float[Tensor, "B N"],
         outputs: Float[Tensor, "B K"],
     ):
-        self.neuron, self.synapses, self.inputs, self.outputs = (
-            timed.neuron,
-            synapses,
-            inputs,
-            outputs,
-        )
+        self.neuron = timed.neuron
+        self.synapses = synapses
+        self.inputs = inputs
+        self.outputs = outputs
         self.factors = self.neuron.factors(inputs.clamp(max=self.neuron.horizon))
 
     def potential(self, time: Float[Tensor, "B 1"]) -> Float[Tensor, "B K"]:
         """Potentials at a time per image, of what arrived before, which for windowed neurons is
         everything.
         """
-        arrived = ((self.inputs < time) | self.neuron.windowed) & (
-            self.inputs < self.neuron.horizon
-        )
-        sums = [self.synapses.current(torch.where(arrived, factor, 0)) for factor in self.factors]
-        if self.synapses.bias is not None:
-            bias, begun = self.neuron.factors(time.new_zeros(())), (time > 0) | self.neuron.windowed
-            sums = [
-                each + factor * self.synapses.bias * begun
-                for each, factor in zip(sums, bias, strict=True)
-            ]
-        return self.neuron.potential(*sums, time)
+        fires = self.inputs < self.neuron.horizon
+        arrived = ((self.inputs < time) | self.neuron.windowed) & fires
+        s0, s1 = (self.synapses.current(torch.where(arrived, factor, 0)) for factor in self.factors)
+        bias = self.synapses.bias
+        if bias is not None:
+            first, second = self.neuron.factors(time.new_zeros(()))
+            begun = (time > 0) | self.neuron.windowed
+            s0 = s0 + first * bias * begun
+            s1 = s1 + second * bias * begun
+        return self.neuron.potential(s0, s1, time)
 
     def decisions(self) -> Decisions:
         """The earliest spikes."""
@@ -131,14 +130,8 @@ def output_of(body: TimedBody, x: Float[Tensor, "1 B *n"], step: float) -> Outpu
     """Runs a clocked body on spike times, which wait for the clock like all others, those of
     windowed neurons for the nearest timestep.
     """
-    seen: list[tuple[nn.Module, Tensor]] = []
-    hook = body.last[0].register_forward_hook(
-        lambda _, arguments, output: seen.append((arguments[0], arguments[1], output))
-    )
-    try:
-        body(steps_until(nearest_step(x, body.last[0].neuron), step) * step)
-    finally:
-        hook.remove()
-    connection, inputs, outputs = seen[0]
-    times, synapses = body.last[0].arriving(connection, inputs)
-    return Output(body.last[0], synapses, times, outputs[0])
+    *_, last = timed_layers(body)
+    with passages([last]) as passed:
+        body(steps_until(nearest_step(x, last.timed.neuron), step) * step)
+    times, synapses = last.timed.arriving(last.connection, passed[last.name].inputs)
+    return Output(last.timed, synapses, times, passed[last.name].outputs[0])

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from snnexp.distributed import total
 from snnexp.network.network import Network
 from snnexp.ranks import exact
-from snnexp.timed.body import timed_layers
-from snnexp.timed.form import Form
+from snnexp.timed.first_weights import FirstWeights
+from snnexp.timed.layers import TimedLayer, timed_layers
 
 
 class Redraw:
@@ -27,23 +27,22 @@ class Redraw:
 
     Args:
         share: of the images, in [0, 1]; 0 for never.
-        form: what the first weights are drawn by.
+        first_weights: what new weights are drawn by.
         network: the network, in the timed form.
     """
 
-    def __init__(self, share: float, form: Form, network: Network):
-        self.share, self.form = share, form
-        self.layers = [(connection, timed) for _, connection, timed, _ in timed_layers(network)][
-            :-1
-        ]
+    def __init__(self, share: float, first_weights: FirstWeights, network: Network):
+        self.share = share
+        self.first_weights = first_weights
+        *self.hidden, _ = timed_layers(network)
         self._reset()
 
     def see(self, images: int) -> None:
         """Counts a training batch of so many, through which the network has just passed."""
         self.images = self.images + images
         self.fired = [
-            fired + images * (1 - timed.silent.double())
-            for fired, (_, timed) in zip(self.fired, self.layers, strict=True)
+            fired + images * (1 - layer.timed.silent.double())
+            for fired, layer in zip(self.fired, self.hidden, strict=True)
         ]
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,38 +51,43 @@ class Redraw:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Sets it to what it had counted."""
-        device = next((connection.layer.weight.device for connection, _ in self.layers), None)
-        self.images, fired = state_dict["images"], state_dict["fired"]
-        self.fired = [each.to(device) if isinstance(each, Tensor) else each for each in fired]
+        self.images = state_dict["images"]
+        self.fired = [
+            fired.to(layer.connection.layer.weight.device) if isinstance(fired, Tensor) else fired
+            for fired, layer in zip(state_dict["fired"], self.hidden, strict=True)
+        ]
 
     @torch.no_grad()
     def __call__(self, seed: int) -> dict[str, int]:
         """Ends an epoch; returns what its record says of it."""
         if not self.share:
             return {}
-        generator, redrawn = torch.Generator().manual_seed(seed), 0
-        images = (
-            total(torch.tensor(float(self.images), device=self.fired[0].device))
-            if self.layers
-            else 0
-        )
-        for place, (fired, (connection, timed)) in enumerate(
-            zip(self.fired, self.layers, strict=True)
-        ):
-            dead = total(fired) < float(
-                exact(self.share) * round(float(images))
-            )  # a neuron at exactly the share stays
-            self._renew(
-                connection.layer,
-                dead,
-                self.form.weights(connection.layer, timed.neuron.threshold, place, generator),
-            )
+        generator = torch.Generator().manual_seed(seed)
+        redrawn = 0
+        images = self._all_images()
+        for place, (fired, layer) in enumerate(zip(self.fired, self.hidden, strict=True)):
+            weights = self._weights(layer, place, generator)
+            # a neuron at exactly the share stays
+            dead = total(fired) < float(exact(self.share) * images)
+            self._renew(layer.connection.layer, dead, weights)
             redrawn += int(dead.sum())
         self._reset()
         return {"train/redrawn": redrawn}
 
+    def _all_images(self) -> int:
+        """Of this epoch, in all processes."""
+        if not self.hidden:
+            return 0
+        return round(float(total(torch.tensor(float(self.images), device=self.fired[0].device))))
+
+    def _weights(self, layer: TimedLayer, place: int, generator: torch.Generator) -> Tensor:
+        return self.first_weights.draw(
+            layer.connection.layer, layer.timed.neuron.threshold, place, generator
+        )
+
     def _reset(self) -> None:
-        self.images, self.fired = 0, [0.0] * len(self.layers)
+        self.images = 0
+        self.fired = [0.0] * len(self.hidden)
 
     @staticmethod
     def _renew(layer: nn.Conv2d | nn.Linear, dead: Tensor, weights: Tensor) -> None:

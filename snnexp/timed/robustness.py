@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.network.network import Network
-from snnexp.timed.body import timed_layers
-from snnexp.timed.layer import varied
+from snnexp.timed.layers import timed_layers
+from snnexp.timed.variation import varied
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,18 @@ class Robustness:
             accuracy: measures that of a changed network.
         """
         tests = {
-            "accuracy_by_bits": {str(each): _coarse(network, each) for each in self.bits},
-            "accuracy_by_jitter": {str(each): _jittered(network, each) for each in self.jitters},
+            "accuracy_by_bits": {str(bits): _coarse(network, bits) for bits in self.bits},
+            "accuracy_by_jitter": {
+                str(jitter): _jittered(network, jitter) for jitter in self.jitters
+            },
             "accuracy_by_variation": {
-                str(each): _varied(network, each) for each in self.variations
+                str(variation): _varied(network, variation) for variation in self.variations
             },
         }
         return {
-            name: {key: _measured(test, accuracy) for key, test in each.items()}
-            for name, each in tests.items()
-            if each
+            name: {strength: _measured(test, accuracy) for strength, test in of_kind.items()}
+            for name, of_kind in tests.items()
+            if of_kind
         }
 
 
@@ -61,17 +63,17 @@ def _measured(test: AbstractContextManager[Network], accuracy: Callable[[Network
 @contextmanager
 def _coarse(network: Network, bits: int) -> Iterator[Network]:
     chip = copy.deepcopy(network)
-    for _, _, timed, _ in timed_layers(chip):
-        timed.solving = replace(timed.solving, bits=bits)
+    for layer in timed_layers(chip):
+        layer.timed.solving = replace(layer.timed.solving, bits=bits)
     yield chip
 
 
 @contextmanager
 def _varied(network: Network, variation: float) -> Iterator[Network]:
     chip = copy.deepcopy(network)
-    for _, connection, timed, _ in timed_layers(chip):
-        vary = _shifted if timed.neuron.windowed else _scaled
-        vary(connection.layer, variation)
+    for layer in timed_layers(chip):
+        vary = _shifted if layer.timed.neuron.windowed else _scaled
+        vary(layer.connection.layer, variation)
     yield chip
 
 
@@ -92,11 +94,11 @@ def _shifted(layer: nn.Module, variation: float) -> None:
 
 @contextmanager
 def _jittered(network: Network, deviation: float) -> Iterator[Network]:
-    layers = {timed for _, _, timed, _ in timed_layers(network)}
-    horizon = next(iter(layers)).neuron.horizon
+    neurons = [layer.timed for layer in timed_layers(network)]
+    horizon = neurons[0].neuron.horizon
     hooks = [
-        each.register_forward_hook(partial(_noisy, deviation * horizon, horizon))
-        for each in (network.encoder, *layers)
+        module.register_forward_hook(partial(_noisy, deviation * horizon, horizon))
+        for module in (network.encoder, *neurons)
     ]
     try:
         yield network
@@ -105,7 +107,9 @@ def _jittered(network: Network, deviation: float) -> Iterator[Network]:
             hook.remove()
 
 
-def _noisy(deviation: float, horizon: float, module: nn.Module, given: tuple, t: Tensor) -> Tensor:
+def _noisy(
+    deviation: float, horizon: float, module: nn.Module, arguments: tuple, t: Tensor
+) -> Tensor:
     """Spikes that come earlier or later by chance; none comes before its window, and none where
     there was none.
     """

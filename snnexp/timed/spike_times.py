@@ -113,19 +113,18 @@ class _SpikeTimes(torch.autograd.Function):
         )
         p, q = (torch.where(t.isfinite(), each * limit, 0) for each in (p, q))
         ctx.save_for_backward(times, weight, bias, start, p, q)
-        ctx.form, ctx.neuron, ctx.solver, ctx.normalize = (
-            (synapses.stride, synapses.padding),
-            neuron,
-            solver,
-            normalize,
-        )
+        ctx.stride = synapses.stride
+        ctx.padding = synapses.padding
+        ctx.neuron = neuron
+        ctx.solver = solver
+        ctx.normalize = normalize
         return t
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         times, weight, bias, start, p, q = ctx.saved_tensors
-        synapses = Synapses(weight, bias, *ctx.form)
+        synapses = Synapses(weight, bias, ctx.stride, ctx.padding)
         grad = torch.where(start > -torch.inf, grad, 0)
         if ctx.normalize:
             grad = _normalized(grad)

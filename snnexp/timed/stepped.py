@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from snnexp.cell import Over, streaming
+from snnexp.timed.clock import steps_until
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.synapses import Synapses
 
@@ -38,20 +39,3 @@ def _current(arrival: Float[Tensor, "B *n"], synapses: Synapses, now: int) -> Fl
     if now == 0 and synapses.bias is not None:
         current = current + synapses.over_positions(synapses.bias)
     return current
-
-
-def steps_until(t: Float[Tensor, "*n"], step: float) -> Float[Tensor, "*n"]:
-    """Number of the timestep by whose end something at `t` has happened; rounding of `t` does not
-    cost a step.
-    """
-    return torch.ceil(t / step - 1e-4)
-
-
-def nearest_step(t: Float[Tensor, "*n"], neuron: TimedNeuron) -> Float[Tensor, "*n"]:
-    """Times which, once they have waited for the clock, are the nearest of its multiples where the
-    neuron is windowed.
-
-    Its threshold is then lower by what the potential rises in half a timestep. Others wait as they
-    are: what they answer still depends on what comes meanwhile.
-    """
-    return (t - neuron.step_length / 2).clamp(min=0) if neuron.windowed else t

@@ -11,7 +11,7 @@ from snnexp.measure.evaluator import autocast, in_evaluation
 from snnexp.measure.flags import idle
 from snnexp.measure.record import recording
 from snnexp.network.network import Network
-from snnexp.timed.body import timed_layers
+from snnexp.timed.layers import timed_layers
 from snnexp.training.session import Session
 
 IMAGES = 64
@@ -44,9 +44,8 @@ REMEDIES = {
 
 def _idle(network: Network, steps: range, session: Session) -> list[str]:
     if network.form != "spiking":
-        return [
-            f"silent: {name}" for name, _, timed, _ in timed_layers(network) if not int(timed.fired)
-        ]  # in the last batch
+        silent = [layer for layer in timed_layers(network) if not int(layer.timed.fired)]
+        return [f"silent: {layer.name}" for layer in silent]  # in the last batch
     batch = session.train.sample(IMAGES)
     with (
         in_evaluation(network),

@@ -9,8 +9,11 @@ from omegaconf import OmegaConf
 
 from snnexp.cli.evaluate import evaluate
 from snnexp.composition.moved import FORMER, as_before, upgraded
-from snnexp.composition.since import KEYS, as_now, completed
+from snnexp.composition.renamed import FORMER as FORMER_NAMES
+from snnexp.composition.renamed import NOW
+from snnexp.composition.since import KEYS, SETTINGS, as_now, completed
 from snnexp.configuration.check import faults
+from snnexp.jobs.folder import differences
 from snnexp.runs.result import config_hash
 from tests.support.composed import configuration, node
 from tests.support.options import options
@@ -77,6 +80,33 @@ def test_a_data_set_is_the_same_by_its_former_name(name):
     one, other = ({**configuration(), "dataset": dataset} for dataset in (before, now))
     assert config_hash(one) == config_hash(other) and as_now(one) == other
     assert not [line for line in faults(as_now(one)) if line.startswith("dataset")]
+
+
+RENAMED = {"strategy.stages.train.form": ("+experiment=digits_single_spike",)}
+"""A place where each component stands that has another name now, and an experiment that has it."""
+
+
+@pytest.mark.parametrize("place, words", RENAMED.items(), ids=str)
+def test_a_component_is_the_same_by_its_former_name(place, words):
+    now = configuration(*words)
+    before = OmegaConf.create(now)
+    part = OmegaConf.select(before, place)
+    part["_target_"] = FORMER_NAMES[part["_target_"]]
+    plain = OmegaConf.to_container(before)
+    assert plain != now and config_hash(plain) == config_hash(now) and as_now(plain) == now
+    assert differences(plain, now) == []
+    for key in SETTINGS[NOW[part["_target_"]]]:
+        del part[key]
+    found = OmegaConf.to_container(completed(before))
+    assert found == now and not faults(found)
+
+
+def test_every_renamed_component_is_tested():
+    targets = {
+        OmegaConf.select(OmegaConf.create(configuration(*words)), place)["_target_"]
+        for place, words in RENAMED.items()
+    }
+    assert targets == FORMER_NAMES.keys()
 
 
 def test_every_former_name_is_tested():

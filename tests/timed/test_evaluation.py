@@ -17,16 +17,22 @@ from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
 from snnexp.losses.base import Loss
-from snnexp.measure import answers, tally, unsound
-from snnexp.measure import timed_evaluator as timed_evaluate
-from snnexp.measure import timed_report as through_time
+from snnexp.measure import (
+    answers,
+    decision_times,
+    discrete_pass,
+    early_spikes,
+    tally,
+    timed_evaluator,
+    unsound,
+)
 from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
-from snnexp.timed.body import Earliest
+from snnexp.readouts.earliest import Earliest
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.test_form import timed
+from tests.timed.networks import timed
 
 
 class Threads:
@@ -94,8 +100,8 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     one = evaluated(copy.deepcopy(network), images)
     threads = Threads(3)
     monkeypatch.setattr(sharing, "share", threads.share)
-    monkeypatch.setattr(timed_evaluate, "summed", threads.summed)
-    for module in (through_time, tally, answers, unsound):
+    monkeypatch.setattr(timed_evaluator, "summed", threads.summed)
+    for module in (decision_times, discrete_pass, early_spikes, tally, answers, unsound):
         monkeypatch.setattr(module, "gathered", threads.gathered)
     for found in threads.run(lambda: evaluated(copy.deepcopy(network), images)):
         assert (found.images, found.accuracy, found.undecided) == (

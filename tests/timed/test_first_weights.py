@@ -6,8 +6,8 @@ from torch import nn
 
 from snnexp.timed.body import connections
 from snnexp.timed.centralization import centralized
-from snnexp.timed.layer import Timed
-from tests.timed.test_form import KERNELS, form, scores, timed
+from snnexp.timed.unit import Timed
+from tests.timed.networks import KERNELS, scores, timed, timed_form
 
 WIDE = ("mlp", {"widths": [400, 400, 400], "bias": False})
 BALANCED = {"gain": 0.5, "deviation": None}
@@ -27,7 +27,7 @@ def test_first_weights_of_a_gain_add_up_to_the_drive_with_the_deviation_of_the_g
 
 
 def test_first_weights_of_a_convolution_are_balanced_at_every_place_of_the_kernel():
-    weight = form(**BALANCED).weights(nn.Conv2d(32, 8, 3), 1.0, 0)
+    weight = timed_form(**BALANCED).first_weights.draw(nn.Conv2d(32, 8, 3), 1.0, 0)
     torch.testing.assert_close(weight.sum(1), torch.full((8, 3, 3), 4 / 9), atol=1e-5, rtol=0)
     assert weight.std() > 4 * weight.mean()
 
@@ -70,5 +70,5 @@ def test_a_centralized_weight_is_the_weight():
     ("changes", "remedy"), [({"gain": 1.0}, "deviation=null"), ({"deviation": None}, "gain=1.0")]
 )
 def test_first_weights_have_a_deviation_or_a_gain(changes, remedy):
-    with pytest.raises(ValueError, match=f"set strategy.*{remedy}"):
-        form(**changes)
+    with pytest.raises(ValueError, match=rf"set form\.{remedy} of the stage"):
+        timed_form(**changes)

@@ -20,19 +20,20 @@ from snnexp.network.network import Network
 from snnexp.network.parts import analog_units
 from snnexp.network.transfer import transfer
 from snnexp.stages.mapping import Mapping
-from snnexp.timed.body import connections, timed_layers
+from snnexp.timed.body import connections
+from snnexp.timed.clock import nearest_step, steps_until
+from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.robustness import _shifted
 from snnexp.timed.spike_times import spike_times
-from snnexp.timed.stepped import nearest_step, steps_until
 from snnexp.timed.synapses import Synapses
 from snnexp.training.execution import Execution
 from snnexp.training.session import Session
 from tests.support import networks
 from tests.support.options import build_option
 from tests.support.tiny_run import attempted, job
-from tests.timed.test_form import form
+from tests.timed.networks import timed_form
 
 MAPPED = [
     "strategy=mapping",
@@ -243,8 +244,8 @@ def test_every_layer_holds_the_activations():
     batch = next(batches.in_order())
     found, ranges = [], []
     hooks = [
-        timed_.register_forward_hook(lambda _, __, out: found.append(out))
-        for _, _, timed_, _ in timed_layers(timed)
+        layer.timed.register_forward_hook(lambda _, __, out: found.append(out))
+        for layer in timed_layers(timed)
     ]
     hooks += [
         unit.register_forward_hook(lambda _, __, out: ranges.append(out))
@@ -339,7 +340,7 @@ def test_an_evaluation_of_the_finished_run_gives_the_same(run, capsys):
 
 def test_connections_of_the_two_forms_have_one_order():
     blueprint, analog, _ = blueprint_and_analog(norm="none")
-    timed = timed_network(blueprint, form())
+    timed = timed_network(blueprint, timed_form())
     sizes = [connection.layer.weight.shape[0] for connection in connections(timed.body)]
     assert sizes == [6, 8, 9, 10] and all(a is not b for a, b in pairwise(connections(timed.body)))
     with pytest.raises(RuntimeError):

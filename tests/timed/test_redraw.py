@@ -5,7 +5,7 @@ import torch
 
 from snnexp.network.parts import connections
 from snnexp.timed.redraw import Redraw
-from tests.timed.test_form import form, scores, timed
+from tests.timed.networks import scores, timed, timed_form
 
 LABELS = torch.zeros(20, dtype=torch.long)
 CNN = ("cnn", {"layers": ["4C3", "MP2", "FC6"], "bias": True})
@@ -13,7 +13,7 @@ CNN = ("cnn", {"layers": ["4C3", "MP2", "FC6"], "bias": True})
 
 def epoch(network, share: float, seed: int = 7) -> tuple[dict, list[torch.Tensor]]:
     """What an epoch of two batches, and what follows it, say and leave of the weights."""
-    redraw = Redraw(share, form(), network.train())
+    redraw = Redraw(share, timed_form().first_weights, network.train())
     for _ in range(2):
         scores(network, 20)
         redraw.see(len(LABELS))
@@ -64,7 +64,7 @@ def test_the_draws_depend_on_the_seed_alone():
 
 def test_counts_start_anew_with_each_epoch():
     network, _, first = with_a_dead_neuron()
-    redraw = Redraw(0.75, form(), network.train())
+    redraw = Redraw(0.75, timed_form().first_weights, network.train())
     for fires in (True, False):
         with torch.no_grad():
             first.weight[2] = 1.0 if fires else -1.0
@@ -81,7 +81,7 @@ def test_without_a_share_nothing_is_drawn():
 
 def test_a_neuron_that_fires_rarely_enough_is_dead():
     network, before, first = with_a_dead_neuron()
-    redraw = Redraw(0.5, form(), network.train())
+    redraw = Redraw(0.5, timed_form().first_weights, network.train())
     for weight in (1.0, -1.0, -1.0):
         with torch.no_grad():
             first.weight[2] = weight

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snnexp.kernels.events.inputs import Layer
 from snnexp.timed import spike_times as solving
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.solvers import blocks as scan
@@ -224,15 +225,10 @@ def test_rows_see_the_pixels_of_their_patches(about):
     )
     weights = fused._taps(synapses.weight).transpose(0, 1).flatten(0, 1)
     assert weights.equal(synapses.replaced(synapses.weight, None).columns())
-    reached = fused._reached(_Layer(pixels[:-1], seen))
+    reached = fused._reached(Layer(pixels[:-1], None, seen, "if_exp"))
     for pixel, tap in (reached >= 0).nonzero().tolist():
         assert seen[reached[pixel, tap], tap] == pixel
     assert (reached >= 0).sum() == (seen >= 0).sum()
-
-
-class _Layer:
-    def __init__(self, times: Tensor, seen: Tensor):
-        self.times, self.seen = times, seen
 
 
 def test_choice_of_solver(monkeypatch):

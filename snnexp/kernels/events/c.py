@@ -83,20 +83,25 @@ def forward(
     weights: Float[Tensor, "C taps O"],
     bias: Float[Tensor, "O"] | None,
     kind: str,
-    numbers: list[float],
+    numbers: dict[str, float],
     sizes: Sizes,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Both sums at the spike `[B, positions, O]`, and the time of the last input that counts, -inf
     where there is no spike.
+
+    Args:
+        spikes: the inputs.
+        weights: of the taps of a patch; a linear layer has one tap.
+        bias: weights of a neuron that fires at time 0, or None.
+        kind: of the neuron, one of `KINDS`.
+        numbers: its constants, by the names in `NUMBERS`.
+        sizes: extents of the layer.
     """
     shape = len(spikes.times), sizes["height"] * sizes["width"], weights.shape[-1]
     s0, s1, start = (weights.new_empty(shape) for _ in range(3))
     layer = _layer(spikes, sizes, weights=weights, bias=bias, s0=s0, s1=s1, start=start)
-    _tried(
-        library().events_forward(
-            ctypes.byref(_Neuron(KINDS.index(kind), *numbers)), ctypes.byref(layer)
-        )
-    )
+    neuron = _Neuron(kind=KINDS.index(kind), **numbers)
+    _tried(library().events_forward(ctypes.byref(neuron), ctypes.byref(layer)))
     return s0, s1, start
 
 
@@ -116,15 +121,18 @@ def backward(
         weights.new_zeros(len(spikes.times), sizes["inputs"] + 1) for _ in range(2)
     )
     parts = weights.new_zeros(torch.get_num_threads(), weights.shape[-1] + weights.numel())
-    given = {
-        "start": start,
-        "p": p,
-        "q": q,
-        "by_first": by_first,
-        "by_second": by_second,
-        "weights_grad": parts,
-    }
-    layer = _layer(spikes, sizes, weights=weights, bias=bias, **given)
+    layer = _layer(
+        spikes,
+        sizes,
+        weights=weights,
+        bias=bias,
+        start=start,
+        p=p,
+        q=q,
+        by_first=by_first,
+        by_second=by_second,
+        weights_grad=parts,
+    )
     _tried(library().events_backward(ctypes.byref(layer), ctypes.c_int64(weights.numel())))
     total = parts.sum(0)
     return (

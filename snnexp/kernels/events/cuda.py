@@ -9,13 +9,13 @@ the neuron fired. Programs are single warps, so that nothing waits for another; 
 order, so that results are the same from run to run.
 """
 
-from dataclasses import dataclass
-
 import torch
 import triton
 import triton.language as tl
 from jaxtyping import Float, Int32
 from torch import Tensor
+
+from snnexp.kernels.events.inputs import Layer, Lists, Numbers
 
 LIST = 128  # inputs of a pixel that one program brings to their places
 BLOCK = 128  # outputs of one program
@@ -156,18 +156,18 @@ def _merge(
     if tl.program_id(1) == 0:
         first, last = tl.load(early + row), tl.load(count + row)
         _close(
-            merged,
-            merged_z,
-            order,
-            first,
-            last,
-            bias_place,
-            horizon,
-            z_horizon,
-            bias,
-            exponential,
-            unroll,
-            room,
+            merged=merged,
+            merged_z=merged_z,
+            order=order,
+            early=first,
+            count=last,
+            bias_place=bias_place,
+            horizon=horizon,
+            z_horizon=z_horizon,
+            bias=bias,
+            exponential=exponential,
+            unroll=unroll,
+            room=room,
         )
 
 
@@ -307,54 +307,6 @@ def _by_input(
 
 
 # ---- entries
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What a layer's inputs are and which of them each row sees.
-
-    Args:
-        times: of the inputs at each pixel.
-        z: exponentials that the factors of the two sums are made of; None where they have none.
-        seen: pixel that a row sees at each tap, -1 for none.
-        kind: of the neuron.
-    """
-
-    times: Float[Tensor, "X C"]
-    z: Float[Tensor, "X C"] | None
-    seen: Int32[Tensor, "R K"]
-    kind: str
-
-
-@dataclass(frozen=True)
-class Lists:
-    """The inputs of each pixel in the order of their times, those that never come last.
-
-    Args:
-        layer: times and exponentials in this order.
-        channels: number of the input at its pixel.
-        sizes: how many of a pixel's arrive at all.
-        early: how many of a row's come before time 0, where the bias fires.
-        count: how many events a row has, with the bias.
-    """
-
-    layer: Layer
-    channels: Int32[Tensor, "X C"]
-    sizes: Int32[Tensor, "X"]
-    early: Int32[Tensor, "R"]
-    count: Int32[Tensor, "R"]
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The neuron's constants: `time_constant` is 1 for a neuron without, `z_horizon` the
-    exponential of a spike at the horizon.
-    """
-
-    threshold: float
-    time_constant: float
-    horizon: float
-    z_horizon: float
 
 
 def forward(

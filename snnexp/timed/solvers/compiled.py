@@ -23,17 +23,22 @@ def available(times: Float[Tensor, "B *n"], neuron: TimedNeuron) -> bool:
 def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuron) -> Sums:
     """Both sums at the spike, and the time of the last input that counts."""
     first, second = neuron.factors(torch.tensor(neuron.horizon, dtype=torch.float64))
-    constant = getattr(neuron, "time_constant", 1.0)
-    numbers = [neuron.threshold, constant, neuron.horizon, first.item(), second.item()]
+    numbers = {
+        "threshold": neuron.threshold,
+        "time_constant": getattr(neuron, "time_constant", 1.0),
+        "horizon": neuron.horizon,
+        "horizon_first": first.item(),
+        "horizon_second": second.item(),
+    }
     sums = events.forward(
-        _ordered(times, synapses, neuron),
-        _weights(synapses),
-        synapses.bias,
-        neuron.kind,
-        numbers,
-        _sizes(times, synapses),
+        spikes=_ordered(times, synapses, neuron),
+        weights=_weights(synapses),
+        bias=synapses.bias,
+        kind=neuron.kind,
+        numbers=numbers,
+        sizes=_sizes(times, synapses),
     )
-    return tuple(_mapped(each, synapses.shape(times)) for each in sums)
+    return tuple(_mapped(one, synapses.shape(times)) for one in sums)
 
 
 def backward(
@@ -45,10 +50,14 @@ def backward(
     q: Float[Tensor, "B *m"],
 ) -> Gradients:
     """By the kernel, from inputs sorted again."""
-    given = (_positions(each) for each in (start, p, q))
-    spikes = _ordered(times, synapses, neuron)
     weights, bias, *factors = events.backward(
-        spikes, _weights(synapses), synapses.bias, *given, _sizes(times, synapses)
+        spikes=_ordered(times, synapses, neuron),
+        weights=_weights(synapses),
+        bias=synapses.bias,
+        start=_positions(start),
+        p=_positions(p),
+        q=_positions(q),
+        sizes=_sizes(times, synapses),
     )
     weights = weights.movedim(-1, 0).reshape(synapses.weight.shape)
     return (
@@ -66,7 +75,11 @@ def _ordered(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> events.S
     finite = (flat < neuron.horizon).sum(1, dtype=torch.int32)
     first, second = neuron.factors(flat.clamp(max=neuron.horizon))
     return events.Spikes(
-        flat, first.contiguous(), second.contiguous(), order.to(torch.int32), finite
+        times=flat,
+        first=first.contiguous(),
+        second=second.contiguous(),
+        order=order.to(torch.int32),
+        finite=finite,
     )
 
 

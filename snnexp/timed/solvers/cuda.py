@@ -2,15 +2,16 @@
 output position, then walked along.
 """
 
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
 from snnexp.kernels.events.c import KINDS
+from snnexp.kernels.events.inputs import Layer, Lists, Numbers
 from snnexp.timed.neuron import TimedNeuron
 from snnexp.timed.solvers.solver import Gradients, Sums
 from snnexp.timed.synapses import Synapses
@@ -24,10 +25,8 @@ EXPONENTIAL = {"if_exp": 1, "alpha": 0, "lif2": 0}
 @cache
 def kernels() -> ModuleType | None:
     """The kernels, or None where there is no Triton."""
-    try:
-        from snnexp.kernels.events import (
-            cuda,  # only here: importing Triton takes long, and it exists for Linux alone
-        )
+    try:  # only here: importing Triton takes long, and it exists for Linux alone
+        from snnexp.kernels.events import cuda
     except ImportError:
         return None
     return cuda
@@ -47,18 +46,21 @@ def forward(times: Float[Tensor, "B *n"], synapses: Synapses, neuron: TimedNeuro
     """Both sums at the spike, and the time of the last input that counts; a number of rows at a
     time.
     """
-    lists, weights, numbers = (
-        _sorted(times, synapses, neuron),
-        _rows_of_weights(synapses),
-        _numbers(neuron),
-    )
+    lists = _sorted(times, synapses, neuron)
+    weights, numbers = _rows_of_weights(synapses), _numbers(neuron)
     bias = synapses.bias is not None
     rows, at_once = len(lists.layer.seen), max(1, LARGEST // kernels().width(lists.layer, bias))
     parts = [
-        kernels().forward(lists, slice(first, first + at_once), weights, bias, numbers)
+        kernels().forward(
+            lists=lists,
+            rows=slice(first, first + at_once),
+            weights=weights,
+            bias=bias,
+            numbers=numbers,
+        )
         for first in range(0, rows, at_once)
     ]
-    return tuple(synapses.from_rows(torch.cat(each), times) for each in zip(*parts, strict=True))
+    return tuple(synapses.from_rows(torch.cat(part), times) for part in zip(*parts, strict=True))
 
 
 def backward(
@@ -70,15 +72,24 @@ def backward(
     q: Float[Tensor, "B *m"],
 ) -> Gradients:
     """By two kernels, one for the weights and one for the inputs."""
-    layer, given = _layer(times, synapses, neuron), (start, p, q)
-    columns = _taps(synapses.weight).transpose(1, 2).contiguous()
-    positions, two = (_positions(each) for each in given), neuron.kind != "if_delta"
+    layer = _layer(times, synapses, neuron)
     factors = kernels().by_input(
-        layer.times.T.contiguous(), _reached(layer), columns, *positions, two
+        times=layer.times.T.contiguous(),
+        reached=_reached(layer),
+        weights=_taps(synapses.weight).transpose(1, 2).contiguous(),
+        start=_positions(start),
+        p=_positions(p),
+        q=_positions(q),
+        two=neuron.kind != "if_delta",
     )
-    weights = kernels().by_weight(layer, *(synapses.to_rows(each).contiguous() for each in given))
-    weights = weights.permute(2, 1, 0).reshape(synapses.weight.shape).contiguous()
-    bias = None if synapses.bias is None else _bias_gradient(neuron, *given)
+    taps = kernels().by_weight(
+        layer=layer,
+        start=synapses.to_rows(start).contiguous(),
+        p=synapses.to_rows(p).contiguous(),
+        q=synapses.to_rows(q).contiguous(),
+    )
+    weights = taps.permute(2, 1, 0).reshape(synapses.weight.shape).contiguous()
+    bias = None if synapses.bias is None else _bias_gradient(neuron, start, p, q)
     return weights, bias, *(_from_pixels(factor, times) for factor in factors)
 
 
@@ -90,26 +101,25 @@ def _bias_gradient(neuron: TimedNeuron, start: Tensor, p: Tensor, q: Tensor) -> 
 # Layouts: inputs by pixel, weights by tap. A linear layer has one tap, and one pixel per image.
 
 
-def _layer(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Any:
+def _layer(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Layer:
     flat = _pixels(times)
     place = EXPONENTIAL.get(neuron.kind)
     z = None if place is None else neuron.factors(flat)[place].contiguous()
-    return kernels().Layer(flat, z, _seen(times, synapses), neuron.kind)
+    return Layer(times=flat, z=z, seen=_seen(times, synapses), kind=neuron.kind)
 
 
-def _sorted(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Any:
+def _sorted(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Lists:
     layer = _layer(times, synapses, neuron)
     flat, channels = layer.times.sort(1)
     z = None if layer.z is None else layer.z.gather(1, channels)
     sizes, early = ((flat < until).sum(1, dtype=torch.int32) for until in (neuron.horizon, 0))
-    early, count = (_over_taps(each, layer.seen) for each in (early, sizes))
-    count = count if synapses.bias is None else count + 1
-    return kernels().Lists(
-        kernels().Layer(flat, z, layer.seen, layer.kind),
-        channels.to(torch.int32),
-        sizes,
-        early,
-        count,
+    count = _over_taps(sizes, layer.seen)
+    return Lists(
+        layer=replace(layer, times=flat, z=z),
+        channels=channels.to(torch.int32),
+        sizes=sizes,
+        early=_over_taps(early, layer.seen),
+        count=count if synapses.bias is None else count + 1,
     )
 
 
@@ -145,7 +155,7 @@ def _along(times: Tensor, synapses: Synapses, axis: int) -> Int32[Tensor, "outpu
     return first[:, None] * synapses.stride[axis] + ahead - synapses.padding[axis]
 
 
-def _reached(layer: Any) -> Int32[Tensor, "X K"]:
+def _reached(layer: Layer) -> Int32[Tensor, "X K"]:
     """The row that sees each pixel at each tap, -1 for none."""
     seen, pixels = layer.seen, len(layer.times)
     rows = torch.arange(len(seen), device=seen.device, dtype=torch.int32)[:, None].expand_as(seen)
@@ -174,8 +184,12 @@ def _rows_of_weights(synapses: Synapses) -> Float[Tensor, "N O"]:
     return rows.contiguous() if synapses.bias is None else torch.cat([rows, synapses.bias[None]])
 
 
-def _numbers(neuron: TimedNeuron) -> Any:
-    place, constant = EXPONENTIAL.get(neuron.kind), getattr(neuron, "time_constant", 1.0)
+def _numbers(neuron: TimedNeuron) -> Numbers:
+    place = EXPONENTIAL.get(neuron.kind)
     factors = neuron.factors(torch.tensor(neuron.horizon, dtype=torch.float64))
-    z = 0.0 if place is None else factors[place].item()
-    return kernels().Numbers(*map(float, (neuron.threshold, constant, neuron.horizon, z)))
+    return Numbers(
+        threshold=float(neuron.threshold),
+        time_constant=float(getattr(neuron, "time_constant", 1.0)),
+        horizon=float(neuron.horizon),
+        z_horizon=0.0 if place is None else factors[place].item(),
+    )
