@@ -71,10 +71,10 @@ def backward(
 ) -> Gradients:
     """By two kernels, one for the weights and one for the inputs."""
     layer, given = _layer(times, synapses, neuron), (start, p, q)
-    columns = _taps(synapses.weight).transpose(1, 2).contiguous()
+    columns = by_tap(synapses.weight).transpose(1, 2).contiguous()
     positions, two = (_positions(each) for each in given), neuron.kind != "if_delta"
     factors = kernels().by_input(
-        layer.times.T.contiguous(), _reached(layer), columns, *positions, two
+        layer.times.T.contiguous(), seeing_rows(layer), columns, *positions, two
     )
     weights = kernels().by_weight(layer, *(synapses.to_rows(each).contiguous() for each in given))
     weights = weights.permute(2, 1, 0).reshape(synapses.weight.shape).contiguous()
@@ -91,10 +91,10 @@ def _bias_gradient(neuron: TimedNeuron, start: Tensor, p: Tensor, q: Tensor) -> 
 
 
 def _layer(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Any:
-    flat = _pixels(times)
+    flat = by_pixel(times)
     place = EXPONENTIAL.get(neuron.kind)
     z = None if place is None else neuron.factors(flat)[place].contiguous()
-    return kernels().Layer(flat, z, _seen(times, synapses), neuron.kind)
+    return kernels().Layer(flat, z, seen_pixels(times, synapses), neuron.kind)
 
 
 def _sorted(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Any:
@@ -118,7 +118,7 @@ def _over_taps(values: Int32[Tensor, "X"], seen: Int32[Tensor, "R K"]) -> Int32[
     return torch.cat([values, values.new_zeros(1)])[seen].sum(1, dtype=torch.int32)
 
 
-def _seen(times: Tensor, synapses: Synapses) -> Int32[Tensor, "R K"]:
+def seen_pixels(times: Tensor, synapses: Synapses) -> Int32[Tensor, "R K"]:
     """The pixel that each row sees at each tap, -1 for padding."""
     images = torch.arange(len(times), device=times.device, dtype=torch.int32)[:, None]
     if not synapses.convolution:
@@ -145,7 +145,7 @@ def _along(times: Tensor, synapses: Synapses, axis: int) -> Int32[Tensor, "outpu
     return first[:, None] * synapses.stride[axis] + ahead - synapses.padding[axis]
 
 
-def _reached(layer: Any) -> Int32[Tensor, "X K"]:
+def seeing_rows(layer: Any) -> Int32[Tensor, "X K"]:
     """The row that sees each pixel at each tap, -1 for none."""
     seen, pixels = layer.seen, len(layer.times)
     rows = torch.arange(len(seen), device=seen.device, dtype=torch.int32)[:, None].expand_as(seen)
@@ -153,7 +153,8 @@ def _reached(layer: Any) -> Int32[Tensor, "X K"]:
     return seen.new_full((pixels + 1, seen.shape[1]), -1).scatter_(0, places, rows)[:-1]
 
 
-def _pixels(times: Float[Tensor, "B *n"]) -> Float[Tensor, "X C"]:
+def by_pixel(times: Float[Tensor, "B *n"]) -> Float[Tensor, "X C"]:
+    """Times by pixel and channel: the pixels of all images in order."""
     return (times.permute(0, 2, 3, 1).flatten(0, 2) if times.dim() == 4 else times).contiguous()
 
 
@@ -165,12 +166,13 @@ def _positions(y: Float[Tensor, "B *m"]) -> Float[Tensor, "B O P"]:
     return y.flatten(2).contiguous() if y.dim() == 4 else y[..., None].contiguous()
 
 
-def _taps(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "K C O"]:
+def by_tap(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "K C O"]:
+    """Weights by the place in the kernel, channel and output."""
     return weight.flatten(2).permute(2, 1, 0) if weight.dim() == 4 else weight.T[None]
 
 
 def _rows_of_weights(synapses: Synapses) -> Float[Tensor, "N O"]:
-    rows = _taps(synapses.weight).flatten(0, 1)
+    rows = by_tap(synapses.weight).flatten(0, 1)
     return rows.contiguous() if synapses.bias is None else torch.cat([rows, synapses.bias[None]])
 
 
