@@ -15,9 +15,9 @@ from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.names import refuse_others
 from snnexp.datasets.text import class_name, shown
 from snnexp.runs.weights import classes, sort_metadata
-from tests.stored import replaced
 from tests.support.options import build_option, options
 from tests.support.photographs import write_pictures
+from tests.support.stored_weights import replaced
 from tests.support.tiny_run import attempted, job
 
 KIND = "A: what belongs to a run is not kept with it"

@@ -27,8 +27,8 @@ from snnexp.files.disk import FULL, NoRoom
 from snnexp.runs import weights
 from snnexp.runs.status import Status
 from snnexp.track.wandb_names import known_id
-from tests.faults.forks import Forks, assert_same, facts, kept
 from tests.support.command_line import TINY, environment, hearing
+from tests.support.forked_runs import Forks, assert_same, facts, kept
 from tests.support.tiny_run import attempted, job
 from tests.support.tiny_run import attempted as attempt_here
 

@@ -26,7 +26,7 @@ from snnexp.network.network import Network
 from snnexp.timed.body import Earliest
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.test_form import timed
+from tests.support.timed import timed
 
 
 class Threads:

@@ -7,7 +7,7 @@ from torch import nn
 from snnexp.timed.body import connections
 from snnexp.timed.centralization import centralized
 from snnexp.timed.layer import Timed
-from tests.timed.test_form import KERNELS, form, scores, timed
+from tests.support.timed import KERNELS, form, scores, timed
 
 WIDE = ("mlp", {"widths": [400, 400, 400], "bias": False})
 BALANCED = {"gain": 0.5, "deviation": None}

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from snnexp.datasets.base import Split
@@ -29,41 +28,14 @@ from snnexp.timed.averages import arriving
 from snnexp.timed.body import Silencing, TimePool, timed_layers
 from snnexp.timed.delays import Delays, terminals
 from snnexp.timed.discrete import clocked, output_of
-from snnexp.timed.form import Form
 from snnexp.timed.network import timed_network
 from snnexp.timed.quantisation import quantised
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.stepped import stepped, steps_until
 from snnexp.timed.synapses import Synapses
 from tests.support import networks
-from tests.support.options import CONF, build_option
-
-KERNELS = ["if_exp", "if_linear", "alpha", "lif2"]
-PARTS = {
-    "encoder": "spike_time",
-    "readout": "first_spike",
-    "architecture": ("mlp", {"widths": [12], "bias": True}),
-}
-
-
-def form(**changes) -> Form:
-    given = {
-        key: value
-        for key, value in OmegaConf.load(CONF / "stage" / "single_spike.yaml").form.items()
-        if key != "_target_"
-    }
-    given |= {key: list(given[key]) for key in ("drive", "deviation", "delays")}
-    return Form(**{**given, **changes})
-
-
-def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
-    torch.manual_seed(seed)
-    blueprint = networks.blueprint(**{**PARTS, "neuron": "if_exp", **chosen})
-    return timed_network(blueprint, form(**(changes or {}))).eval()
-
-
-def scores(network: Network, count: int = 5) -> torch.Tensor:
-    return network(networks.images(count), range(1), networks.keys(count)).scores
+from tests.support.options import build_option
+from tests.support.timed import KERNELS, PARTS, form, scores, timed
 
 
 def test_weights_have_the_names_of_the_other_forms():

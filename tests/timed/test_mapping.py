@@ -31,8 +31,8 @@ from snnexp.training.execution import Execution
 from snnexp.training.session import Session
 from tests.support import networks
 from tests.support.options import build_option
+from tests.support.timed import form
 from tests.support.tiny_run import attempted, job
-from tests.timed.test_form import form
 
 MAPPED = [
     "strategy=mapping",

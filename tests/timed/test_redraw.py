@@ -5,7 +5,7 @@ import torch
 
 from snnexp.network.parts import connections
 from snnexp.timed.redraw import Redraw
-from tests.timed.test_form import form, scores, timed
+from tests.support.timed import form, scores, timed
 
 LABELS = torch.zeros(20, dtype=torch.long)
 CNN = ("cnn", {"layers": ["4C3", "MP2", "FC6"], "bias": True})
