@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from snnexp import stopping
 
@@ -12,6 +13,16 @@ def nobody_asks_to_stop() -> Iterator[None]:
     """What a test has asked of runs is not asked of those of the next."""
     yield
     stopping.forget()
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Tensors are in float64, and weights the same at every call."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,7 +23,7 @@ def doctor(arguments: list[str]) -> int:
         )
         return 2
     table = Table(show_header=False, title="snnexp doctor", title_justify="left")
-    for name, value in [*_software(), *_hardware(), *_tracker()]:
+    for name, value in [*software(), *_hardware(), *_tracker()]:
         table.add_row(Text(name), Text(one_line(value)))
     Console().print(table)
     from snnexp.cli.data import data
@@ -31,7 +31,8 @@ def doctor(arguments: list[str]) -> int:
     return data(["list"])
 
 
-def _software() -> list[tuple[str, str]]:
+def software() -> list[tuple[str, str]]:
+    """Names and versions of what results depend on."""
     from snnexp.runs.result import git_commit, versions
 
     return [*versions().items(), ("checkout", git_commit() or "not a git checkout")]

@@ -70,12 +70,12 @@ def attempt(
     try:
         if rank() > 0:
             return _assisting(config, choices), None, 0
-        plain = _checked(config) if overrides is None else {}
+        plain = checked(config) if overrides is None else {}
         refuse_unusable(run_dir)
         if result := finished_before(config, run_dir):
             return _known(result, config, run_dir), None, 0
         past = (
-            past_of(plain or _checked(config), run_dir)
+            past_of(plain or checked(config), run_dir)
             if _has_checkpoints(run_dir) or plain
             else Past()
         )
@@ -84,7 +84,7 @@ def attempt(
             stopping.look()
             if overrides is not None:
                 write_json(run_dir / OVERRIDES, overrides)
-            return _tracked(plain or _checked(config), choices, run_dir, past, command), None, 0
+            return _tracked(plain or checked(config), choices, run_dir, past, command), None, 0
     except ENDINGS as error:
         if isinstance(error, KeyboardInterrupt) and (result := finished_before(config, run_dir)):
             return result, None, 0  # it came when all was written
@@ -96,7 +96,7 @@ def attempt(
 def _assisting(config: DictConfig, choices: dict[str, str]) -> RunResult | None:
     """The part of a process that leaves the records to another."""
     with stopping_on_signals(), suppress(AlreadyOver):
-        return run(_checked(config), choices, None, Muted())
+        return run(checked(config), choices, None, Muted())
     return None
 
 
@@ -148,7 +148,8 @@ def _last_line(goes_on: str | None) -> None:
         print(visible(f"snnexp: the run goes on with: {goes_on}"), file=sys.stderr, flush=True)
 
 
-def _checked(config: DictConfig) -> Config:
+def checked(config: DictConfig) -> Config:
+    """The configuration in plain values. Raises `ConfigError` with all that is wrong with it."""
     plain = resolved(config)
     check(plain)
     return plain

@@ -88,7 +88,7 @@ def _light_command(name: str) -> Callable[[list[str]], int]:
     elif name == "doctor":
         from snnexp.cli.doctor import doctor as command
     else:
-        return lambda arguments: _unknown(name)
+        return lambda arguments: refuse_unknown(name)
     return command
 
 
@@ -97,7 +97,8 @@ def _help(arguments: list[str]) -> int:
     return 0
 
 
-def _unknown(name: str) -> int:
+def refuse_unknown(name: str) -> int:
+    """Says that there is no command of this name, and which is meant; the exit code."""
     from difflib import get_close_matches
 
     near = get_close_matches(

@@ -80,7 +80,7 @@ class Sweep(Callback):
         folder, Sweep.folder = Sweep.folder, None
         jobs = [] if folder is None else job_folders(folder)
         if jobs:
-            Console(highlight=False).print(_table(folder, jobs))
+            Console(highlight=False).print(jobs_table(folder, jobs))
         elif folder is not None:
             with suppress(OSError):
                 (folder / "multirun.yaml").unlink()
@@ -109,7 +109,8 @@ def job_folders(folder: Path) -> list[Path]:
     )
 
 
-def _table(folder: Path, jobs: list[Path]) -> Table:
+def jobs_table(folder: Path, jobs: list[Path]) -> Table:
+    """The jobs of a sweep, one a line, by what sets them apart and what they came to."""
     title = Text(f"Sweep {one_line(folder)}")
     table = Table(
         "job",
@@ -126,7 +127,7 @@ def _table(folder: Path, jobs: list[Path]) -> Table:
         cells = (
             str(job.relative_to(folder)),
             " ".join(each for each in chosen if each not in common),
-            *_outcome(job),
+            *job_outcome(job),
         )
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     return table
@@ -137,7 +138,8 @@ def _overrides(job: Path) -> list[str]:
     return found if fits(found, list[str]) else []
 
 
-def _outcome(job: Path) -> tuple[str, str, str]:
+def job_outcome(job: Path) -> tuple[str, str, str]:
+    """Status, accuracy, and error or flags of a job, as the table shows them."""
     status = found if isinstance(found := _read(job / "status.json"), dict) else {}
     result = _result(job) if status.get("status") == "finished" else None
     error = re.sub(r"\s*\n\s*", "; ", str(status.get("error") or ""))

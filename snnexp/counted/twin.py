@@ -104,7 +104,7 @@ class Counted(nn.Module):
 
     def _spikes(self, images: Tensor, keys: Tensor) -> tuple[Reading, dict[str, Tensor]]:
         readings = []
-        with self._as_evaluated(), self._measuring() as signals, streaming(self.network):
+        with self.as_evaluated(), self._measuring() as signals, streaming(self.network):
             for start in range(0, len(self.steps), self.chunk):
                 # The random state is put back each time, so that chunks and the count form draw the
                 # same masks.
@@ -129,7 +129,8 @@ class Counted(nn.Module):
                 hook.remove()
 
     @contextmanager
-    def _as_evaluated(self) -> Iterator[None]:
+    def as_evaluated(self) -> Iterator[None]:
+        """Within the block the network is in evaluation mode, but for its dropout."""
         training = self.network.training
         self.network.eval()
         for module in self.network.modules():

@@ -70,7 +70,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     with _naming(path):
         file = Image.open(BytesIO(data), formats=FORMATS)
         _refuse_unclear(file)
-    with file, _room.taken(file.width * file.height):
+    with file, decoding_room.taken(file.width * file.height):
         with _naming(path):
             picture = _upright(coloured(file, data[24] if file.format == "PNG" else 8), file)
         yield picture
@@ -183,7 +183,7 @@ def _orientation(file: Image.Image) -> object:
         return None
 
 
-class _Room:
+class Room:
     """Room for so many pixels at one time; a picture that needs all of it waits until it is
     alone.
     """
@@ -208,4 +208,4 @@ class _Room:
             self.changed.notify_all()
 
 
-_room = _Room(MOST_PIXELS)
+decoding_room = Room(MOST_PIXELS)

@@ -101,7 +101,7 @@ def download(name: str, root: Path, **options: str) -> None:
     try:
         torchvision_class(name)(root, **options, download=True)
     except Exception as error:  # of the network, the disk, the archive, each with errors of its own
-        _let_full_disks_pass(error)
+        let_full_disks_pass(error)
         wrong = f"{root}: torchvision could not download {name} ({type(error).__name__}: {error})"
         raise DataError(
             f"{wrong}. Remedy, on a machine with network: {download_command(name, root, **options)}"
@@ -131,12 +131,13 @@ def unpack_imagenet(root: Path, remedy: str) -> None:
                 unpack(root, folder=draft.name)
                 os.replace(draft, root / name)
     except Exception as error:  # of the disk and of the archives, each with errors of its own
-        _let_full_disks_pass(error)
+        let_full_disks_pass(error)
         raise DataError(
             f"{root}: torchvision could not unpack ImageNet ({error}). Remedy: {remedy}"
         ) from error
 
 
-def _let_full_disks_pass(error: Exception) -> None:
+def let_full_disks_pass(error: Exception) -> None:
+    """Raises an error that says that memory or a disk is full; another attempt does not help it."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in FULL):
         raise error

@@ -37,7 +37,7 @@ class Bits:
     def unpack(self) -> Tensor:
         """The tensor, bit for bit."""
         x = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device=self.bits.device)
-        if _compiled(x):
+        if goes_compiled(x):
             half = x.dtype == torch.bfloat16
             _kernel().bits_unpack(
                 x.data_ptr(),
@@ -61,7 +61,7 @@ def pack(x: Tensor) -> Bits | None:
     if x.dtype not in _PATTERNS or not layout.dense(x.shape, x.stride()):
         return None
     kind = (x.shape, x.stride(), x.dtype)
-    if _compiled(x):
+    if goes_compiled(x):
         return _pack_compiled(x, kind)
     flat = _storage(x)
     spikes = x.as_strided((x.numel(),), (1,)) != 0
@@ -82,7 +82,8 @@ def _pack_compiled(x: Tensor, kind: tuple) -> Bits | None:
     return None if odd else Bits(bits, pattern, *kind)
 
 
-def _compiled(x: Tensor) -> bool:
+def goes_compiled(x: Tensor) -> bool:
+    """Whether the compiled kernel packs this tensor."""
     return x.device.type == "cpu" and library() is not None
 
 

@@ -59,7 +59,7 @@ def read_run(path: Path) -> Run:
     whole = file.name == "result.json" and os.path.lexists(
         config
     )  # a link that leads nowhere is no result by itself
-    return Run(path, result, _settings(result, config if whole else None), whole)
+    return Run(path, result, settings_of(result, config if whole else None), whole)
 
 
 def _result(file: Path) -> RunResult:
@@ -81,7 +81,10 @@ def _unfinished(folder: Path) -> str:
     )
 
 
-def _settings(result: RunResult, config: Path | None) -> dict[str, Any]:
+def settings_of(result: RunResult, config: Path | None) -> dict[str, Any]:
+    """The settings of a run by their dotted names: those of its configuration, or, where it has
+    none, those that its result tells.
+    """
     if config is None:
         stages = result.stages.items()
         epochs = {

@@ -45,13 +45,14 @@ def drawn(runs: list[Run], form: str) -> bytes:
         {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "snnexp"}
     ):
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-        _draw(figure, runs)
+        draw(figure, runs)
         file = io.BytesIO()
         figure.savefig(file, format=form, dpi=150)
     return file.getvalue()
 
 
-def _draw(figure: "Figure", runs: list[Run]) -> None:
+def draw(figure: "Figure", runs: list[Run]) -> None:
+    """Draws the accuracies of the runs over T into an empty figure."""
     axes = figure.subplots()
     for number, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
         _run(

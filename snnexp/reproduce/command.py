@@ -41,18 +41,20 @@ def started(words: list[str], copy: Path, threads: int, log: IO[bytes]) -> subpr
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        preexec_fn=_prepare,
+        preexec_fn=prepare_process,
     )
 
 
-def _prepare() -> None:
+def prepare_process() -> None:
+    """In a new process, before its command: it ends with its parent and yields to all others."""
     os.setsid()  # signals of a terminal reach the queue, which passes them on
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    _yield_to_others()
+    yield_to_others()
 
 
-def _yield_to_others() -> None:
+def yield_to_others() -> None:
+    """This process gets the processor time that no other wants."""
     os.nice(19)
     with suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -63,7 +63,7 @@ def _measured(
         shutil.rmtree(older, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(dir=runs, prefix=".measured."))
     words = [f"+experiment={job.experiment}", *job.settings, *_few(config, IMAGES_OF[dataset][0])]
-    with (runs / "measured.log").open("wb") as log, _had(threads) as share:
+    with (runs / "measured.log").open("wb") as log, processor_share(threads) as share:
         code = started(
             ["train", *words, "tracker=none", f"hydra.run.dir='{folder}'"], copy, threads, log
         ).wait()
@@ -82,7 +82,7 @@ def _measured(
 
 
 @contextmanager
-def _had(threads: int) -> Iterator[Callable[[], float]]:
+def processor_share(threads: int) -> Iterator[Callable[[], float]]:
     """Gives, after the block, the share of so many processors that the processes which ended within
     it have had, at most 1.
     """

@@ -46,7 +46,7 @@ class Status:
                 whose process is gone, gives way.
         """
         remove_dead_drafts(self.path.parent)
-        self._make_way()
+        self.make_way()
         self.facts = {
             "status": "running",
             "exit_code": None,
@@ -85,15 +85,19 @@ class Status:
         except OSError:
             _overwrite(self.path, f"{dumps(self.facts, indent=2)}\n".encode())
 
-    def _make_way(self) -> None:
+    def make_way(self) -> None:
+        """Removes what a run that is over has left. Raises `RunFolderTaken` where one goes on."""
         found = read(self.path.parent)
         if found is None:
             return
         if _holds(found):
             raise _taken(self.path, found)
-        self._put_aside(found)
+        self.put_aside(found)
 
-    def _put_aside(self, found: dict[str, Any]) -> None:
+    def put_aside(self, found: dict[str, Any]) -> None:
+        """Removes the file if it still says what was found. Raises `RunFolderTaken` where it does
+        not: a rival was quicker.
+        """
         aside = self.path.with_name(f".status.{os.getpid()}.{secrets.token_hex(3)}")
         try:
             os.rename(self.path, aside)

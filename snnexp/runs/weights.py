@@ -49,7 +49,7 @@ def save(network: Network, path: Path, class_names: Sequence[str] | None = None)
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in network.state_dict().items()
     }
-    data = _ordered(to_bytes(tensors, said))
+    data = sort_metadata(to_bytes(tensors, said))
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -170,7 +170,7 @@ def classes(path: Path) -> tuple[str, ...] | None:
     return tuple(map(str, said)) if isinstance(said, list) else None
 
 
-def _ordered(data: bytes) -> bytes:
+def sort_metadata(data: bytes) -> bytes:
     """The same file with what is said of the network in one order: safetensors writes it in another
     each time.
     """
@@ -210,12 +210,13 @@ def _written(path: Path) -> str | None:
         said = None
     found = said.get("weights_sha256") if isinstance(said, dict) else None
     if found is None:
-        _say_unknown(path)
+        warn_unverified(path)
     return found
 
 
 @cache
-def _say_unknown(path: Path) -> None:
+def warn_unverified(path: Path) -> None:
+    """Says, once for each file, that nothing tells whether it is what the run wrote."""
     logger.warning(
         (
             "%s: result.json beside it has no weights_sha256: whether these are the weights that "

@@ -86,7 +86,7 @@ class Conversion(Stage):
         return spiking_network(blueprint)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        if network is None or network.form == "spiking":
+        if network is None or network.form != "analog":
             raise ValueError(
                 f"stage {name}: conversion starts from an analog network; put a stage that "
                 "trains one (stage=ann) before it"

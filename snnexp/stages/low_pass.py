@@ -86,7 +86,7 @@ class LowPassSignals(Stage):
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         spiking = spiking_form(network, session)
         if network is None:
-            _start(spiking, self.threshold_scale)
+            start_thresholds(spiking, self.threshold_scale)
         leak = next(iter(spiking_units(spiking).values())).neuron.leak
         rule = partial(self.rule, limit=full_trace(leak, len(self.steps)))
         form = partial(
@@ -98,7 +98,7 @@ class LowPassSignals(Stage):
         )
         schedule = self.schedule(
             optimizer=partial(self._optimizer, spiking),
-            loss=_Penalised(self.loss, spiking, *self.penalty),
+            loss=Penalised(self.loss, spiking, *self.penalty),
         )
         return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
 
@@ -121,7 +121,12 @@ class LowPassSignals(Stage):
         return made
 
 
-def _start(network: Network, scale: float) -> None:
+def start_thresholds(network: Network, scale: float) -> None:
+    """Sets the thresholds of every layer to `scale` sqrt(3 / fan in).
+
+    Raises:
+        ValueError: no weights drive a layer.
+    """
     wired = wiring(network)
     for name, unit in spiking_units(network).items():
         connection = next(iter(wired.driving(name)), None)
@@ -133,7 +138,7 @@ def _start(network: Network, scale: float) -> None:
         unit.neuron.spread(scale * math.sqrt(3 / layer.weight[0].numel()))
 
 
-class _Penalised(Loss):
+class Penalised(Loss):
     """A loss and the penalty on the weights of every neuron: exponential up to an exponent of 5,
     then along its tangent.
     """

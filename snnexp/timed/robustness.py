@@ -72,7 +72,7 @@ def _coarse(network: Network, bits: int) -> Iterator[Network]:
 def _varied(network: Network, variation: float) -> Iterator[Network]:
     chip = copy.deepcopy(network)
     for layer in timed_layers(chip):
-        vary = _shifted if layer.timed.neuron.windowed else _scaled
+        vary = vary_windowed if layer.timed.neuron.windowed else _scaled
         vary(layer.connection.layer, variation)
     yield chip
 
@@ -82,7 +82,7 @@ def _scaled(layer: nn.Module, variation: float) -> None:
     layer.weight.copy_(varied(layer.weight, variation))
 
 
-def _shifted(layer: nn.Module, variation: float) -> None:
+def vary_windowed(layer: nn.Module, variation: float) -> None:
     """Weights and biases that differ, and thresholds of constant slopes: a threshold of (1 + d)
     horizons takes d off every value.
     """

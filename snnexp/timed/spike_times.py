@@ -54,13 +54,18 @@ def spike_times(
         synapses.bias,
         synapses,
         neuron,
-        _chosen(solver, times, neuron),
+        choose_solver(solver, times, neuron),
         slope_limit,
         normalize,
     )
 
 
-def _chosen(solver: SolverName, times: Tensor, neuron: TimedNeuron) -> Solver:
+def choose_solver(solver: SolverName, times: Tensor, neuron: TimedNeuron) -> Solver:
+    """The solver that goes through these times: the one that is asked for, or the fastest there is.
+
+    Raises:
+        ValueError: solver=events is asked for, and no kernel takes these times.
+    """
     if neuron.windowed:
         return whole
     if solver == "auto" and _few(times, neuron):

@@ -37,10 +37,15 @@ def estimate(
         if training_pass is None
         else training_pass(copied, steps)
     )
-    return _grown(forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision)
+    return extrapolated_bytes(
+        forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision
+    )
 
 
-def _grown(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype) -> int:
+def extrapolated_bytes(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype) -> int:
+    """The bytes that a batch of so many samples needs, by what half of a small one and all of it
+    need: some do not grow with the batch.
+    """
     half = len(few.labels) // 2
     if half < 2:  # statistics of a batch need two samples
         return needed_bytes(forward, few, precision) * samples // len(few.labels)

@@ -4,7 +4,6 @@ activations. All in float64.
 
 import math
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 from unittest.mock import Mock
@@ -14,154 +13,48 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from snnexp.calibrations.light import Light
 from snnexp.cell import Over, streaming
-from snnexp.configuration.build import component
 from snnexp.conversion.balancing import Balance
 from snnexp.conversion.convertible import driving, in_blocks, is_chain
 from snnexp.conversion.obstacles import conventional
 from snnexp.datasets.batches import Batch, Batches
-from snnexp.errors import ConfigError
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
-from snnexp.network.parts import analog_units, connections, spiking_units
+from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import fold_norms, transfer
 from snnexp.results.stage import StageResult
-from snnexp.runs.weights import load, save
-from snnexp.stages.base import Outcome
-from snnexp.stages.conversion import Conversion
-from snnexp.thresholds.base import Layer
-from snnexp.thresholds.nearest_rank import nearest_rank as percentile
 from snnexp.track.trackers import evaluation_record
 from snnexp.training.session import Session
-from tests.support.composed import node
-from tests.support.fake_run import BLOCK
-from tests.support.networks import blueprint, chunks, images, keys, seeded, untrained
-from tests.support.options import build_option, options, settings
-
-CNN = ("cnn", {"layers": ["6C3", "AP2", "8C3", "FC16"]})
-MLP = ("mlp", {"widths": [20, 15], "bias": True, "initialization": "default"})
-GATES = ("efficientnet_b7", {"stem": 4, "widths": [4] * 7, "blocks": [1] * 7, "last": 4})
-BARE = ("mlp", {"widths": [20, 15], "bias": False, "initialization": "default"})
-RESIDUAL = {"widths": [4, 6], "blocks": 1}
-PAD, PROJECTION = (
-    ("resnet20", {**RESIDUAL, "shortcut": shortcut}) for shortcut in ("pad", "projection")
+from tests.support.converted import (
+    AMPLITUDES,
+    BARE,
+    CNN,
+    COUNT,
+    MLP,
+    PAD,
+    PROJECTION,
+    bounded,
+    conversion,
+    converted,
+    correlation,
+    outputs,
+    plan,
+    run,
+    sample,
+    thresholds,
+    trained,
+    trains,
 )
-COUNT = 4
+from tests.support.fake_run import BLOCK
+from tests.support.networks import blueprint, chunks, images, keys, seeded
+from tests.support.options import build_option, options
 
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
-def sample(count: int) -> Batch:
-    """The first of the training images."""
-    return Batch(
-        images(COUNT)[:count].double(),
-        torch.zeros(COUNT, dtype=torch.int64)[:count],
-        keys(COUNT)[:count],
-    )
-
-
-TRAIN = Mock(spec=Batches, batch_size=3, sample=sample)
-
-
-def plan(architecture: Any = CNN, norm: Any = "none", **neuron: Any) -> Blueprint:
-    return blueprint(
-        architecture=architecture, norm=norm, neuron=("if", {"amplitude": "threshold", **neuron})
-    )
-
-
-def bounded(made: Blueprint) -> Network:
-    """The analog form with activations that have a bound, which some rules read."""
-    return analog_network(made, lambda: build_option("activation", "clip", {"clip": 0.6}))
-
-
-def trained(net: Network) -> Network:
-    """`net` as if it had been trained: norms with statistics and scales of their own."""
-    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
-        if ".norm." in name and tensor.is_floating_point():
-            low = 0.5 if name.endswith(("weight", "running_var")) else -0.3
-            tensor.data.copy_(
-                low
-                + torch.rand(tensor.shape, generator=seeded(len(name))) * (1.0 if low > 0 else 0.6)
-            )
-    return net.eval().requires_grad_(False)
-
-
-def conversion(
-    rule: str = "ann_percentile", calibration: str = "none", **changes: Any
-) -> Conversion:
-    """The stage; what belongs to the rule or the calibration goes there."""
-    parts = {
-        "threshold": settings("threshold", rule),
-        "calibration": settings("calibration", calibration),
-    }
-    for part in parts.values():
-        part.update(
-            {key: changes.pop(key) for key in list(changes) if key in part and key != "timesteps"}
-        )
-        part.update(
-            {"timesteps": changes["timesteps"]}
-            if "timesteps" in part and "timesteps" in changes
-            else {}
-        )
-    return component({**node("stage", "conversion"), **parts, "samples": COUNT, **changes})
-
-
-def converted(
-    made: Blueprint,
-    analog: Network,
-    rule: str = "ann_percentile",
-    calibration: str = "none",
-    **changes: Any,
-) -> Outcome:
-    session = Mock(
-        spec=Session, blueprint=made, device=torch.device("cpu"), train=TRAIN, selection="last"
-    )
-    return conversion(rule, calibration, **changes)("convert", analog, session)
-
-
-def thresholds(result: Outcome) -> dict[str, float]:
-    return {name: layer["threshold"] for name, layer in result.shown["conversion"].items()}
-
-
-def run(net: Network, steps: int) -> Tensor:
-    """Scores at every timestep, streamed."""
-    with streaming(net):
-        return torch.cat(
-            [net(images(COUNT).double(), part, keys(COUNT)).scores for part in chunks(steps, 64)]
-        )
-
-
-def outputs(net: Network, kind: type[nn.Module], steps: int) -> dict[str, Tensor]:
-    """What the units of a kind sent, summed over time."""
-    sums: dict[str, Tensor] = {}
-    hooks = []
-    for name, module in net.named_modules():
-        if isinstance(module, kind):
-            hooks.append(
-                module.register_forward_hook(
-                    lambda _, __, y, name=name: sums.update({name: sums.get(name, 0) + y.sum(0)})
-                )
-            )
-    run(net, steps)
-    for hook in hooks:
-        hook.remove()
-    return sums
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+pytestmark = pytest.mark.usefixtures("double")
+GATES = ("efficientnet_b7", {"stem": 4, "widths": [4] * 7, "blocks": [1] * 7, "last": 4})
 
 
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
@@ -255,19 +148,6 @@ def test_half_a_threshold_at_the_start_makes_the_rounding_quantiser(levels, thre
     assert torch.equal(spikes.double(), quantised) and len(quantised.unique()) == levels + 1
 
 
-def test_percentile_is_the_nearest_rank():
-    values = torch.tensor([5.0, 1.0, 4.0, 2.0, 3.0])
-    assert [percentile(values, share) for share in (100.0, 80.1, 80.0, 60.0, 20.0, 0.1)] == [
-        5,
-        5,
-        4,
-        3,
-        1,
-        1,
-    ]
-    assert percentile(torch.tensor([1 / 3]), 50.0) == 1 / 3  # not rounded to single precision
-
-
 @pytest.mark.parametrize("share", [100.0, 99.0, 60.0])
 def test_thresholds_are_percentiles_of_the_positive_activations(share):
     made = plan(CNN, "batch")
@@ -337,44 +217,6 @@ def nearest_rank(values: Tensor, share: float) -> float:
     return ordered[math.ceil(share / 100 * len(ordered)) - 1]
 
 
-MEASURED = [name for name in options("threshold") if name != "learned_clip"]
-
-
-# From 0 the current that became the threshold would meet it exactly, or miss it by rounding.
-@pytest.mark.parametrize("rule", options("threshold"))
-@pytest.mark.parametrize(("start", "scale"), [(0.5, 1.0), (0.3, 0.7)])
-def test_normalised_weights_make_the_same_spikes_as_spikes_of_the_threshold(rule, start, scale):
-    settings, steps = {"initial_potential": start, "scale": scale, "timesteps": 20}, 40
-    carried, unit = (plan(CNN, "batch", amplitude=each) for each in AMPLITUDES)
-    analog = trained(bounded(carried))
-    for place, each in enumerate(analog_units(analog).values()):
-        each.activation.w.fill_(0.5 + place / 10)
-    balanced, normalised = (
-        converted(carried, analog, rule, **settings),
-        converted(unit, analog, rule, weights="normalised", **settings),
-    )
-    assert (
-        set(thresholds(normalised).values()) == {1.0}
-        and len(set(thresholds(balanced).values())) == 3
-    )
-    ours, theirs = trains(balanced.network, steps), trains(normalised.network, steps)
-    for name, threshold in thresholds(balanced).items():
-        assert 0 < theirs[name].count_nonzero() < theirs[name].numel() and set(
-            theirs[name].unique().tolist()
-        ) == {0.0, 1.0}
-        torch.testing.assert_close(ours[name], theirs[name] * threshold, rtol=1e-12, atol=0)
-    torch.testing.assert_close(
-        run(balanced.network, steps), run(normalised.network, steps), rtol=0, atol=1e-9
-    )
-    for name, layer in balanced.shown["conversion"].items():
-        assert normalised.shown["conversion"][name] | {"threshold": 0} == pytest.approx(
-            layer | {"threshold": 0}, rel=1e-6, abs=1e-12
-        )
-
-
-AMPLITUDES = ("threshold", "unit")
-
-
 @pytest.mark.parametrize("rule", ["snn_max", "snn_percentile"])
 def test_unit_spikes_behind_kept_weights_are_the_same_spikes_where_there_is_no_bias(rule):
     results = []
@@ -394,20 +236,6 @@ def test_unit_spikes_behind_kept_weights_are_the_same_spikes_where_there_is_no_b
         assert results[1].shown["conversion"][name]["full_scale"] == pytest.approx(
             threshold, rel=1e-9
         )
-
-
-def trains(net: Network, steps: int) -> dict[str, Tensor]:
-    """The spike trains of every unit."""
-    found: dict[str, Tensor] = {}
-    hooks = [
-        unit.register_forward_hook(lambda _, __, y, name=name: found.update({name: y}))
-        for name, unit in spiking_units(net).items()
-    ]
-    with torch.no_grad():
-        net(images(COUNT).double(), range(steps), keys(COUNT))
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 def test_the_analog_network_keeps_its_norms_and_weights():
@@ -431,17 +259,6 @@ def test_nothing_is_converted_without_an_analog_network():
     for network in (None, spiking_network(made)):
         with pytest.raises(ValueError, match="stage convert: .*stage=ann"):
             converted(made, network)
-
-
-@pytest.mark.parametrize("rule", ["ann_max", "ann_percentile", "snn_max", "snn_percentile", "mse"])
-def test_a_silent_layer_is_named(rule):
-    made = plan(MLP)
-    analog = trained(analog_network(made))
-    connections(analog)["body.linear2.connection"].layer.bias.fill_(-100.0)
-    with pytest.raises(ConfigError, match=r"layer body\.linear2 is silent"):
-        converted(
-            made, analog, rule, include_weights=False, timesteps=3
-        ) if rule == "ann_max" else converted(made, analog, rule, timesteps=3)
 
 
 def test_transfer_refuses_another_network_and_copies_nothing():
@@ -481,110 +298,6 @@ def test_transfer_brings_weights_and_norms(folded):
         for name in ours
         for key, value in ours[name].state_dict().items()
     )
-
-
-# Rules, by hand
-
-
-def layer(**changes: Any) -> Layer:
-    given = {
-        "name": "one",
-        "place": 0,
-        "activation": nn.ReLU(),
-        "weights": (torch.tensor([[0.2, -9.0]]),),
-        "initial_potential": 0.5,
-    }
-    return Layer(**{**given, **changes})
-
-
-VALUES = torch.tensor([[0.0, 1.0, 2.0, 3.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.5]])
-
-
-@pytest.mark.parametrize(
-    ("rule", "changes", "about", "expected"),
-    [
-        ("ann_max", {"include_weights": False}, {}, 4.0),
-        ("ann_max", {"include_weights": True}, {}, 4.0),
-        (
-            "ann_max",
-            {"include_weights": True},
-            {"weights": (torch.tensor([1.0, 7.0]), torch.tensor([5.0]))},
-            7.0,
-        ),
-        ("ann_max", {"include_weights": False}, {"weights": (torch.tensor([7.0]),)}, 4.0),
-        ("ann_percentile", {"percentile": 80.0}, {}, 3.0),  # of five values that are not zero
-        ("ann_percentile", {"percentile": 80.0, "decrement": 20.0}, {"place": 2}, 1.0),
-        ("snn_max", {}, {}, 4.0),
-        ("snn_percentile", {"percentile": 80.0}, {}, 2.0),  # zeros count
-        (
-            "learned_clip",
-            {},
-            {"activation": build_option("activation", "clip", {"clip": 1.5})},
-            1.5,
-        ),
-        (
-            "learned_clip",
-            {},
-            {"activation": build_option("activation", "qcfs", {"clip": 2.5})},
-            2.5,
-        ),
-    ],
-)
-def test_rules_by_hand(rule, changes, about, expected):
-    assert build_option("threshold", rule, changes)(VALUES, layer(**about)) == pytest.approx(
-        expected, rel=1e-6
-    )
-
-
-@pytest.mark.parametrize(
-    ("combination", "expected"),
-    [("largest", [3.0, 3.0, 3.0, 3.0]), ("last_exceeding", [3.0, 2.0, 1.0, 1.0])],
-)
-def test_timesteps_count_by_the_largest_percentile_or_by_the_last_that_exceeds(
-    combination, expected
-):
-    rule = build_option(
-        "threshold", "snn_percentile", {"percentile": 50.0, "combination": combination}
-    )
-    threshold, found = 0.0, []
-    for half, most in [(3.0, 10.0), (2.0, 5.0), (1.0, 2.5), (0.5, 0.9)]:
-        threshold = rule.after(threshold, torch.tensor([[half, most]]), layer())
-        found.append(threshold)
-    assert found == expected
-
-
-@pytest.mark.parametrize("start", [0.0, 0.5])
-def test_the_mse_rule_finds_the_best_share(start):
-    values = torch.rand(300, generator=seeded(3)).pow(4)[None]  # few are large
-    found = build_option("threshold", "mse", {"timesteps": 4})(
-        values, layer(initial_potential=start)
-    )
-
-    def error(threshold: float) -> float:
-        counts = torch.floor(values * 4 / threshold + start).clamp(0, 4)
-        return float((values - threshold * counts / 4).square().sum())
-
-    tried = [float(values.max()) * share / 100 for share in range(6, 101)]
-    assert (
-        found == pytest.approx(min(tried, key=error), rel=1e-12)
-        and tried[0] < found < 0.9 * tried[-1]
-    )
-
-
-def test_a_decrement_that_leaves_nothing_is_refused():
-    with pytest.raises(ConfigError, match="layer one: .*lower decrement"):
-        build_option("threshold", "ann_percentile", {"decrement": 50.0})(VALUES, layer(place=2))
-
-
-def test_a_bound_that_no_activation_has_learned_is_refused():
-    made = plan()
-    with pytest.raises(ConfigError, match="ReLU has none.*activation=qcfs"):
-        converted(made, trained(analog_network(made)), "learned_clip")
-
-
-def test_percentiles_of_more_values_than_quantile_takes():
-    values = torch.arange(2**24 + 1, dtype=torch.float32).flip(0)
-    assert percentile(values, 50.0) == 2**23
 
 
 # What is measured, and what it costs
@@ -855,70 +568,6 @@ def test_transfer_checks_every_shape_before_it_copies():
     assert before.keys() == after.keys() and all(
         torch.equal(value, after[name]) for name, value in before.items()
     )
-
-
-# Calibrations
-
-
-def misses(result: Outcome, analog: Network, steps: int) -> list[Tensor]:
-    """Mean activation minus mean of what the spikes stand for, per neuron, layer by layer."""
-    activations = outputs(analog, AnalogUnit, 1)
-    return [
-        (activations[name] - train.sum(0) / steps).mean(0)
-        for name, train in trains(result.network, steps).items()
-    ]
-
-
-def per_channel(miss: Tensor) -> Tensor:
-    return miss.flatten(1).mean(1) if miss.dim() > 1 else miss
-
-
-@pytest.mark.parametrize("architecture", [CNN, PROJECTION])
-@pytest.mark.parametrize(
-    ("calibration", "of"), [("light", per_channel), ("advanced", lambda miss: miss)]
-)
-def test_a_calibration_brings_the_means_together(calibration, of, architecture):
-    made, steps = plan(architecture, "batch"), 4
-    analog = trained(analog_network(made))
-    changes = {"initial_potential": 0.0, "timesteps": steps, "include_weights": False}
-    plain, better = (
-        misses(converted(made, analog, "ann_max", each, **changes), analog, steps)
-        for each in ("none", calibration)
-    )
-    assert len(plain) >= 3
-    assert sum(of(miss).abs().mean() for miss in better) < 0.5 * sum(
-        of(miss).abs().mean() for miss in plain
-    )
-
-
-def test_a_calibration_of_the_weights_brings_every_layer_closer(monkeypatch):
-    monkeypatch.setattr(Light, "__call__", lambda *_: None)
-    made = plan(CNN, "batch")
-    analog = trained(analog_network(made))
-    changes = {"initial_potential": 0.0, "timesteps": 3}
-    plain, fitted = (
-        converted(made, analog, "mse", each, **more, **changes).shown["conversion"]
-        for each, more in (
-            ("none", {}),
-            ("advanced_weights", {"iterations": 100, "learning_rate": 1e-3}),
-        )
-    )
-    assert all(fitted[name]["mse"] < 0.6 * plain[name]["mse"] for name in plain)
-
-
-@pytest.mark.parametrize("calibration", options("calibration"))
-def test_a_calibrated_network_is_saved_and_loaded(tmp_path, calibration):
-    made = blueprint(architecture=BARE, neuron=("if", {"amplitude": "threshold"}))
-    changes = {"iterations": 2} if calibration == "advanced_weights" else {}
-    net = converted(
-        made, trained(analog_network(made)), calibration=calibration, timesteps=4, **changes
-    ).network
-    save(net, tmp_path / "weights.safetensors")
-    again = load(untrained(made), tmp_path / "weights.safetensors", torch.device("cpu"))
-    assert (connections(net)["body.linear1.connection"].layer.bias is None) == (
-        calibration == "none"
-    )
-    assert torch.equal(run(net, 6), run(again, 6))
 
 
 # A small network that has learned something

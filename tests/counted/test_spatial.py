@@ -24,7 +24,7 @@ from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import transfer
 from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
-from snnexp.stages.low_pass import _Penalised, _start
+from snnexp.stages.low_pass import Penalised, start_thresholds
 from tests.support.composed import node
 from tests.support.networks import blueprint, chunks, dyadic, images, keys, reading, seeded
 from tests.support.options import build_option, settings
@@ -305,7 +305,7 @@ def low_pass_network() -> Network:
 
 def test_thresholds_start_from_the_weights():
     network = low_pass_network()
-    _start(network, 2.0)
+    start_thresholds(network, 2.0)
     found = {name: unit.neuron.threshold for name, unit in spiking_units(network).items()}
     fan_in = {"body.convolution1": 9, "body.linear1": 64, "output": 12}
     assert {name: len(each) for name, each in found.items()} == {
@@ -336,8 +336,8 @@ def test_the_penalty_is_that_of_the_paper():
         nn.init.zeros_(parameter)
     layer = network.body.linear1.connection.layer
     layer.weight.data[0, :2] = 0.8
-    none = _Penalised(Nothing(), network, 0.0, 10.0)
-    some = _Penalised(Nothing(), network, 0.02, 10.0)
+    none = Penalised(Nothing(), network, 0.0, 10.0)
+    some = Penalised(Nothing(), network, 0.02, 10.0)
     nothing = reading(torch.zeros(1, 1, 10)), torch.zeros(1, dtype=torch.int64)
     silent = (4 + 11 + 10) * math.exp(-10)
     assert none(*nothing).item() == 0
@@ -350,7 +350,7 @@ def test_weights_that_have_grown_far_too_large_are_still_drawn_back():
     network = low_pass_network()
     layer = network.body.linear1.connection.layer
     layer.weight.data[0] = 1.0
-    _Penalised(Nothing(), network, 0.02, 10.0)(
+    Penalised(Nothing(), network, 0.02, 10.0)(
         reading(torch.zeros(1, 1, 10)), torch.zeros(1, dtype=torch.int64)
     ).backward()
     assert layer.weight.grad[0].tolist() == pytest.approx([0.01 * math.exp(5) * 10 * 2 * 1.0] * 64)

@@ -173,7 +173,7 @@ def test_what_the_twin_gets_is_the_sum_of_the_spiking_currents(double):
         connection.register_forward_hook(
             lambda _, __, y, name=name: currents[name].append(y.detach())
         )
-    form._as_evaluated = lambda: streaming(spiking.eval())
+    form.as_evaluated = lambda: streaming(spiking.eval())
     form(pixels(), keys(COUNT))
     for in_spikes, of_the_twin in currents.values():
         assert len(in_spikes) == STEPS and len(of_the_twin) == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.forks import forks, straight  # noqa: F401 - fixtures
+from tests.support.forked_runs import forks, straight  # noqa: F401 - fixtures
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from snnexp.datasets.base import DataError, Source, Split, numbered
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.names import refuse_others
 from snnexp.datasets.text import class_name, shown
-from snnexp.runs.weights import _ordered, classes
-from tests.stored import replaced
+from snnexp.runs.weights import classes, sort_metadata
 from tests.support.options import build_option, options
 from tests.support.photographs import write_pictures
+from tests.support.stored_weights import replaced
 from tests.support.tiny_run import attempted, job
 
 KIND = "A: what belongs to a run is not kept with it"
@@ -159,7 +159,8 @@ def test_equal_networks_give_equal_bytes(tmp_path):
     """safetensors writes what is said of a network in random order."""
     weight, said = torch.randn(3, 2), {"form": "spiking", "classes": json.dumps(["a", "ä"])}
     written = {
-        _ordered(to_bytes({"weight": weight, "bias": weight[0].clone()}, said)) for _ in range(12)
+        sort_metadata(to_bytes({"weight": weight, "bias": weight[0].clone()}, said))
+        for _ in range(12)
     }
     (tmp_path / "x").write_bytes(*written)
     assert torch.equal(load_file(tmp_path / "x")["weight"], weight) and classes(tmp_path / "x") == (

@@ -27,8 +27,8 @@ from snnexp.files.disk import FULL, NoRoom
 from snnexp.runs import weights
 from snnexp.runs.status import Status
 from snnexp.track.wandb_names import known_id
-from tests.faults.forks import Forks, assert_same, facts, kept
 from tests.support.command_line import TINY, environment, hearing
+from tests.support.forked_runs import Forks, assert_same, facts, kept
 from tests.support.tiny_run import attempted, job
 from tests.support.tiny_run import attempted as attempt_here
 
@@ -181,7 +181,7 @@ def test_what_has_no_room_is_said_in_one_place():
         error = OSError(number, os.strerror(number))
         assert exit_code(error) == NO_ROOM and number in streams.TAKES_NO_MORE
         with pytest.raises(OSError):
-            published._let_full_disks_pass(error)
+            published.let_full_disks_pass(error)
 
 
 def test_a_status_is_written_over_where_there_is_no_room_for_another(
@@ -424,7 +424,7 @@ def test_weights_without_a_sum_are_read_and_that_is_said(
     assert attempted(tmp_path / "new", *start)[2] == 0
     assert capsys.readouterr().err.count(UNTOLD) == 1
     (run / "result.json").unlink()
-    weights._say_unknown.cache_clear()
+    weights.warn_unverified.cache_clear()
     assert attempted(tmp_path / "again", *start)[2] == 0 and UNTOLD not in capsys.readouterr().err
     happened("exit 0 and a line that it cannot be told; none of a run that has no result yet")
 

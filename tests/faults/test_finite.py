@@ -21,8 +21,8 @@ from snnexp.network.spiking import spiking_network
 from snnexp.run import prepare
 from snnexp.runs.checkpoint_file import read
 from snnexp.training.clip import clip
-from tests.stored import replaced
 from tests.support.composed import configuration
+from tests.support.stored_weights import replaced
 from tests.support.tiny_run import attempted, job
 
 SMALL = ["epochs=1", "architecture.widths=[8]"]

@@ -129,7 +129,7 @@ def test_reading_a_run_folder_ends(finished, tmp_path, monkeypatch, capsys, what
             }
             if name in ("config.yaml", "result.json", "weights.safetensors"):
                 codes["evaluate"] = evaluate([str(folder)])
-            sweep._table(tmp_path, [folder, tmp_path / "good"])
+            sweep.jobs_table(tmp_path, [folder, tmp_path / "good"])
             status.unfinished(folder)
         assert codes["table"] == 0 and codes["compare"] == (
             3 if name in ("config.yaml", "result.json") else 0

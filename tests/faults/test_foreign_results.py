@@ -22,7 +22,7 @@ from snnexp.cli.table import table
 from snnexp.report import curves
 from snnexp.report import table as tables
 from snnexp.report.columns import FORMATS, compared
-from snnexp.report.comparison import Run, _settings
+from snnexp.report.comparison import Run, settings_of
 from snnexp.results.fault import fault
 from snnexp.results.run import RunResult
 from snnexp.survey.measured import measured
@@ -127,7 +127,7 @@ def changed(path: tuple, value: Any) -> dict[str, Any]:
 def shown(result: dict[str, Any], forms: tuple[str, ...] = ("csv",)) -> None:
     """What tables, comparisons and pictures make of a result that has passed."""
     found = {"good": RunResult.from_json(GOOD), "other": RunResult.from_json(result)}
-    runs = [Run(Path(name), each, _settings(each, None), False) for name, each in found.items()]
+    runs = [Run(Path(name), each, settings_of(each, None), False) for name, each in found.items()]
     for form in forms:
         FORMATS[form](runs, compared(runs))
         if result.get("reference"):
@@ -282,5 +282,5 @@ def test_the_summary_of_a_sweep_survives_its_files(tmp_path, name, status):
         (tmp_path / job / name).with_name("other.json").write_text(
             json.dumps({"status": status, "accuracy": status, "error": status})
         )
-        sweep._outcome(tmp_path / job)
-    assert sweep._table(tmp_path, sweep.job_folders(tmp_path)).row_count == 2
+        sweep.job_outcome(tmp_path / job)
+    assert sweep.jobs_table(tmp_path, sweep.job_folders(tmp_path)).row_count == 2

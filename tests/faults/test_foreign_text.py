@@ -14,9 +14,9 @@ from snnexp.cli import data as data_command
 from snnexp.cli import doctor as doctor_command
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
-from snnexp.cli.main import _unknown
+from snnexp.cli.main import refuse_unknown
 from snnexp.cli.options import show
-from snnexp.cli.sweep import _table
+from snnexp.cli.sweep import jobs_table
 from snnexp.cli.table import table
 from snnexp.files.visible import all_visible, one_line, visible
 from snnexp.report.summary import summary
@@ -103,7 +103,7 @@ def test_paths_are_shown_as_text(tmp_path, capsys, monkeypatch, happened):
     assert compare([str(odd), str(run(tmp_path / "two"))]) == 0
     assert "[red]x[red]" in plain(capsys)
     summary(stage(experiment=CODES), odd)
-    print(visible(str(_table(odd, [odd]).title)))
+    print(visible(str(jobs_table(odd, [odd]).title)))
     assert "run folder" in plain(capsys)
     happened("shown escaped, markup as it is written")
 
@@ -122,7 +122,7 @@ def test_data_and_doctor_show_text(monkeypatch, capsys, happened):
             and data_command.data(["verify", "mnist"]) == 3
         )
         assert plain(capsys).count(kept) >= 2
-    monkeypatch.setattr(doctor_command, "_software", lambda: [("checkout", "[/red]\x1b")])
+    monkeypatch.setattr(doctor_command, "software", lambda: [("checkout", "[/red]\x1b")])
     assert doctor_command.doctor([]) == 0
     assert "[/red]\\x1b" in plain(capsys)
     happened("shown as it is written, the command ends well")
@@ -130,7 +130,7 @@ def test_data_and_doctor_show_text(monkeypatch, capsys, happened):
 
 @pytest.mark.fault(KIND, "arguments, logs and stages with such text")
 def test_words_and_logs_are_text(tmp_path, capsys, happened):
-    assert show([CODES]) == 2 and _unknown(CODES) == 2 and doctor_command.doctor([CODES]) == 2
+    assert show([CODES]) == 2 and refuse_unknown(CODES) == 2 and doctor_command.doctor([CODES]) == 2
     assert table([CODES]) == compare(["a", "--wrong\x1b[2J\u202e"]) == 2
     console = Console(tmp_path, "plain")
     console.say(f"warning: {CODES}")

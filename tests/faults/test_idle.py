@@ -5,7 +5,7 @@ is shown.
 import pytest
 
 from snnexp.cli.compare import compare
-from snnexp.cli.sweep import _outcome
+from snnexp.cli.sweep import job_outcome
 from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.flags import flags
 from snnexp.measure.tally import Layer, Tally
@@ -43,7 +43,7 @@ def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_s
     out = capsys.readouterr().out
     assert out.count(f"{word}: body.linear1") >= 1 and "(!)" in out and "flags" in out
     (tmp_path / "run" / "status.json").write_text('{"status": "finished"}')
-    accuracy, shown = _outcome(tmp_path / "run")[1:]
+    accuracy, shown = job_outcome(tmp_path / "run")[1:]
     assert accuracy.endswith(" (!)") and word in shown
     happened(
         f"warned in epoch 1, flagged: {result['flags'][0]}; marked in summary, compare and sweep"

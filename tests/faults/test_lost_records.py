@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from tests.faults.forks import Forks, assert_same, facts, kept, lines
+from tests.support.forked_runs import Forks, assert_same, facts, kept, lines
 from tests.support.tiny_run import STRATEGIES, attempted, job
 
 FEW = ["epochs=3", "dataset.validation=1337", "evaluate.images=40", "encoder=poisson"]

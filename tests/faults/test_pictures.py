@@ -311,7 +311,7 @@ def test_the_room_for_pictures_is_shared(tmp_path, monkeypatch, happened):
             now[0] -= image.width * image.height
         return original(image, depth)
 
-    monkeypatch.setattr(pictures, "_room", pictures._Room(10_000))
+    monkeypatch.setattr(pictures, "decoding_room", pictures.Room(10_000))
     monkeypatch.setattr(pictures, "coloured", watched)
     paths = [
         saved(tmp_path / f"{number}.png", Image.new("L", (side, side)))

@@ -22,8 +22,8 @@ from snnexp.runs.checkpoint_file import names, read
 from snnexp.runs.status import claimed
 from snnexp.runs.status import read as status
 from snnexp.stopping import Stopped
-from tests.faults.forks import SETTINGS, Forks, assert_same, facts, kept, lines, told_command
 from tests.support.command_line import hearing
+from tests.support.forked_runs import SETTINGS, Forks, assert_same, facts, kept, lines, told_command
 from tests.support.tiny_run import attempted, job
 
 OFTEN = "checkpoint.minutes=0.00001"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.forks import Forks, facts
 from tests.support.command_line import environment
+from tests.support.forked_runs import Forks, facts
 
 TRAIN = (
     "train",

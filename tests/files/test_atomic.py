@@ -162,9 +162,7 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
 
 
 def test_of_two_runs_that_start_at_once_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        Status, "_make_way", lambda self: None
-    )  # both have looked, and seen nothing
+    monkeypatch.setattr(Status, "make_way", lambda self: None)  # both have looked, and seen nothing
     Status(tmp_path).start()
     with pytest.raises(RunFolderTaken, match=f"process {os.getpid()} "):
         Status(tmp_path).start()
@@ -174,7 +172,7 @@ def test_a_rival_that_took_a_stale_folder_first_keeps_it(tmp_path):
     stale = {"status": "failed", "error": "long ago"}
     Status(tmp_path).start()
     with pytest.raises(RunFolderTaken):
-        Status(tmp_path)._put_aside(stale)  # what was judged stale is no longer what is there
+        Status(tmp_path).put_aside(stale)  # what was judged stale is no longer what is there
     assert read(tmp_path)["status"] == "running"
     assert _names(tmp_path) == ["status.json"]
 

@@ -387,13 +387,13 @@ def test_over_runs_the_kernel(surrogate, monkeypatch):
 
 def test_choice_of_kernel(monkeypatch):
     x, v = current(2, 1, 3), torch.zeros(1, 3)
-    assert dispatch._kernel(x, v) is (fallback if compiled.library() is None else compiled)
+    assert dispatch.choose_kernel(x, v) is (fallback if compiled.library() is None else compiled)
     assert (
-        dispatch._kernel(x.double(), v.double()) is fallback
-        and dispatch._kernel(x.half(), v) is fallback
+        dispatch.choose_kernel(x.double(), v.double()) is fallback
+        and dispatch.choose_kernel(x.half(), v) is fallback
     )
     monkeypatch.setattr(compiled, "library", lambda: None)
-    assert dispatch._kernel(x, v) is fallback
+    assert dispatch.choose_kernel(x, v) is fallback
 
 
 def test_every_library_that_was_compiled_is_found():
@@ -408,7 +408,7 @@ def test_the_kernel_for_cuda_devices_is_found():
     pytest.importorskip("triton")
     from snnexp.kernels.scan import cuda
 
-    assert dispatch._triton() is cuda
+    assert dispatch.triton_kernel() is cuda
 
 
 @NEEDS_COMPILER

@@ -286,7 +286,7 @@ def drawn(tmp_path: Path, *more: dict):
     from matplotlib.figure import Figure
 
     figure = Figure()
-    curves._draw(
+    curves.draw(
         figure, [read_run(run(tmp_path / str(number), **each)) for number, each in enumerate(more)]
     )
     return figure.axes[0]

@@ -17,7 +17,7 @@ from snnexp.cli.reproduce import reproduce
 from snnexp.cli.table import references
 from snnexp.errors import ConfigError
 from snnexp.reproduce import command
-from snnexp.reproduce.estimate import _had
+from snnexp.reproduce.estimate import processor_share
 from snnexp.reproduce.frozen import frozen
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
@@ -126,7 +126,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 EAGER = """
 from snnexp.reproduce import command
-command._yield_to_others = lambda: None
+command.yield_to_others = lambda: None
 from snnexp.cli.main import main
 main()
 """
@@ -189,7 +189,7 @@ def test_a_queue_that_is_killed_anywhere_ends_as_one_that_is_not(code, tmp_path,
 
 def test_runs_take_the_time_that_nobody_wants():
     with open(os.devnull, "wb") as log:
-        process = subprocess.Popen(["sleep", "20"], stdout=log, preexec_fn=command._prepare)
+        process = subprocess.Popen(["sleep", "20"], stdout=log, preexec_fn=command.prepare_process)
     try:
         assert (
             os.getpriority(os.PRIO_PROCESS, process.pid) == 19
@@ -205,10 +205,10 @@ def test_runs_take_the_time_that_nobody_wants():
 
 
 def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
-    with _had(1) as share:
+    with processor_share(1) as share:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)
     assert 0 < share() < 0.5
-    with _had(1) as share:
+    with processor_share(1) as share:
         subprocess.run(
             [sys.executable, "-c", "import time\nwhile time.process_time() < 1: pass"], check=True
         )

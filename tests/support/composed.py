@@ -49,6 +49,13 @@ def configuration(*overrides: str) -> Config:
 
 
 @cache
+def _stages() -> Config:
+    """Every stage as composed, by its option: one composition has them all."""
+    chosen = (f"+stage@strategy.stages.{option}={option}" for option in options("stage"))
+    return configuration(*chosen)["strategy"]["stages"]
+
+
+@cache
 def _nodes() -> dict[tuple[str, str], Any]:
     """Every option as composed; one composition takes an option from each group, since composing is
     what takes time.
@@ -58,10 +65,7 @@ def _nodes() -> dict[tuple[str, str], Any]:
         choices = {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
         config = configuration(*(f"{group}={option}" for group, option in choices.items()))
         found |= {(group, option): config[group] for group, option in choices.items()}
-    stages = configuration(
-        *(f"+stage@strategy.stages.{option}={option}" for option in options("stage"))
-    )["strategy"]["stages"]
-    found |= {("stage", option): stages[option] for option in options("stage")}
+    found |= {("stage", option): _stages()[option] for option in options("stage")}
     found |= {
         (group, option): configuration("strategy=conversion", f"{group}={option}")[group]
         for group in STAGE_GROUPS
@@ -75,7 +79,8 @@ def _nodes() -> dict[tuple[str, str], Any]:
 
 def node(group: str, option: str) -> Any:
     """What an option puts into the configuration."""
-    return copy.deepcopy(_nodes()[group, option])
+    composed_option = _stages()[option] if group == "stage" else _nodes()[group, option]
+    return copy.deepcopy(composed_option)
 
 
 def _places(config: Config, path: str) -> list[str]:

@@ -19,7 +19,7 @@ from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import PARTS, scores, timed_form
+from tests.support.timed import PARTS, scores, timed_form
 
 
 def branched(unit, **about):

@@ -12,7 +12,7 @@ from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import scores, timed
+from tests.support.timed import scores, timed
 
 
 def test_spikes_arrive_once_per_terminal():

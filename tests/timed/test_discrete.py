@@ -14,7 +14,7 @@ from snnexp.timed.stepped import stepped
 from snnexp.timed.synapses import Synapses
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import KERNELS, scores, timed
+from tests.support.timed import KERNELS, scores, timed
 
 
 @pytest.mark.parametrize("layer", ["linear", "convolution"])

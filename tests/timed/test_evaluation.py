@@ -32,7 +32,7 @@ from snnexp.network.network import Network
 from snnexp.readouts.earliest import Earliest
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import timed
+from tests.support.timed import timed
 
 
 class Threads:

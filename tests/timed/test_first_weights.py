@@ -7,7 +7,7 @@ from torch import nn
 from snnexp.timed.body import connections
 from snnexp.timed.centralization import centralized
 from snnexp.timed.unit import Timed
-from tests.timed.networks import KERNELS, scores, timed, timed_form
+from tests.support.timed import KERNELS, scores, timed, timed_form
 
 WIDE = ("mlp", {"widths": [400, 400, 400], "bias": False})
 BALANCED = {"gain": 0.5, "deviation": None}

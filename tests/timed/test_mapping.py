@@ -25,15 +25,15 @@ from snnexp.timed.clock import nearest_step, steps_until
 from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.robustness import _shifted
+from snnexp.timed.robustness import vary_windowed
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from snnexp.training.execution import Execution
 from snnexp.training.session import Session
 from tests.support import networks
 from tests.support.options import build_option
+from tests.support.timed import timed_form
 from tests.support.tiny_run import attempted, job
-from tests.timed.networks import timed_form
 
 MAPPED = [
     "strategy=mapping",
@@ -304,7 +304,7 @@ def test_a_threshold_that_differs_takes_the_same_off_every_value():
     layer.weight.data.fill_(0.0)
     layer.bias.data.fill_(0.5)
     with torch.no_grad():
-        _shifted(layer, 0.1)
+        vary_windowed(layer, 0.1)
     off = 0.5 - layer.bias
     assert abs(off.mean()) < 0.01 and off.std().item() == pytest.approx(
         0.1 * (1 + 0.25) ** 0.5, rel=0.06

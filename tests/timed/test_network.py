@@ -12,7 +12,7 @@ from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import PARTS, scores, timed, timed_form
+from tests.support.timed import PARTS, scores, timed, timed_form
 
 
 def test_weights_have_the_names_of_the_other_forms():

@@ -9,7 +9,7 @@ from snnexp.stages.single_spike import Objective
 from snnexp.timed.layers import timed_layers
 from tests.support import networks
 from tests.support.options import build_option
-from tests.timed.networks import KERNELS, scores, timed
+from tests.support.timed import KERNELS, scores, timed
 
 
 def test_a_convolutional_network_learns():

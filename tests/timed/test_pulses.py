@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.timed.networks import scores, timed
+from tests.support.timed import scores, timed
 
 
 def test_pulses_are_inputs_at_learned_times():

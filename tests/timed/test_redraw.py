@@ -5,7 +5,7 @@ import torch
 
 from snnexp.network.parts import connections
 from snnexp.timed.redraw import Redraw
-from tests.timed.networks import scores, timed, timed_form
+from tests.support.timed import scores, timed, timed_form
 
 LABELS = torch.zeros(20, dtype=torch.long)
 CNN = ("cnn", {"layers": ["4C3", "MP2", "FC6"], "bias": True})

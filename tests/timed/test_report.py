@@ -8,7 +8,7 @@ from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
 from snnexp.measure.timed_report import through_time
 from tests.support import networks
-from tests.timed.networks import timed
+from tests.support.timed import timed
 
 
 def test_counts_and_curves_of_a_network():

@@ -11,8 +11,8 @@ from torch import Tensor
 from snnexp.timed.solvers import compiled as events
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
+from tests.support.event_simulation import first_spike
 from tests.support.options import build_option
-from tests.timed.simulation import first_spike
 
 KERNELS = ["if_exp", "if_linear", "alpha", "lif2"]
 NEVER = math.inf

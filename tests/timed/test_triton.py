@@ -156,7 +156,7 @@ def run(device: str, everything: bool = True) -> None:
     kernels = fused.kernels()
     usual = {name: getattr(kernels, name) for name in SMALL}
     if device == "cpu":  # where nothing would choose it
-        solving._chosen = lambda solver, times, cell: {"events": fused, "scan": scan}[solver]
+        solving.choose_solver = lambda solver, times, cell: {"events": fused, "scan": scan}[solver]
     for kind in KINDS:
         as_they_are = (
             [(usual, 2**25)] if device == "cuda" or (everything and kind == KINDS[0]) else []
@@ -215,17 +215,17 @@ def test_equals_the_solver_in_torch(device, everything):
 def test_rows_see_the_pixels_of_their_patches(about):
     """And the other way round: who sees a pixel at a tap is who finds it there."""
     times, synapses = given("if_exp", about, "cpu", torch.float32)[:2]
-    seen, inputs = fused._seen(times, synapses), times.shape[1]
-    pixels = torch.cat([fused._pixels(times), torch.full((1, inputs), NEVER)])
+    seen, inputs = fused.seen_pixels(times, synapses), times.shape[1]
+    pixels = torch.cat([fused.by_pixel(times), torch.full((1, inputs), NEVER)])
     assert (
         pixels[seen]
         .transpose(1, 2)
         .flatten(1)
         .equal(Synapses.rows(synapses.replaced(synapses.weight, None), times))
     )
-    weights = fused._taps(synapses.weight).transpose(0, 1).flatten(0, 1)
+    weights = fused.by_tap(synapses.weight).transpose(0, 1).flatten(0, 1)
     assert weights.equal(synapses.replaced(synapses.weight, None).columns())
-    reached = fused._reached(Layer(pixels[:-1], None, seen, "if_exp"))
+    reached = fused.seeing_rows(Layer(pixels[:-1], None, seen, "if_exp"))
     for pixel, tap in (reached >= 0).nonzero().tolist():
         assert seen[reached[pixel, tap], tap] == pixel
     assert (reached >= 0).sum() == (seen >= 0).sum()
@@ -236,17 +236,17 @@ def test_choice_of_solver(monkeypatch):
     cell = neuron("if_exp")
     assert not fused.available(times, cell)
     monkeypatch.setattr(events, "available", lambda *_: False)
-    assert solving._chosen("auto", times, cell) is scan
+    assert solving.choose_solver("auto", times, cell) is scan
     with pytest.raises(ValueError, match="solver=auto"):
-        solving._chosen("events", times, cell)
+        solving.choose_solver("events", times, cell)
     monkeypatch.setattr(fused, "available", lambda *_: True)
     assert (
-        solving._chosen("auto", times, cell) is fused
-        and solving._chosen("events", times, cell) is fused
+        solving.choose_solver("auto", times, cell) is fused
+        and solving.choose_solver("events", times, cell) is fused
     )
     assert (
-        solving._chosen("scan", times, cell) is scan
-        and solving._chosen("auto", times.round(), cell) is grid
+        solving.choose_solver("scan", times, cell) is scan
+        and solving.choose_solver("auto", times.round(), cell) is grid
     )
 
 
@@ -254,5 +254,5 @@ def test_choice_of_solver(monkeypatch):
 def test_is_chosen_on_a_device():
     pytest.importorskip("triton")
     times = torch.rand(3, 8, device="cuda")
-    assert solving._chosen("auto", times, neuron("alpha")) is fused
-    assert solving._chosen("auto", times.double(), neuron("alpha")) is scan
+    assert solving.choose_solver("auto", times, neuron("alpha")) is fused
+    assert solving.choose_solver("auto", times.double(), neuron("alpha")) is scan

@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_in_one_process_stops_all_and_the_run_can_be_r
 )
 def test_what_ends_one_process_alone_is_said_by_it(error, said, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr(cli_job, "_checked", Mock(side_effect=error))
+    monkeypatch.setattr(cli_job, "checked", Mock(side_effect=error))
     assert attempt(OmegaConf.create(), {}, tmp_path)[1] is error
     assert capsys.readouterr().err == said
 

@@ -100,7 +100,7 @@ def test_bytes_against_the_analog_twin():
 @pytest.mark.parametrize("value", [1.0, 0.3])
 def test_bits_are_lossless(dtype, compiled, value, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(bits, "_compiled", lambda x: False)
+        monkeypatch.setattr(bits, "goes_compiled", lambda x: False)
     x = (torch.rand(3, 5, 7, 4, 3) < 0.3).to(dtype) * value
     for spikes in (x, x.permute(0, 1, 3, 4, 2), torch.zeros_like(x)):
         spikes = spikes if spikes.is_contiguous() else spikes.contiguous().permute(0, 1, 4, 2, 3)
@@ -112,7 +112,7 @@ def test_bits_are_lossless(dtype, compiled, value, monkeypatch):
 @pytest.mark.parametrize("compiled", [True, False])
 def test_what_is_not_two_valued_stays_as_it_is(compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(bits, "_compiled", lambda x: False)
+        monkeypatch.setattr(bits, "goes_compiled", lambda x: False)
     assert pack(torch.tensor([0.0, 1.0, 0.5])) is None
     assert pack(torch.tensor([0.0, 1.0, -1.0])) is None
     assert pack(torch.tensor([0.0, 1.0], dtype=torch.float64)) is None

@@ -121,10 +121,12 @@ def test_what_is_held_at_one_time_is_counted():
 
 
 def test_what_does_not_grow_with_the_batch_is_counted_once():
-    assert memory._grown(Takes(), batch(4), 1000, torch.float32) == pytest.approx(
+    assert memory.extrapolated_bytes(Takes(), batch(4), 1000, torch.float32) == pytest.approx(
         9_000_000, rel=1e-3
     )
-    assert memory._grown(Takes(), batch(1), 1, torch.float32) == pytest.approx(1_008_000, rel=1e-3)
+    assert memory.extrapolated_bytes(Takes(), batch(1), 1, torch.float32) == pytest.approx(
+        1_008_000, rel=1e-3
+    )
 
 
 def test_a_process_needs_memory_for_its_part_of_the_batch(monkeypatch):

@@ -29,7 +29,7 @@ def scan(
     and threshold. Keeps nothing for the backward pass but its arguments: potentials are computed
     anew from `x`.
     """
-    return run(_kernel(x, v), x, v, p)
+    return run(choose_kernel(x, v), x, v, p)
 
 
 def run(kernel: ModuleType, x: Tensor, v: Tensor, p: ScanParameters) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ def counted(
     v = layout.arranged(v.detach(), x.stride()[1:])
     counts = torch.zeros_like(v)
     with torch.no_grad():
-        return *(_kernel(x, v) if kernel is None else kernel).forward(x, v, p, counts), counts
+        return *(choose_kernel(x, v) if kernel is None else kernel).forward(x, v, p, counts), counts
 
 
 def through(
@@ -71,15 +71,17 @@ def through(
     return counted(x, v, p) if count else (*scan(x, v, p), None)
 
 
-def _kernel(x: Tensor, v: Tensor) -> ModuleType:
+def choose_kernel(x: Tensor, v: Tensor) -> ModuleType:
+    """The fastest kernel for these tensors: a module with `forward` and `backward`."""
     if x.dtype not in (torch.float32, torch.bfloat16) or v.dtype != torch.float32 or x.numel() == 0:
         return fallback
     if x.device.type == "cuda":
-        return _triton()
+        return triton_kernel()
     return compiled if x.device.type == "cpu" and compiled.library() is not None else fallback
 
 
-def _triton() -> ModuleType:
+def triton_kernel() -> ModuleType:
+    """The kernel in Triton, or the one in torch where Triton is not installed."""
     try:
         import triton  # noqa: F401  (only here: it takes long, and exists for Linux alone)
     except ImportError:

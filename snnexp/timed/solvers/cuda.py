@@ -75,8 +75,8 @@ def backward(
     layer = _layer(times, synapses, neuron)
     factors = kernels().by_input(
         times=layer.times.T.contiguous(),
-        reached=_reached(layer),
-        weights=_taps(synapses.weight).transpose(1, 2).contiguous(),
+        reached=seeing_rows(layer),
+        weights=by_tap(synapses.weight).transpose(1, 2).contiguous(),
         start=_positions(start),
         p=_positions(p),
         q=_positions(q),
@@ -102,10 +102,10 @@ def _bias_gradient(neuron: TimedNeuron, start: Tensor, p: Tensor, q: Tensor) -> 
 
 
 def _layer(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Layer:
-    flat = _pixels(times)
+    flat = by_pixel(times)
     place = EXPONENTIAL.get(neuron.kind)
     z = None if place is None else neuron.factors(flat)[place].contiguous()
-    return Layer(times=flat, z=z, seen=_seen(times, synapses), kind=neuron.kind)
+    return Layer(times=flat, z=z, seen=seen_pixels(times, synapses), kind=neuron.kind)
 
 
 def _sorted(times: Tensor, synapses: Synapses, neuron: TimedNeuron) -> Lists:
@@ -128,7 +128,7 @@ def _over_taps(values: Int32[Tensor, "X"], seen: Int32[Tensor, "R K"]) -> Int32[
     return torch.cat([values, values.new_zeros(1)])[seen].sum(1, dtype=torch.int32)
 
 
-def _seen(times: Tensor, synapses: Synapses) -> Int32[Tensor, "R K"]:
+def seen_pixels(times: Tensor, synapses: Synapses) -> Int32[Tensor, "R K"]:
     """The pixel that each row sees at each tap, -1 for padding."""
     images = torch.arange(len(times), device=times.device, dtype=torch.int32)[:, None]
     if not synapses.convolution:
@@ -155,7 +155,7 @@ def _along(times: Tensor, synapses: Synapses, axis: int) -> Int32[Tensor, "outpu
     return first[:, None] * synapses.stride[axis] + ahead - synapses.padding[axis]
 
 
-def _reached(layer: Layer) -> Int32[Tensor, "X K"]:
+def seeing_rows(layer: Layer) -> Int32[Tensor, "X K"]:
     """The row that sees each pixel at each tap, -1 for none."""
     seen, pixels = layer.seen, len(layer.times)
     rows = torch.arange(len(seen), device=seen.device, dtype=torch.int32)[:, None].expand_as(seen)
@@ -163,7 +163,8 @@ def _reached(layer: Layer) -> Int32[Tensor, "X K"]:
     return seen.new_full((pixels + 1, seen.shape[1]), -1).scatter_(0, places, rows)[:-1]
 
 
-def _pixels(times: Float[Tensor, "B *n"]) -> Float[Tensor, "X C"]:
+def by_pixel(times: Float[Tensor, "B *n"]) -> Float[Tensor, "X C"]:
+    """Times by pixel and channel: the pixels of all images in order."""
     return (times.permute(0, 2, 3, 1).flatten(0, 2) if times.dim() == 4 else times).contiguous()
 
 
@@ -175,12 +176,13 @@ def _positions(y: Float[Tensor, "B *m"]) -> Float[Tensor, "B O P"]:
     return y.flatten(2).contiguous() if y.dim() == 4 else y[..., None].contiguous()
 
 
-def _taps(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "K C O"]:
+def by_tap(weight: Float[Tensor, "O *n"]) -> Float[Tensor, "K C O"]:
+    """Weights by the place in the kernel, channel and output."""
     return weight.flatten(2).permute(2, 1, 0) if weight.dim() == 4 else weight.T[None]
 
 
 def _rows_of_weights(synapses: Synapses) -> Float[Tensor, "N O"]:
-    rows = _taps(synapses.weight).flatten(0, 1)
+    rows = by_tap(synapses.weight).flatten(0, 1)
     return rows.contiguous() if synapses.bias is None else torch.cat([rows, synapses.bias[None]])
 
 

@@ -1,5 +1,7 @@
 """Small networks in the timed form."""
 
+from typing import Any
+
 import torch
 from omegaconf import OmegaConf
 
@@ -18,7 +20,8 @@ PARTS = {
 }
 
 
-def timed_form(**changes) -> TimedSettings:
+def timed_form(**changes: Any) -> TimedSettings:
+    """The settings that conf/stage/single_spike.yaml has, with changes."""
     given = {
         key: value
         for key, value in OmegaConf.load(CONF / "stage" / "single_spike.yaml").form.items()
@@ -28,11 +31,13 @@ def timed_form(**changes) -> TimedSettings:
     return timed_settings(**{**given, **changes})
 
 
-def timed(seed: int = 0, *, changes: dict | None = None, **chosen) -> Network:
+def timed(seed: int = 0, *, changes: dict[str, Any] | None = None, **chosen: Any) -> Network:
+    """A network of the options chosen, in evaluation mode."""
     torch.manual_seed(seed)
     blueprint = networks.blueprint(**{**PARTS, "neuron": "if_exp", **chosen})
     return timed_network(blueprint, timed_form(**(changes or {}))).eval()
 
 
 def scores(network: Network, count: int = 5) -> torch.Tensor:
+    """What it says of a few images."""
     return network(networks.images(count), range(1), networks.keys(count)).scores

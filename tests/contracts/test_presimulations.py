@@ -1,9 +1,8 @@
-"""Presimulations against a simulation step by step in plain sums, and what an evaluation says of
-the timesteps they spend.
+"""What every presimulation promises, each against a simulation step by step in plain sums, and what
+an evaluation says of the timesteps they spend.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,15 +28,9 @@ from tests.support.tiny_run import job
 
 READ, HIDDEN, IMAGES, THETA = 6, 5, 13, 0.75
 WIDTHS = [20, 16, 12]
-ACTIVE = [name for name in options("presimulation") if name != "none"]
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("double")
+PRESIMULATIONS = options("presimulation")
+ACTIVE = [name for name in PRESIMULATIONS if name != "none"]
 
 
 def presimulation(name: str, timesteps: int = HIDDEN) -> Presimulation:
@@ -159,7 +152,42 @@ def scores(net: Network, name: str, chunk: int = 4, images: slice = slice(None))
         return torch.cat([net(some, part, its_keys).scores for part in parts])
 
 
-@pytest.mark.parametrize("name", options("presimulation"))
+def spent(name: str, net: Network) -> list[int]:
+    """The timesteps that a presimulation spends on all images, in order; within `streaming`."""
+    steps: list[int] = []
+
+    def present(part: range) -> None:
+        steps.extend(part)
+        net(pixels().double() / 255, part, keys(IMAGES))
+
+    presimulation(name)(net, present)
+    return steps
+
+
+@pytest.mark.parametrize("name", PRESIMULATIONS)
+def test_the_timesteps_that_it_states_are_spent_once_and_in_order(name):
+    net, made = network(), presimulation(name)
+    with streaming(net):
+        assert spent(name, net) == list(range(made.hidden_timesteps(net)))
+    assert made.hidden == (made.hidden_timesteps(net) > 0)
+
+
+@pytest.mark.parametrize("name", PRESIMULATIONS)
+def test_the_network_is_ready_to_start_and_otherwise_as_it_was(name):
+    net = network(synapse="exponential")
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    with streaming(net):
+        spent(name, net)
+        assert net.readout.states == [None]
+        for unit in spiking_units(net).values():
+            *synapse, start = unit.cells.states
+            assert synapse == [None]
+            assert start is None or len(start) == IMAGES
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize("name", PRESIMULATIONS)
 @pytest.mark.parametrize("amplitude", ["threshold", "unit"])
 def test_scores_are_those_of_the_reference(name, amplitude):
     net = network(amplitude)
@@ -245,7 +273,7 @@ def test_potentials_to_start_from_by_hand(current, moved, kept, theta):
 # What an evaluation says
 
 
-@pytest.mark.parametrize("name", options("presimulation"))
+@pytest.mark.parametrize("name", PRESIMULATIONS)
 def test_hidden_timesteps_are_part_of_the_timesteps(name):
     net = network()
     found = evaluator(name)(net.float(), batches())
@@ -272,7 +300,7 @@ def test_neither_batch_size_nor_chunk_matter_to_an_evaluation(name):
         )
 
 
-@pytest.mark.parametrize("name", options("presimulation"))
+@pytest.mark.parametrize("name", PRESIMULATIONS)
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_hidden_spikes_and_operations_count(name, chunk):
     net = network()
@@ -304,17 +332,18 @@ def test_hidden_timesteps_of_noise_are_timesteps_of_their_own():
     assert seen == list(range(HIDDEN * len(WIDTHS) + READ))
 
 
-def test_an_error_leaves_no_hooks_behind():
+@pytest.mark.parametrize("name", ACTIVE)
+def test_an_error_leaves_no_hooks_behind(name):
     net = network()
     with streaming(net), pytest.raises(ZeroDivisionError):
-        presimulation("offset_spikes")(net, lambda steps: 1 / 0)
+        presimulation(name)(net, lambda steps: 1 / 0)
     with recording(net):
         pass
     assert not any(module._forward_hooks for module in net.modules())
 
 
 def test_a_result_says_what_was_hidden(tmp_path):
-    torch.set_default_dtype(torch.float32)
+    torch.set_default_dtype(torch.float32)  # as runs have it
     settings = [
         "strategy=conversion",
         "neuron=if",

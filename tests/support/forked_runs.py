@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import forking
+from tests.support import fork_server
 from tests.support.command_line import environment
 
 SETTINGS = (
@@ -84,7 +84,7 @@ class Forks:
     """Starts runs."""
 
     def __init__(self) -> None:
-        command = [sys.executable, forking.__file__]
+        command = [sys.executable, fork_server.__file__]
         self.process = subprocess.Popen(
             command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
