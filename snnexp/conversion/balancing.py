@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import is_static
 from snnexp.conversion import probe
-from snnexp.conversion.convertible import Weights, amplitude, driving, hidden_units
+from snnexp.conversion.units import Weights, driving, hidden_units
 from snnexp.datasets.batches import Batch
 from snnexp.errors import problem
 from snnexp.layers.analog import AnalogUnit
@@ -121,7 +121,7 @@ class Balance:
     def spans(self) -> dict[str, float]:
         """The activation that one spike per timestep stands for, by layer."""
         if self.following or all(
-            amplitude(unit.neuron) == "threshold" for unit in self.units.values()
+            unit.neuron.amplitude == "threshold" for unit in self.units.values()
         ):
             return dict(self.thresholds)
         return dict(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from snnexp.conversion import probe
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import hidden_units
+from snnexp.conversion.units import hidden_units
 from snnexp.datasets.batches import Batch
 
 Report = dict[str, dict[str, float | None]]

@@ -75,6 +75,11 @@ class Firing(nn.Module):
         self.threshold.fill_(value)
         self.initial_potential.copy_(initial_potential * self.threshold)
 
+    @torch.no_grad()
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.initial_potential = self.initial_potential + potential
+
     def at_rest(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         """The potential before the first timestep, for an input like `x`."""
         return cell.at_rest(x, self.initial_potential)

@@ -31,3 +31,8 @@ class Threshold(nn.Module):
         """Changes both in place."""
         self.value.fill_(value)
         self.initial_potential.copy_(initial_potential * self.value)
+
+    @torch.no_grad()
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.initial_potential = self.initial_potential + potential

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 
 from snnexp.conversion.balancing import Balance
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import BlockThreshold, Weights, parts
 from snnexp.conversion.fidelity import Report, fidelity
 from snnexp.conversion.obstacles import conventional, structural, temporal
+from snnexp.conversion.units import BlockThreshold, Weights, parts, unconvertible
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Fraction, Positive
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import fold_norms, transfer
+from snnexp.neurons.convertible import MEMBERS
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.training.session import Session
 
@@ -131,7 +132,10 @@ class Conversion(Stage):
             )
 
     def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
-        yield from self._against(spiking_network(blueprint), path)
+        spiking = spiking_network(blueprint)
+        if unconvertible(spiking):  # for a rule on the configuration of neurons to say
+            return
+        yield from self._against(spiking, path)
         function = activation()
         if self.threshold.reads_bound and not hasattr(function, "clip"):
             rule = type(self.threshold).__name__
@@ -139,6 +143,10 @@ class Conversion(Stage):
             yield f"threshold: {rule} reads the bound of an activation, and {lacking}"
 
     def _against(self, spiking: Network, path: str) -> Iterator[str]:
+        for neuron in unconvertible(spiking)[:1]:
+            lacking = ", ".join(name for name in MEMBERS if not hasattr(neuron, name))
+            yield f"neuron: {type(neuron).__name__} lacks {lacking}; set neuron=if"
+            return
         yield from structural(spiking)
         yield from conventional(spiking, self.threshold, self.weights, self.block_threshold, path)
         yield from temporal(spiking, self.threshold, self.calibration)

@@ -18,8 +18,8 @@ from snnexp.calibrations.light import Light
 from snnexp.cell import Over, streaming
 from snnexp.configuration.build import component
 from snnexp.conversion.balancing import Balance
-from snnexp.conversion.convertible import driving, in_blocks, is_chain
 from snnexp.conversion.obstacles import conventional
+from snnexp.conversion.units import driving, in_blocks, is_chain
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.errors import ConfigError
 from snnexp.layers.analog import AnalogUnit
