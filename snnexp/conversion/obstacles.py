@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 
 from torch import nn
 
+from snnexp.conversion.balancing import Balancing
 from snnexp.conversion.units import (
     OUTPUT,
     BlockThreshold,
-    Weights,
     codes_in_time,
     hidden_units,
     in_blocks,
@@ -71,16 +71,15 @@ def _distortions(network: Network) -> Iterator[str]:
             yield f"architecture: {node.name} {said}"
 
 
-def conventional(
-    spiking: Network, rule: Rule, weights: Weights, block_threshold: BlockThreshold, path: str
-) -> Iterator[str]:
+def conventional(spiking: Network, balancing: Balancing, path: str) -> Iterator[str]:
     """What does not fit what a spike carries; `path` is where the stage stands in the
     configuration.
     """
     unit = any(each.neuron.amplitude == "unit" for each in hidden_units(spiking).values())
-    if weights == "normalised":
+    block_threshold = balancing.block_threshold
+    if balancing.weights == "normalised":
         yield from _against_normalised(spiking, unit, path)
-    elif unit and not rule.spikes:
+    elif unit and not balancing.rule.spikes:
         yield (
             "neuron.amplitude: thresholds from activations do not fit spikes of amplitude "
             "'unit' behind weights that are kept; "

@@ -10,7 +10,7 @@ from snnexp.layers.joint import Joint
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.limits import Positive
 from snnexp.network.network import Network
-from snnexp.network.parts import spiking_units
+from snnexp.network.parts import connections, spiking_units
 from snnexp.network.wiring import wiring
 from snnexp.neurons.convertible import Convertible
 
@@ -50,6 +50,11 @@ def driving(unit: nn.Module) -> list[Connection]:
     a residual branch.
     """
     return [node.module for node in wiring(unit).driving("")]
+
+
+def following(network: Network) -> dict[str, Connection]:
+    """The connection behind each layer, by the name of the layer; for chains alone."""
+    return dict(zip(hidden_units(network), list(connections(network).values())[1:], strict=True))
 
 
 def in_blocks(network: Network) -> set[str]:
