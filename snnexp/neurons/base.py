@@ -16,7 +16,7 @@ class Neuron(Cell, abc.ABC):
         set_threshold(value, initial_potential)     conversion sets its threshold, see `Convertible`
         charge(potential)                           each starts from its own, see `Chargeable`
         spikes(y, before)                           how many spikes an output stands for
-        spread(features, value)                     thresholds of its own for each feature
+        spread(value), shift(change), ...           low-pass signals, see `TracedNeuron`
         bound()                                     puts learned values back into their range
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
 

@@ -1,6 +1,6 @@
 """What all integrate-and-fire neurons share: threshold, spike and reset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -79,6 +79,12 @@ class Firing(nn.Module):
     def charge(self, potential: Float[Tensor, "*n"]) -> None:
         """Adds to the potential at the start, which may then be another for each neuron."""
         self.initial_potential = self.initial_potential + potential
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Makes one potential at the start many, where each neuron was given its own."""
+        shape = shapes.get("initial_potential", ())
+        if len(shape) > self.initial_potential.dim():
+            self.initial_potential = self.initial_potential.new_zeros(shape)
 
     def at_rest(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         """The potential before the first timestep, for an input like `x`."""
