@@ -4,7 +4,7 @@ Legend of shapes: T time, B batch, C H W image, N features, K classes; `*n` is a
 """
 
 import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -119,6 +119,22 @@ class Sized(Protocol):
     def sized(self, shape: tuple[int, ...]) -> None:
         """Takes the shape of one sample of the input, `(N,)` or `(C, H, W)`; called once, before
         any weights are loaded.
+        """
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A module some of whose tensors a stage may give another shape than they are built with, such
+    as a potential for each neuron in place of one for all.
+
+    What `Sized` tells is where the module stands; this is what has been made of it there.
+    """
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Gives its tensors the shapes of those that are about to be loaded.
+
+        Args:
+            shapes: of the saved tensors, by the names that they have in this module.
         """
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import hidden_units, holder
+from snnexp.conversion.units import hidden_units
 from snnexp.datasets.batches import Batches
 from snnexp.limits import Count
 
@@ -37,10 +37,8 @@ class Advanced(Calibration):
         batch = train.sample(self.samples)
         for name, wanted in converted.activations(batch, _per_neuron).items():
             missing = wanted - _per_neuron(converted.train(name, batch, self.timesteps).value)
-            start = holder(hidden_units(converted.spiking)[name].neuron)
-            start.initial_potential = start.initial_potential + missing * (
-                self.timesteps * converted.current(name)
-            )
+            neuron = hidden_units(converted.spiking)[name].neuron
+            neuron.charge(missing * (self.timesteps * converted.current(name)))
 
 
 def _per_neuron(values: Float[Tensor, "B *m"]) -> Float[Tensor, "*m"]:

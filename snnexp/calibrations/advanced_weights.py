@@ -10,10 +10,11 @@ from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
 from snnexp.conversion import probe
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import hidden_units
+from snnexp.conversion.units import hidden_units
 from snnexp.counted.spike_count import Mean
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.layers.connection import Connection
+from snnexp.layers.spiking import SpikingUnit
 from snnexp.limits import Count, Positive
 from snnexp.stopping import look_together
 
@@ -68,7 +69,7 @@ class AdvancedWeights(Calibration):
         x, rest = self._inputs(converted, name, connection, batch)
         optimizer = torch.optim.Adam(connection.layer.parameters(), lr=self.learning_rate)
         threshold, span = converted.thresholds[name], converted.spans[name]
-        start = hidden_units(converted.spiking)[name].neuron.initial(wanted[:1]) / threshold
+        start = _potential(hidden_units(converted.spiking)[name], wanted[:1]) / threshold
         for places in self._draws(len(wanted)):
             with torch.enable_grad():
                 current = connection.weights(x[None, places])[0] + rest[places]
@@ -110,3 +111,9 @@ class AdvancedWeights(Calibration):
         return (counts + (counts.floor() - counts).detach()).clamp(
             0, self.timesteps
         ) / self.timesteps
+
+
+def _potential(unit: SpikingUnit, x: Float[Tensor, "1 *m"]) -> Float[Tensor, "1 *m"]:
+    """The potential at the start, which comes first in the states of neurons that have more."""
+    state = unit.neuron.initial(x)
+    return state[0] if isinstance(state, tuple) else state

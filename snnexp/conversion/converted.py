@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnexp.conversion import probe
-from snnexp.conversion.convertible import amplitude, driving, hidden_units
+from snnexp.conversion.units import driving, hidden_units
 from snnexp.datasets.batches import Batch
 from snnexp.layers.connection import Connection
 from snnexp.network.network import Network
 from snnexp.network.parts import analog_units
+from snnexp.neurons.convertible import Convertible
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Converted:
     def trains(self, batch: Batch, timesteps: int) -> dict[str, "Train"]:
         """What every layer sends in so many timesteps."""
         trains = {
-            name: self._train(name, unit, timesteps)
+            name: self._train(name, unit.neuron, timesteps)
             for name, unit in hidden_units(self.spiking).items()
         }
         probe.run(
@@ -67,15 +68,14 @@ class Converted:
     def train(self, name: str, batch: Batch, timesteps: int) -> "Train":
         """What one layer sends; the layers behind it are not run."""
         unit = hidden_units(self.spiking)[name]
-        train = self._train(name, unit, timesteps)
+        train = self._train(name, unit.neuron, timesteps)
         probe.run(self.spiking, batch, timesteps, {unit: train.add}, last=unit)
         return train
 
-    def _train(self, name: str, unit: nn.Module, timesteps: int) -> "Train":
-        height = self.thresholds[name] if amplitude(unit.neuron) == "threshold" else 1.0
-        window = getattr(
-            unit.neuron, "window", timesteps
-        )  # a code in windows has its value in each, the first ones are too early
+    def _train(self, name: str, neuron: Convertible, timesteps: int) -> "Train":
+        height = self.thresholds[name] if neuron.amplitude == "threshold" else 1.0
+        # A code in windows has its value in each; the first ones are too early.
+        window = neuron.window if neuron.windowed else timesteps
         return Train(self.spans[name] / height, max(timesteps - window, 0))
 
     def connection(self, name: str) -> Connection | None:

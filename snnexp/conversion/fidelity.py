@@ -7,7 +7,7 @@ from torch import Tensor
 
 from snnexp.conversion import probe
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import hidden_units
+from snnexp.conversion.units import hidden_units
 from snnexp.datasets.batches import Batch
 
 Report = dict[str, dict[str, float | None]]
@@ -55,11 +55,15 @@ def _products(a: Tensor, x: Tensor) -> Iterator[Tensor]:
 def fidelity(converted: Converted, batch: Batch, timesteps: int, images: int) -> Report:
     """Per layer, on the images of `batch` at T = `timesteps`, `images` at a time:
 
-    threshold    of the neurons full_scale   the activation that one spike per timestep stands for
-    rate         mean spikes per neuron and image saturated    share of neurons and images with at
-    least T - 1 spikes dead         share of neurons that fire for no image correlation  of the
-    activation, clipped at the full scale, with the rate; None where one of them does not vary mse
-    mean squared difference of the clipped activation and what the rate stands for
+    threshold      of the neurons
+    full_scale     the activation that one spike per timestep stands for
+    rate           mean spikes per neuron and image
+    saturated      share of neurons and images with at least T - 1 spikes
+    dead           share of neurons that fire for no image
+    correlation    of the activation, clipped at the full scale, with the rate; None where one
+                   of them does not vary
+    mse            mean squared difference of the clipped activation and what the rate stands
+                   for
     """
     sums = {name: _Sums() for name in hidden_units(converted.spiking)}
     for part in probe.parts(batch, images):

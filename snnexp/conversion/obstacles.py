@@ -1,29 +1,29 @@
-"""What stands against converting a network, each with a remedy."""
+"""What stands against converting a network, each with a remedy.
+
+Nothing is asked here what it is, but what it says of itself: neurons as `Convertible` and
+`Chargeable`, layers as `Distorting`, norms by `affine`.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
-from snnexp.conversion.convertible import (
+from snnexp.conversion.balancing import Balancing
+from snnexp.conversion.units import (
     OUTPUT,
     BlockThreshold,
-    Weights,
-    amplitude,
+    codes_in_time,
     hidden_units,
-    holder,
     in_blocks,
     is_chain,
     parts,
 )
-from snnexp.layers.elementwise import Elementwise
-from snnexp.layers.per_step import PerStep
-from snnexp.layers.squeeze_excitation import SqueezeExcitation
+from snnexp.layers.distortion import Code, Distorting
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.wiring import wiring
-from snnexp.neurons.first_spike import FirstSpike
-from snnexp.neurons.windowed import Windowed
+from snnexp.neurons.convertible import Chargeable
 from snnexp.thresholds.base import Rule
 
 
@@ -40,68 +40,46 @@ def structural(network: Network) -> Iterator[str]:
     if not hidden_units(network):
         yield "architecture: no activation would become a neuron; give the network a hidden layer"
     output = spiking_units(network).get(OUTPUT)
-    if output is not None and not isinstance(output.neuron, FirstSpike):
+    if output is not None and not output.neuron.latches:
         yield (
             "readout: output neurons have no activation to stand for, and a threshold would cut "
             "scores off; set readout=potential"
         )
+    yield from _fixed_norms(network)
+    yield from _distortions(network)
+
+
+def _fixed_norms(network: Network) -> Iterator[str]:
     for name, connection in connections(network).items():
         if not isinstance(connection.norm, nn.Identity) and not hasattr(connection.norm, "affine"):
             yield (
                 f"norm: {type(connection.norm).__name__} at {name} cannot be folded into the "
                 "weights; use norm=batch, tdbn or none"
             )
-            break
-    yield from _maxima(network)
-    yield from _gates(network)
-    joints = [node.module for node in wiring(network).of("joint")]
-    functions = {joint.function for joint in joints if isinstance(joint, Elementwise)} - {"add"}
-    if functions:
-        yield (
-            f"architecture: rates do not pass through a join by {', '.join(sorted(functions))}; "
-            "use a join that adds"
-        )
-
-
-def _maxima(network: Network) -> Iterator[str]:
-    if all(isinstance(unit.neuron, FirstSpike) for unit in hidden_units(network).values()):
-        return  # whose outputs are steps: the highest is the earliest
-    for node in wiring(network).of("pool"):
-        if isinstance(node.module, PerStep) and any(
-            isinstance(layer, nn.MaxPool2d) for layer in node.module
-        ):
-            yield (
-                f"architecture: {node.name} takes maxima, and the maximum of spikes at each "
-                "timestep is more than the maximum of rates; "
-                "train and convert with average pools: architecture.pooling=average, or AP2 "
-                "for MP2 in architecture.layers, "
-                "or with neuron=few_spikes"
-            )
             return
 
 
-def _gates(network: Network) -> Iterator[str]:
-    for node in wiring(network).of("joint"):
-        if isinstance(node.module, SqueezeExcitation) and isinstance(node.module.gate, nn.Sigmoid):
-            yield (
-                f"architecture: {node.name} multiplies spikes by the sigmoid of one timestep, "
-                "whose mean is not the sigmoid of the mean; "
-                "set neuron=fitted_few_spikes, or neuron=few_spikes neuron.window=12, whose "
-                "gates are neurons"
-            )
-            return
+def _distortions(network: Network) -> Iterator[str]:
+    """What layers do to spikes alone; where many do the same, the first is named."""
+    latching = all(unit.neuron.latches for unit in hidden_units(network).values())
+    code: Code = "steps" if latching else "rates"
+    known: set[str] = set()
+    for node in wiring(network).nodes:
+        said = node.layer.distortion(code) if isinstance(node.layer, Distorting) else None
+        if said is not None and said not in known:
+            known.add(said)
+            yield f"architecture: {node.name} {said}"
 
 
-def conventional(
-    spiking: Network, rule: Rule, weights: Weights, block_threshold: BlockThreshold, path: str
-) -> Iterator[str]:
+def conventional(spiking: Network, balancing: Balancing, path: str) -> Iterator[str]:
     """What does not fit what a spike carries; `path` is where the stage stands in the
     configuration.
     """
-    unit = any(amplitude(each.neuron) == "unit" for each in hidden_units(spiking).values())
-    if weights == "normalised":
+    unit = any(each.neuron.amplitude == "unit" for each in hidden_units(spiking).values())
+    block_threshold = balancing.block_threshold
+    if balancing.weights == "normalised":
         yield from _against_normalised(spiking, unit, path)
-    elif unit and not rule.spikes:
+    elif unit and not balancing.rule.spikes:
         yield (
             "neuron.amplitude: thresholds from activations do not fit spikes of amplitude "
             "'unit' behind weights that are kept; "
@@ -154,11 +132,8 @@ def _against_unit(spiking: Network, block_threshold: BlockThreshold, path: str) 
 
 def temporal(spiking: Network, rule: Rule, calibration: Correcting) -> Iterator[str]:
     """What speaks of rates where neurons code in time."""
-    coded = [
-        unit.neuron
-        for unit in hidden_units(spiking).values()
-        if isinstance(unit.neuron, Windowed | FirstSpike)
-    ]
+    neurons = [unit.neuron for unit in hidden_units(spiking).values()]
+    coded = [neuron for neuron in neurons if codes_in_time(neuron)]
     if coded and rule.spikes:
         said = (
             f"{type(coded[0]).__name__} codes in time, and the current of one timestep says little"
@@ -169,12 +144,7 @@ def temporal(spiking: Network, rule: Rule, calibration: Correcting) -> Iterator[
             f"calibration: corrects rates, but {type(coded[0]).__name__} codes in time; use "
             "calibration=none"
         )
-    settable = [
-        unit.neuron
-        for unit in hidden_units(spiking).values()
-        if hasattr(unit.neuron, "set_threshold")
-    ]
-    shared = [neuron for neuron in settable if holder(neuron) is None]
+    shared = [neuron for neuron in neurons if not isinstance(neuron, Chargeable)]
     if not coded and shared and calibration.corrects_potentials:
         said = (
             f"corrects potentials at the start, and {type(shared[0]).__name__} neurons have "

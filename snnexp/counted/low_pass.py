@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from snnexp.cell import is_static
 from snnexp.kernels.layout import once
-from snnexp.neurons.lateral_lif import SMALLEST, LateralLIF
+from snnexp.neurons.traced import TracedNeuron
 
 
 class Trace:
@@ -74,16 +74,14 @@ class LowPass(nn.Module):
     """
 
     def __init__(
-        self, neuron: LateralLIF, output: bool, normalise: bool, limit: float, pull: float
+        self, neuron: TracedNeuron, output: bool, normalise: bool, limit: float, pull: float
     ):
         super().__init__()
-        self.neuron, self.output, self.normalise, self.limit, self.pull = (
-            neuron,
-            output,
-            normalise,
-            limit,
-            pull,
-        )
+        self.neuron = neuron
+        self.output = output
+        self.normalise = normalise
+        self.limit = limit
+        self.pull = pull
 
     def forward(
         self, z: Float[Tensor, "1 B *m"], measured: Float[Tensor, "1 B *m"]
@@ -108,9 +106,8 @@ class LowPass(nn.Module):
     def _share_out(self, fired: Tensor) -> None:
         """Thresholds of neurons that fire rise at the cost of the others; their sum stays."""
         share = fired.float().mean(0)
-        change = self.pull * (len(share) * share - share.sum())
-        # Autograd has kept the value from before, which is the one this batch was computed with.
-        self.neuron.threshold.data = (self.neuron.threshold + change).clamp(min=SMALLEST)
+        # Autograd has kept the thresholds from before, with which this batch was computed.
+        self.neuron.shift(self.pull * (len(share) * share - share.sum()))
 
 
 class _LowPass(torch.autograd.Function):

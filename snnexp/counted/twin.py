@@ -11,12 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, streaming
-from snnexp.counted.unit import CountUnit, count_units, valued
+from snnexp.counted.unit import CountUnit, measured, valued
+from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.dropout import Dropout
 from snnexp.losses.reading import Reading, joined
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
-from snnexp.network.parts import connections, spiking_units
+from snnexp.network.parts import analog_units, connections, spiking_units
 
 Rule = Callable[[Cell, bool], nn.Module]
 """From the neurons of a unit, and whether they are the output, to what stands for them in the count
@@ -35,16 +36,22 @@ def count_network(blueprint: Blueprint, spiking: Network, rule: Rule) -> Network
     """
     with torch.device("meta"):  # weights of its own would be thrown away
         readout = blueprint.readout()
-        output = CountUnit(nn.Identity()) if readout.spiking else nn.Identity()
-        network = Network(
-            nn.Identity(), blueprint.body(CountUnit, readout), output, readout, form="counted"
-        )
+        output = _place(nn.Identity()) if readout.spiking else nn.Identity()
+        body = blueprint.body(_place, readout)
+        network = Network(nn.Identity(), body, output, readout, form="counted")
     network.readout = spiking.readout
     for name, connection in connections(spiking).items():
         network.set_submodule(name, connection)
-    for name, unit in count_units(network).items():
-        unit.rule = rule(spiking_units(spiking)[name].neuron, unit is network.output)
+    places, neurons = analog_units(network), spiking_units(spiking)
+    for name, place in places.items():
+        stands_for = rule(neurons[name].neuron, place is network.output)
+        network.set_submodule(name, CountUnit(place.connection, stands_for))
     return network
+
+
+def _place(connection: nn.Module) -> AnalogUnit:
+    """Where a unit will be, once its neurons are known."""
+    return AnalogUnit(connection, nn.Identity())
 
 
 class Counted(nn.Module):
@@ -79,13 +86,15 @@ class Counted(nn.Module):
         super().__init__()
         self.network = network
         self.twin = count_network(blueprint, network, rule)
-        self.steps, self.signal, self.chunk = steps, signal, chunk
+        self.steps = steps
+        self.signal = signal
+        self.chunk = chunk
 
     def forward(self, images: Float[Tensor, "B *sample"], keys: Int[Tensor, "B"]) -> Reading:
-        measured, signals = self._spikes(images, keys)
-        with self._lent(signals):
+        reading, signals = self._spikes(images, keys)
+        with measured(self.twin, signals):
             analog = self._read(signals["encoder"])
-        return Reading(valued(analog.scores, measured.scores), valued(analog.drive, measured.drive))
+        return Reading(valued(analog.scores, reading.scores), valued(analog.drive, reading.drive))
 
     def analog(self, images: Float[Tensor, "B *sample"]) -> Reading:
         """The pass in which nothing is measured: units are analog activations. Norms see batches of
@@ -140,14 +149,3 @@ class Counted(nn.Module):
             yield
         finally:
             self.network.train(training)
-
-    @contextmanager
-    def _lent(self, signals: dict[str, Tensor]) -> Iterator[None]:
-        units = count_units(self.twin)
-        for name, unit in units.items():
-            unit.measured = signals[name]
-        try:
-            yield
-        finally:
-            for unit in units.values():
-                unit.measured = None

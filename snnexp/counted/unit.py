@@ -2,6 +2,8 @@
 one gradient.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,18 +22,30 @@ class CountUnit(nn.Module):
 
     Args:
         connection: activations to current, shared with the spiking form.
+        rule: current and measurement to activation, for the neurons that it speaks of.
     """
 
-    rule: nn.Module
-    """Current and measurement to activation; handed over together with the neurons it speaks of."""
-
-    def __init__(self, connection: nn.Module):
+    def __init__(self, connection: nn.Module, rule: nn.Module):
         super().__init__()
         self.connection = connection
+        self.rule = rule
         self.measured: Float[Tensor, "1 B *m"] | None = None  # lent for the length of a pass
 
     def forward(self, x: Float[Tensor, "1 B *n"]) -> Float[Tensor, "1 B *m"]:
         return self.rule(self.connection(x), self.measured)
+
+
+@contextmanager
+def measured(network: nn.Module, signals: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within the block every unit gives the signal, `[1, B, *m]`, that was measured of it."""
+    units = count_units(network)
+    for name, unit in units.items():
+        unit.measured = signals[name]
+    try:
+        yield
+    finally:
+        for unit in units.values():
+            unit.measured = None
 
 
 def count_units(network: nn.Module) -> dict[str, CountUnit]:

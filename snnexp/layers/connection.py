@@ -1,5 +1,7 @@
 """Connections: the weights that turn spikes into input current, and their norm."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -45,6 +47,12 @@ class Connection(nn.Module):
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
         """A current, which is another at every timestep."""
         return Real(len(values))
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Gives the weights a bias, where a calibration has given them one."""
+        shape = shapes.get("weights.0.bias")
+        if shape is not None and self.layer.bias is None:
+            self.layer.bias = nn.Parameter(self.layer.weight.new_zeros(shape))
 
     @property
     def preceding(self) -> tuple[nn.Module, ...]:

@@ -5,6 +5,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.distortion import Code
 from snnexp.layers.joint import Joint, side_by_side
 from snnexp.layers.signal import Signal, Spikes, together
 
@@ -51,6 +52,12 @@ class Elementwise(Joint):
             behind=lambda: sum(spikes.behind().float() for spikes in signals),
             totals=lambda: sum(spikes.totals for spikes in signals),
         )
+
+    def distortion(self, code: Code) -> str | None:
+        """Products of spikes are not those of rates; sums are."""
+        if self.function == "add":
+            return None
+        return f"joins by {self.function}, which rates do not pass through; use a join that adds"
 
     def extra_repr(self) -> str:
         return self.function

@@ -1,6 +1,7 @@
 """What joints have in common: branches, and a way of joining them."""
 
 import abc
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -20,6 +21,9 @@ class Joint(nn.Module, abc.ABC):
         joins: how the branches are joined, in a word.
         paths: the branches, in the order in which they run.
     """
+
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Names of the parts whose neurons stand for a fixed function, not for an activation."""
 
     def __init__(self, joins: str, paths: tuple[Path, ...]):
         super().__init__()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from snnexp.cell import is_static
 from snnexp.kernels.layout import once
 from snnexp.layers.average_pool import AveragePool
+from snnexp.layers.distortion import Code, Distorting
 from snnexp.layers.signal import Real, Signal, Spikes
 
 
@@ -43,6 +44,11 @@ class PerStep(nn.Sequential):
         totals = (lambda: self._pool(signal.totals[None])[0]) if linear else None
         return Spikes(values, lambda: self._pool_each(signal.behind()), totals)
 
+    def distortion(self, code: Code) -> str | None:
+        """What the first of its modules that distorts spikes of this code does to them."""
+        said = (_distortion(module, code) for module in self)
+        return next((reason for reason in said if reason is not None), None)
+
     def _pool_each(self, counts: Tensor) -> Tensor:
         pooled = self._pool(counts.flatten(0, 1).to(torch.float32))
         return pooled.unflatten(0, counts.shape[:2])
@@ -56,3 +62,16 @@ class PerStep(nn.Sequential):
             behind = getattr(module, "spikes_behind", module)
             counts = behind(counts)
         return counts
+
+
+def _distortion(module: nn.Module, code: Code) -> str | None:
+    if isinstance(module, Distorting):
+        return module.distortion(code)
+    # The largest of outputs that stay on is the earliest.
+    if not isinstance(module, nn.MaxPool2d) or code == "steps":
+        return None
+    return (
+        "takes maxima, and the maximum of spikes at each timestep is more than the maximum of "
+        "rates; train and convert with average pools: architecture.pooling=average, or AP2 for "
+        "MP2 in architecture.layers, or with neuron=few_spikes"
+    )

@@ -1,8 +1,11 @@
 """Channels weighted by what the whole map shows."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from snnexp.layers.distortion import Code
 from snnexp.layers.joint import Joint
 from snnexp.layers.signal import Real, Signal
 
@@ -24,6 +27,8 @@ class SqueezeExcitation(Joint):
         excite: connection from there to the current of the gates `[T, B, C, 1, 1]`.
     """
 
+    fixed: ClassVar[tuple[str, ...]] = ("gate",)
+
     def __init__(self, squeeze: nn.Module, excite: nn.Module):
         super().__init__("product", ((), ("squeeze", "excite", "gate")))
         self.squeeze, self.excite = squeeze, excite
@@ -35,6 +40,16 @@ class SqueezeExcitation(Joint):
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
         """Real numbers: spikes times factors."""
         return Real(len(values))
+
+    def distortion(self, code: Code) -> str | None:
+        """A gate that has no memory sees one timestep."""
+        if not isinstance(self.gate, Gate):
+            return None
+        return (
+            "multiplies spikes by the sigmoid of one timestep, whose mean is not the sigmoid of "
+            "the mean; set neuron=fitted_few_spikes, or neuron=few_spikes neuron.window=12, whose "
+            "gates are neurons"
+        )
 
 
 class Gate(nn.Sigmoid):

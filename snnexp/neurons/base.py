@@ -4,6 +4,7 @@ import abc
 from typing import ClassVar
 
 from snnexp.cell import Cell
+from snnexp.neurons.firing import Amplitude
 
 
 class Neuron(Cell, abc.ABC):
@@ -12,9 +13,10 @@ class Neuron(Cell, abc.ABC):
     The check asks a class for these abilities, never for its name. A neuron that states none is
     trained through time as it is. Methods are abilities too, had by whoever defines them:
 
-        set_threshold(value, initial_potential)     conversion sets its threshold
+        set_threshold(value, initial_potential)     conversion sets its threshold, see `Convertible`
+        charge(potential)                           each starts from its own, see `Chargeable`
         spikes(y, before)                           how many spikes an output stands for
-        spread(features, value)                     thresholds of its own for each feature
+        spread(value), shift(change), ...           low-pass signals, see `TracedNeuron`
         bound()                                     puts learned values back into their range
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
 
@@ -36,3 +38,5 @@ class Neuron(Cell, abc.ABC):
     """Whether it takes spikes back until it has sent its input in thresholds, rounded."""
     windowed: ClassVar[bool] = False
     """Whether it answers in a window of its own when the window of its inputs is over."""
+    amplitude: ClassVar[Amplitude] = "unit"
+    """What a spike carries: 1 (unit), or the threshold. A setting where a neuron can do both."""

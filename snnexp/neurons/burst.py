@@ -74,3 +74,7 @@ class Burst(Neuron):
         threshold.
         """
         self.threshold.set(value, initial_potential)
+
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.threshold.charge(potential)

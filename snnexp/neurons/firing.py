@@ -1,6 +1,6 @@
 """What all integrate-and-fire neurons share: threshold, spike and reset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -76,6 +76,17 @@ class Firing(nn.Module):
         # Not from the buffer: where networks are built without memory, torch multiplies in Python.
         own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
         self.initial_potential.copy_(initial_potential * own.to(self.threshold.dtype))
+
+    @torch.no_grad()
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.initial_potential = self.initial_potential + potential
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Makes one potential at the start many, where each neuron was given its own."""
+        shape = shapes.get("initial_potential", ())
+        if len(shape) > self.initial_potential.dim():
+            self.initial_potential = self.initial_potential.new_zeros(shape)
 
     def at_rest(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         """The potential before the first timestep, for an input like `x`."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from snnexp.cell import State, at_rest, changes
 from snnexp.limits import Fraction, Positive
 from snnexp.neurons.base import Neuron
+from snnexp.neurons.firing import Amplitude
 from snnexp.neurons.threshold import Threshold
 
 
@@ -37,6 +38,7 @@ class FirstSpike(Neuron):
 
     differentiable: ClassVar[bool] = False
     latches: ClassVar[bool] = True
+    amplitude: ClassVar[Amplitude] = "threshold"
 
     def __init__(self, threshold: Positive, initial_potential: Fraction, step: Positive):
         super().__init__()

@@ -12,7 +12,7 @@ from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction
 from snnexp.neurons.base import Neuron
-from snnexp.neurons.firing import Firing
+from snnexp.neurons.firing import Amplitude, Firing
 
 
 class IntegrateAndFire(Neuron):
@@ -29,6 +29,11 @@ class IntegrateAndFire(Neuron):
         super().__init__()
         self.firing = firing
 
+    @property
+    def amplitude(self) -> Amplitude:
+        """What a spike carries."""
+        return self.firing.amplitude
+
     def initial(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         return self.firing.at_rest(x)
 
@@ -37,6 +42,10 @@ class IntegrateAndFire(Neuron):
         threshold.
         """
         self.firing.set_threshold(value, initial_potential)
+
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.firing.charge(potential)
 
     @abc.abstractmethod
     def scan_parameters(self) -> ScanParameters | None:

@@ -1,6 +1,6 @@
 """Leaky integrate-and-fire neurons with refractory period and lateral inhibition."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -56,6 +56,8 @@ class LateralLIF(Neuron):
         self.surrogate = surrogate
         self.threshold = nn.Parameter(torch.tensor([float(threshold)]))
         self.features = 1
+        self.rates: dict[str, float] = {}
+        """What the learning rate of thresholds is multiplied by; a stage may say so."""
 
     def sized(self, shape: tuple[int, ...]) -> None:
         """Takes the number of features, which are the neurons of a linear layer or the channels of
@@ -67,6 +69,18 @@ class LateralLIF(Neuron):
     def spread(self, value: float) -> None:
         """Gives every feature a threshold of its own, `value` to start with."""
         self.threshold = nn.Parameter(self.threshold.new_full((self.features,), value))
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Spreads thresholds that have been spread before they were saved."""
+        if shapes.get("threshold") == (self.features,) != tuple(self.threshold.shape):
+            self.spread(1.0)
+
+    @torch.no_grad()
+    def shift(self, change: Float[Tensor, " f"]) -> None:
+        """Adds to the thresholds, which stay above zero. What autograd has kept of them stays as
+        it was.
+        """
+        self.threshold.data = (self.threshold + change).clamp(min=SMALLEST)
 
     @torch.no_grad()
     def bound(self) -> None:
@@ -102,10 +116,3 @@ class LateralLIF(Neuron):
             torch.addcmul(u, threshold, pressed, value=-1),
             since * (1 - s.detach()) if self.refractory > 1 else since,
         )
-
-    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # Whether thresholds have been spread is for the stage to say that trained the network.
-        saved = state.get(f"{prefix}threshold")
-        if saved is not None and len(saved) == self.features != len(self.threshold):
-            self.spread(1.0)
-        super()._load_from_state_dict(state, prefix, *rest)

@@ -68,3 +68,7 @@ class Signed(Neuron):
         threshold.
         """
         self.threshold.set(value, initial_potential)
+
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.threshold.charge(potential)

@@ -82,6 +82,10 @@ class STDB(Neuron):
         """
         self.threshold.set(value, initial_potential)
 
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.threshold.charge(potential)
+
 
 class _Step(torch.autograd.Function):
     """The step function, with a derivative that depends on the silence before instead of on the

@@ -1,5 +1,7 @@
 """A threshold that conversion sets, and the potential at the start that goes with it."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -33,3 +35,14 @@ class Threshold(nn.Module):
         # Not from the buffer: where networks are built without memory, torch multiplies in Python.
         own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
         self.initial_potential.copy_(initial_potential * own.to(self.value.dtype))
+
+    @torch.no_grad()
+    def charge(self, potential: Float[Tensor, "*n"]) -> None:
+        """Adds to the potential at the start, which may then be another for each neuron."""
+        self.initial_potential = self.initial_potential + potential
+
+    def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Makes one potential at the start many, where each neuron was given its own."""
+        shape = shapes.get("initial_potential", ())
+        if len(shape) > self.initial_potential.dim():
+            self.initial_potential = self.initial_potential.new_zeros(shape)

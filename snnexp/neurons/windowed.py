@@ -12,6 +12,7 @@ from torch import Tensor
 from snnexp.cell import at_rest
 from snnexp.limits import Interval
 from snnexp.neurons.base import Neuron
+from snnexp.neurons.firing import Amplitude
 
 Window = Annotated[int, Interval(2.0)]
 """Timesteps of a window, >= 2."""
@@ -37,6 +38,7 @@ class Windowed(Neuron, abc.ABC):
 
     differentiable: ClassVar[bool] = False
     windowed: ClassVar[bool] = True
+    amplitude: ClassVar[Amplitude] = "threshold"
     silent: ClassVar[int] = 0
     """Steps at the end of a window in which no spike is on its way."""
 

@@ -8,7 +8,11 @@ import torch
 
 
 class Optimizer(torch.optim.Optimizer, abc.ABC):
-    """An optimizer of this package; those of torch state nothing, and have what stands here."""
+    """An optimizer of this package; those of torch state nothing, and have what stands here.
+
+    Where modules state learning rates (see `parameter_groups`), the groups that it is given have a
+    `rate`, which it leaves in its own.
+    """
 
     by_role: ClassVar[bool] = False
     """Whether it wants to be told which weights are those of hidden layers and of the output."""

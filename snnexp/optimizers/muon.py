@@ -37,7 +37,7 @@ class Muon(Optimizer):
 
     Args:
         params: parameters, of which those of two dimensions and more are hidden weights; or groups
-            with a `role`: matrices, output, others.
+            with a `role`: matrices, output, others. A `rate` of a group stays with its parameters.
         lr: of hidden weights, > 0.
         lr_output: of the output layer, > 0.
         lr_vectors: of biases and what else is a number per channel, > 0.
@@ -77,9 +77,9 @@ class Muon(Optimizer):
         }
         sorted_out = _sorted(params)
         groups = [
-            {"params": sorted_out[kind], "role": kind, **kinds[kind]}
+            {"params": weights, "role": kind, **kinds[kind], **({"rate": rate} if rate else {})}
             for kind in kinds
-            if sorted_out[kind]
+            for rate, weights in sorted_out[kind].items()
         ]
         super().__init__(groups, {"role": "scalars", **kinds["scalars"]})
 
@@ -104,18 +104,19 @@ class Muon(Optimizer):
         return weight.grad.add(state["momentum"].mul_(momentum).add_(weight.grad), alpha=momentum)
 
 
-def _sorted(params: Iterable[Any]) -> dict[str, list[nn.Parameter]]:
-    """Parameters by what is done with them."""
-    kinds: dict[str, list[nn.Parameter]] = {
-        "matrices": [],
-        "output": [],
-        "vectors": [],
-        "scalars": [],
+def _sorted(params: Iterable[Any]) -> dict[str, dict[float | None, list[nn.Parameter]]]:
+    """Parameters by what is done with them, and by the `rate` of the group they were given in."""
+    kinds: dict[str, dict[float | None, list[nn.Parameter]]] = {
+        "matrices": {},
+        "output": {},
+        "vectors": {},
+        "scalars": {},
     }
     for each in params:
         group = each if isinstance(each, dict) else {"params": [each]}
         for weight in group["params"]:
-            kinds[_kind(weight, group.get("role"))].append(weight)
+            kind = kinds[_kind(weight, group.get("role"))]
+            kind.setdefault(group.get("rate"), []).append(weight)
     return kinds
 
 

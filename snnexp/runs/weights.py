@@ -12,15 +12,15 @@ from typing import Any, BinaryIO, Literal
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnexp.cell import Roomy
 from snnexp.datasets.base import DataError
 from snnexp.files.atomic import write_bytes
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Absent, Unreadable, regular, sha256
 from snnexp.finite import require
 from snnexp.network.network import Network
-from snnexp.network.parts import connections
 from snnexp.network.transfer import fold_norms
 from snnexp.runs.kept import carried_over
 
@@ -227,17 +227,20 @@ def warn_unverified(path: Path) -> None:
 
 
 def _make_room(network: Network, tensors: dict[str, Tensor]) -> None:
-    """What a calibration adds to a converted network: biases, and potentials at the start for each
-    neuron.
+    """Has modules take the shapes that stages have given their tensors, such as those that a
+    calibration adds to a converted network.
     """
-    for name, connection in connections(network).items():
-        bias = tensors.get(f"{name}.weights.0.bias")
-        if bias is not None and connection.layer.bias is None:
-            connection.layer.bias = nn.Parameter(bias)
-    for name, buffer in list(network.named_buffers()):
-        owner, _, key = name.rpartition(".")
-        if key == "initial_potential" and name in tensors and tensors[name].dim() > buffer.dim():
-            setattr(network.get_submodule(owner), key, tensors[name])
+    for name, module in network.named_modules():
+        if isinstance(module, Roomy):
+            module.make_room(_shapes_within(f"{name}.", tensors))
+
+
+def _shapes_within(prefix: str, tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {
+        name.removeprefix(prefix): tuple(tensor.shape)
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _encoder(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

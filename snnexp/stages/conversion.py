@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Iterator
 
-from snnexp.conversion.balancing import Balance
+from snnexp.conversion.balancing import Balancing
 from snnexp.conversion.converted import Converted
-from snnexp.conversion.convertible import BlockThreshold, Weights, parts
 from snnexp.conversion.fidelity import Report, fidelity
 from snnexp.conversion.obstacles import conventional, structural, temporal
-from snnexp.datasets.batches import Batch
+from snnexp.conversion.thresholds import apply
+from snnexp.conversion.units import BlockThreshold, Weights, unconvertible
 from snnexp.limits import Count, Fraction, Positive
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import fold_norms, transfer
+from snnexp.neurons.convertible import MEMBERS
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.training.session import Session
 
@@ -24,12 +25,12 @@ class Conversion(Stage):
     """Makes the spiking network whose firing rates stand for the activations of the analog one.
 
         1. weights are copied and norms folded into them
-        2. thresholds are chosen by the rule, layer by layer, then multiplied by `scale`; they take
-           the place of neuron.threshold
-        3. weights are normalised, if they are not to be kept; the calibration corrects what is left
+        2. thresholds are chosen by the rule, layer by layer, then multiplied by `scale`
+        3. all at once they take the place of neuron.threshold, and weights are normalised, if they
+           are not to be kept; the calibration corrects what is left
         4. every layer is compared with its analog one on the same images
 
-    Three conventions of what a spike carries (see balancing.py):
+    Three conventions of what a spike carries (see `Thresholds`):
         neuron.amplitude=threshold      B: spikes carry the threshold, weights stay those of the ANN
         neuron.amplitude=unit, weights=kept
             A: thresholds in units of weighted unit spikes: rules on spikes, no biases
@@ -73,12 +74,8 @@ class Conversion(Stage):
         samples: Count,
         timesteps: Count,
     ):
-        self.threshold = threshold()
+        self.balancing = Balancing(threshold(), scale, initial_potential, block_threshold, weights)
         self.calibration = calibration()
-        self.scale = scale
-        self.initial_potential = initial_potential
-        self.block_threshold = block_threshold
-        self.weights = weights
         self.samples = samples
         self.timesteps = timesteps
 
@@ -105,43 +102,31 @@ class Conversion(Stage):
         return Outcome(spiking, {"conversion": report})
 
     def _balanced(self, analog: Network, spiking: Network, session: Session) -> Converted:
-        balance = Balance(spiking, analog, self.initial_potential, self.weights)
-        self._choose(balance, session.train.sample(self.samples), spiking)
-        spans = balance.spans()
-        balance.normalise()
-        return Converted(analog, spiking, balance.thresholds, spans)
-
-    def _choose(self, balance: Balance, batch: Batch, spiking: Network) -> None:
-        measured, blocks, behind = (
-            parts(spiking) if self.block_threshold is not None else (list(balance.units), [], [])
-        )
-        balance.read(self.threshold, batch, measured)
-        self._fix(balance, blocks, measured)
-        balance.read(self.threshold, batch, behind)
-        balance.scale(self.scale, measured + behind)
-        self._fix(balance, blocks, measured)  # with the stem, if they follow it
-
-    def _fix(self, balance: Balance, blocks: list[str], stem: list[str]) -> None:
-        for name in blocks:
-            balance.set(
-                name,
-                balance.thresholds[stem[-1]]
-                if self.block_threshold == "stem"
-                else self.block_threshold,
-            )
+        batch = session.train.sample(self.samples)
+        thresholds = self.balancing.thresholds(spiking, analog, batch)
+        apply(thresholds, spiking)
+        return Converted(analog, spiking, dict(thresholds.neurons), dict(thresholds.spans))
 
     def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
-        yield from self._against(spiking_network(blueprint), path)
+        spiking = spiking_network(blueprint)
+        if unconvertible(spiking):  # for a rule on the configuration of neurons to say
+            return
+        yield from self._against(spiking, path)
         function = activation()
-        if self.threshold.reads_bound and not hasattr(function, "clip"):
-            rule = type(self.threshold).__name__
+        rule = self.balancing.rule
+        if rule.reads_bound and not hasattr(function, "clip"):
             lacking = f"{type(function).__name__} has none; set activation=qcfs"
-            yield f"threshold: {rule} reads the bound of an activation, and {lacking}"
+            reads = f"{type(rule).__name__} reads the bound of an activation"
+            yield f"threshold: {reads}, and {lacking}"
 
     def _against(self, spiking: Network, path: str) -> Iterator[str]:
+        for neuron in unconvertible(spiking)[:1]:
+            lacking = ", ".join(name for name in MEMBERS if not hasattr(neuron, name))
+            yield f"neuron: {type(neuron).__name__} lacks {lacking}; set neuron=if"
+            return
         yield from structural(spiking)
-        yield from conventional(spiking, self.threshold, self.weights, self.block_threshold, path)
-        yield from temporal(spiking, self.threshold, self.calibration)
+        yield from conventional(spiking, self.balancing, path)
+        yield from temporal(spiking, self.balancing.rule, self.calibration)
 
 
 def _words(name: str, report: Report, timesteps: int) -> str:

@@ -1,12 +1,15 @@
 """Training of the spiking form on its spike counts."""
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Literal
 
 import torch
 
 from snnexp.counted.spike_count import Mean, SpikeCount
 from snnexp.counted.twin import Counted
+from snnexp.datasets.batches import Batch
 from snnexp.limits import Count, Natural, Positive
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
@@ -69,10 +72,8 @@ class SpikeCounts(Stage):
         return spiking_network(blueprint)
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking, training_pass = (
-            spiking_form(network, session),
-            self.training_pass(session.blueprint),
-        )
+        spiking = spiking_form(network, session)
+        training_pass = self.training_pass(session.blueprint)
         self._warm(training_pass(spiking, self.steps), session)
         return Outcome(
             spiking, train(name, spiking, self.steps, self.schedule, session, training_pass)
@@ -85,8 +86,11 @@ class SpikeCounts(Stage):
     @torch.no_grad()
     def _warm(self, counted: Counted, session: Session) -> None:
         counted.train()
-        for way in (lambda images, keys: counted.analog(images), counted):
-            for _, batch in zip(
-                range(self.warm_up), session.train.epoch(0, shuffle=True), strict=False
-            ):
-                way(batch.input, batch.keys)
+        for batch in self._first(session):
+            counted.analog(batch.input)
+        for batch in self._first(session):
+            counted(batch.input, batch.keys)
+
+    def _first(self, session: Session) -> Iterator[Batch]:
+        """The training batches of the warm-up."""
+        return islice(session.train.epoch(0, shuffle=True), self.warm_up)

@@ -1,11 +1,12 @@
 """Training of the spiking form on low-pass filtered spike trains."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.optim import Optimizer
 
 from snnexp.counted.low_pass import LowPass, Trace, full_trace
 from snnexp.counted.twin import Counted
@@ -19,6 +20,7 @@ from snnexp.network.spiking import spiking_network
 from snnexp.network.wiring import wiring
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
+from snnexp.training.execution import TrainingPass
 from snnexp.training.loop import train
 from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
@@ -73,12 +75,18 @@ class LowPassSignals(Stage):
         loss: Factory,
         gradient_clip: Positive | None,
     ):
-        self.steps, self.chunk, self.threshold_scale = range(timesteps), chunk, threshold_scale
+        self.epochs = epochs
+        self.steps = range(timesteps)
+        self.chunk = chunk
+        self.threshold_scale = threshold_scale
         self.rule = partial(LowPass, normalise=normalise_error, pull=threshold_pull)
-        self.penalty = weight_penalty, weight_penalty_rate
-        self.schedule = partial(Schedule, epochs, scheduler=scheduler, gradient_clip=gradient_clip)
-        self.optimizer, self.threshold_rate = optimizer, threshold_rate
+        self.weight_penalty = weight_penalty
+        self.weight_penalty_rate = weight_penalty_rate
+        self.threshold_rate = threshold_rate
+        self.optimizer = optimizer
+        self.scheduler = scheduler
         self.loss = loss()
+        self.gradient_clip = gradient_clip
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return spiking_network(blueprint)
@@ -87,38 +95,43 @@ class LowPassSignals(Stage):
         spiking = spiking_form(network, session)
         if network is None:
             start_thresholds(spiking, self.threshold_scale)
-        leak = next(iter(spiking_units(spiking).values())).neuron.leak
+        training_pass = self._training_pass(spiking, session.blueprint)
+        schedule = self._schedule(spiking)
+        with thresholds_learning_at(self.threshold_rate, spiking):
+            return Outcome(
+                spiking, train(name, spiking, self.steps, schedule, session, training_pass)
+            )
+
+    def _training_pass(self, network: Network, blueprint: Blueprint) -> TrainingPass:
+        leak = next(iter(spiking_units(network).values())).neuron.leak
         rule = partial(self.rule, limit=full_trace(leak, len(self.steps)))
-        form = partial(
+        return partial(
             Counted,
-            blueprint=session.blueprint,
+            blueprint=blueprint,
             rule=rule,
             signal=partial(Trace, leak),
             chunk=self.chunk,
         )
-        schedule = self.schedule(
-            optimizer=partial(self._optimizer, spiking),
-            loss=Penalised(self.loss, spiking, *self.penalty),
-        )
-        return Outcome(spiking, train(name, spiking, self.steps, schedule, session, form))
 
-    def _optimizer(self, network: Network, parameters: list[Tensor] | list[dict]) -> Optimizer:
-        """The optimizer of the groups that `parameter_groups` gives, with the thresholds in one of
-        their own.
-        """
-        thresholds = [unit.neuron.threshold for unit in spiking_units(network).values()]
-        known = {id(each) for each in thresholds}
-        groups = parameters if isinstance(parameters[0], dict) else [{"params": parameters}]
-        made = self.optimizer(
-            [
-                {**group, "params": [each for each in group["params"] if id(each) not in known]}
-                for group in groups
-            ]
-        )
-        made.add_param_group(
-            {"params": thresholds, "lr": self.threshold_rate * made.defaults["lr"]}
-        )
-        return made
+    def _schedule(self, network: Network) -> Schedule:
+        penalised = Penalised(self.loss, network, self.weight_penalty, self.weight_penalty_rate)
+        return Schedule(self.epochs, self.optimizer, self.scheduler, penalised, self.gradient_clip)
+
+
+@contextmanager
+def thresholds_learning_at(rate: float, network: Network) -> Iterator[None]:
+    """Within the block thresholds have `rate` times the learning rate of the weights; for this
+    stage alone.
+    """
+    neurons = [unit.neuron for unit in spiking_units(network).values()]
+    before = [neuron.rates for neuron in neurons]
+    for neuron in neurons:
+        neuron.rates = {**neuron.rates, "threshold": rate}
+    try:
+        yield
+    finally:
+        for neuron, rates in zip(neurons, before, strict=True):
+            neuron.rates = rates
 
 
 def start_thresholds(network: Network, scale: float) -> None:
@@ -145,16 +158,17 @@ class Penalised(Loss):
 
     def __init__(self, loss: Loss, network: Network, factor: float, rate: float):
         super().__init__()
-        self.loss, self.factor, self.rate = loss, factor, rate
+        self.loss = loss
+        self.factor = factor
+        self.rate = rate
         self.layers = [connection.layer for connection in connections(network).values()]
 
     def forward(self, reading: Reading, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
         value = self.loss(reading, labels)
         if not self.factor:
             return value
-        excess = [
-            self.rate * (layer.weight.flatten(1).square().sum(1) - 1) for layer in self.layers
-        ]
-        return value + self.factor / 2 * sum(
-            (each.clamp(max=5).exp() * (1 + (each - 5).clamp(min=0))).sum() for each in excess
-        )
+        return value + self.factor / 2 * sum(self._penalty(layer.weight) for layer in self.layers)
+
+    def _penalty(self, weight: Float[Tensor, "m *n"]) -> Float[Tensor, ""]:
+        excess = self.rate * (weight.flatten(1).square().sum(1) - 1)
+        return (excess.clamp(max=5).exp() * (1 + (excess - 5).clamp(min=0))).sum()

@@ -96,8 +96,10 @@ def test_every_ability_has_a_default_and_a_place_in_the_guide(group, name):
 
 
 ASKED = sorted((group, target) for group, target in TARGETS if abilities(KINDS[group]))
-OTHERS = {"undecayed", "silent"}
-"""Read of neurons, though not by the check: parameters without weight decay, steps of a window."""
+OTHERS = {"undecayed", "rates", "silent"}
+"""Read of neurons, though not by the check: parameters without weight decay, learning rates of
+parameters, steps of a window.
+"""
 
 
 @pytest.mark.parametrize("group, target", ASKED, ids=lambda each: each)

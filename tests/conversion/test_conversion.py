@@ -14,9 +14,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
-from snnexp.conversion.balancing import Balance
-from snnexp.conversion.convertible import driving, in_blocks, is_chain
+from snnexp.conversion.balancing import Balancing
 from snnexp.conversion.obstacles import conventional
+from snnexp.conversion.thresholds import Thresholds, apply
+from snnexp.conversion.units import driving, in_blocks, is_chain
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.spiking import SpikingUnit
@@ -303,25 +304,33 @@ def test_transfer_brings_weights_and_norms(folded):
 # What is measured, and what it costs
 
 
-def balance(made: Blueprint, **changes: Any) -> Balance:
+def pair(made: Blueprint) -> tuple[Network, Network]:
+    """A network to be converted and the one it comes from."""
     spiking, analog = spiking_network(made).eval(), trained(analog_network(made))
     transfer(analog, spiking)
-    return Balance(spiking, analog, **{"initial_potential": 0.5, "weights": "kept", **changes})
+    return spiking, analog
+
+
+def measure(spiking: Network, analog: Network, rule: Any, **changes: Any) -> Thresholds:
+    chosen = {
+        "scale": 1.0,
+        "initial_potential": 0.5,
+        "block_threshold": None,
+        "weights": "kept",
+        **changes,
+    }
+    return Balancing(rule, **chosen).thresholds(spiking, analog, sample(COUNT))
 
 
 @pytest.mark.parametrize("rule", ["snn_max", "ann_percentile"])
 def test_no_layer_behind_the_measured_one_is_run(rule):
-    made = plan(CNN)
-    measured = balance(made)
+    spiking, analog = pair(plan(CNN))
     calls: list[str] = []
-    for name, connection in [
-        *connections(measured.spiking).items(),
-        ("output", measured.spiking.output),
-    ]:
+    for name, connection in [*connections(spiking).items(), ("output", spiking.output)]:
         connection.register_forward_hook(lambda _, __, ___, name=name: calls.append(name))
     changes = {"timesteps": 3} if rule == "snn_max" else {}
-    measured.read(build_option("threshold", rule, changes), sample(COUNT), list(measured.units))
-    names = list(connections(measured.spiking))
+    measure(spiking, analog, build_option("threshold", rule, changes))
+    names = list(connections(spiking))
     expected = (
         [name for last in range(1, len(names)) for name in names[:last]]
         if rule == "snn_max"
@@ -331,11 +340,29 @@ def test_no_layer_behind_the_measured_one_is_run(rule):
 
 
 def test_a_current_that_does_not_change_is_read_once():
-    measured, seen = balance(plan(CNN)), []
+    seen = []
     rule = Mock(spec=build_option("threshold", "snn_max"), spikes=True, timesteps=5)
     rule.after.side_effect = lambda threshold, values, about: seen.append(1) or 1.0
-    measured.read(rule, sample(COUNT), list(measured.units))
+    measure(*pair(plan(CNN)), rule)
     assert len(seen) == 1 + 5 + 5  # direct input makes the first current the same at every timestep
+
+
+@pytest.mark.parametrize("rule", ["snn_max", "ann_max"])
+def test_weights_are_normalised_once_and_not_by_the_measurement(rule):
+    spiking, analog = pair(plan(CNN, amplitude="unit"))
+    before = {name: value.clone() for name, value in spiking.named_parameters()}
+    made = build_option("threshold", rule)
+    thresholds = measure(spiking, analog, made, weights="normalised", scale=0.5)
+    assert all(torch.equal(value, before[name]) for name, value in spiking.named_parameters())
+    apply(thresholds, spiking)
+    assert set(thresholds.neurons.values()) == {1.0}
+    spans = [1.0, *thresholds.spans.values(), 1.0]
+    for place, (name, connection) in enumerate(connections(spiking).items()):
+        expected = before[f"{name}.weights.0.weight"] * spans[place] / spans[place + 1]
+        torch.testing.assert_close(connection.layer.weight, expected, rtol=1e-12, atol=0)
+    assert place == 3 and list(thresholds.measured.values()) == pytest.approx(
+        [2 * span for span in thresholds.spans.values()]
+    )
 
 
 def test_nothing_is_left_of_the_measurement():
@@ -462,9 +489,8 @@ def test_blocks_take_the_threshold_of_the_stem(rule, scale):
 def test_without_a_stem_blocks_have_none_to_follow():
     net = spiking_network(plan(PAD))
     net.body.stem = nn.Identity()
-    said = list(
-        conventional(net, build_option("threshold", "ann_percentile"), "kept", "stem", "here")
-    )
+    balancing = Balancing(build_option("threshold", "ann_percentile"), 1.0, 0.5, "stem", "kept")
+    said = list(conventional(net, balancing, "here"))
     assert len(said) == 1 and re.search(
         "no layer stands before the blocks; set here.block_threshold=1.0", said[0]
     )

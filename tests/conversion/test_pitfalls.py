@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 
 from snnexp.cell import Over
 from snnexp.conversion import probe
-from snnexp.conversion.balancing import Balance
+from snnexp.conversion.balancing import Balancing
+from snnexp.conversion.thresholds import apply
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batch, Batches
@@ -55,8 +56,8 @@ def test_thresholds_are_measured_without_gradients(rule):
     for each in [*connections(analog).values(), *connections(spiking).values()]:
         each.register_forward_hook(lambda _, __, current: seen.append(current.requires_grad))
     changes = {"timesteps": 3} if rule == "snn_max" else {}
-    measured = Balance(spiking, analog, 0.5, "kept")
-    measured.read(build_option("threshold", rule, changes), calibration(), list(measured.units))
+    balancing = Balancing(build_option("threshold", rule, changes), 1.0, 0.5, None, "kept")
+    balancing.thresholds(spiking, analog, calibration())
     assert len(seen) >= 4 and not any(seen) and torch.is_grad_enabled()
 
 
@@ -88,8 +89,8 @@ def test_the_output_layer_gets_no_threshold_and_keeps_its_weights():
     made = blueprint(neuron=("if", {"amplitude": "threshold"}))
     analog, spiking = dyadic(analog_network(made)), spiking_network(made).eval()
     transfer(analog, spiking)
-    measured = Balance(spiking, analog, 0.5, "kept")
-    measured.read(build_option("threshold", "ann_percentile"), calibration(), list(measured.units))
+    balancing = Balancing(build_option("threshold", "ann_percentile"), 1.0, 0.5, None, "kept")
+    apply(balancing.thresholds(spiking, analog, calibration()), spiking)
     name, output = list(connections(spiking).items())[-1]
     assert name == "body.output" and torch.equal(
         output.layer.weight, connections(analog)[name].layer.weight

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.activations.rounded import Rounded
-from snnexp.cell import Over, streaming
+from snnexp.cell import Over, State, at_rest, streaming
 from snnexp.configuration.build import component
 from snnexp.counted.low_pass import LowPass, Trace, full_trace
 from snnexp.counted.spike_count import SpikeCount
@@ -22,9 +22,12 @@ from snnexp.network.network import Network
 from snnexp.network.parts import spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import transfer
+from snnexp.neurons.base import Neuron
 from snnexp.neurons.lateral_lif import LateralLIF
 from snnexp.neurons.signed_flush import SignedFlush
-from snnexp.stages.low_pass import Penalised, start_thresholds
+from snnexp.runs.weights import load, save
+from snnexp.stages.low_pass import Penalised, start_thresholds, thresholds_learning_at
+from snnexp.training.parameters import optimizer, parameter_groups
 from tests.support.composed import node
 from tests.support.networks import blueprint, chunks, dyadic, images, keys, reading, seeded
 from tests.support.options import build_option, settings
@@ -303,7 +306,7 @@ def low_pass_network() -> Network:
     return spiking_network(made)
 
 
-def test_thresholds_start_from_the_weights():
+def test_thresholds_start_from_the_weights(tmp_path):
     network = low_pass_network()
     start_thresholds(network, 2.0)
     found = {name: unit.neuron.threshold for name, unit in spiking_units(network).items()}
@@ -317,8 +320,9 @@ def test_thresholds_start_from_the_weights():
         found[name].tolist() == pytest.approx([2 * math.sqrt(3 / fan)] * len(found[name]))
         for name, fan in fan_in.items()
     )
-    again = low_pass_network()
-    again.load_state_dict(network.state_dict())  # thresholds take the form that was saved
+    save(network, tmp_path / "weights.safetensors")
+    cpu = torch.device("cpu")
+    again = load(lambda form: low_pass_network(), tmp_path / "weights.safetensors", cpu)
     assert all(
         torch.equal(unit.neuron.threshold, found[name])
         for name, unit in spiking_units(again).items()
@@ -356,24 +360,55 @@ def test_weights_that_have_grown_far_too_large_are_still_drawn_back():
     assert layer.weight.grad[0].tolist() == pytest.approx([0.01 * math.exp(5) * 10 * 2 * 1.0] * 64)
 
 
-@pytest.mark.parametrize("grouped", [False, True])
-def test_thresholds_learn_more_slowly(grouped):
+def test_thresholds_learn_more_slowly_and_last():
     network = low_pass_network()
-    parameters = list(network.parameters())
-    groups = (
-        [{"params": parameters[:2]}, {"params": parameters[2:], "weight_decay": 0.0}]
-        if grouped
-        else parameters
-    )
-    optimizer = component(node("stage", "low_pass"))._optimizer(network, groups)
-    rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
-    thresholds = {id(unit.neuron.threshold) for unit in spiking_units(network).values()}
-    assert len(rates) == len(parameters) and len(thresholds) == 3
-    (fast,), (slow,) = (
-        {rates[each] for each in rates if (each in thresholds) == chosen}
-        for chosen in (False, True)
-    )
-    assert slow == pytest.approx(0.1 * fast)
+    stage = component(node("stage", "low_pass"))
+    with thresholds_learning_at(0.1, network):
+        made = optimizer(network, stage._schedule(network))
+    weights, thresholds = ([id(each) for each in group["params"]] for group in made.param_groups)
+    units = spiking_units(network).values()
+    assert thresholds == [id(unit.neuron.threshold) for unit in units]
+    assert weights == [id(each) for each in network.parameters() if id(each) not in thresholds]
+    fast, slow = (group["lr"] for group in made.param_groups)
+    assert slow == 0.1 * fast and not any("rate" in group for group in made.param_groups)
+    assert isinstance(parameter_groups(network)[0], nn.Parameter)  # behind the stage all are alike
+
+
+class OwnTraced(Neuron):
+    """Thresholds of its own kind: their logarithms are learned."""
+
+    leak, inhibition = 0.9, 0.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: dict[str, float] = {}
+        self.threshold = nn.Parameter(torch.zeros(1))
+
+    def initial(self, x: Tensor) -> State:
+        return at_rest(x)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return x, state
+
+    def threshold_of(self, x: Tensor) -> Tensor:
+        return self.threshold.exp()
+
+    def spread(self, value: float) -> None:
+        self.threshold.data = torch.full((3,), value).log()
+
+    def shift(self, change: Tensor) -> None:
+        self.threshold.data = (self.threshold.exp() + change).log()
+
+
+def test_a_neuron_of_ones_own_has_low_pass_signals():
+    neuron = OwnTraced()
+    neuron.spread(1.0)
+    rule = LowPass(neuron, output=False, normalise=False, limit=100.0, pull=0.1)
+    z = torch.ones(1, 2, 3, requires_grad=True)
+    rule(z, torch.tensor([[[1.0, 0, 0], [1.0, 0, 1.0]]])).sum().backward()
+    assert z.grad.flatten().tolist() == [1, 0, 0, 1, 0, 1]
+    expected = [1 + 0.1 * (3 - 1.5), 1 - 0.1 * 1.5, 1.0]
+    assert neuron.threshold.exp().tolist() == pytest.approx(expected)
 
 
 # What they are for

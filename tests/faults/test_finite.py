@@ -278,7 +278,7 @@ def test_what_is_large_is_finite():
 
 def test_the_images_of_a_batch_are_known_by_their_numbers():
     session = prepare(configuration("device=cpu", "batch_size=64"), None)
-    batches: Batches = session.train
+    batches = session.train
     first = next(iter(batches.epoch(3, shuffle=True)))
     indices = batches.indices(first, 3)
     places = [batches.split.index.tolist().index(each) for each in indices]

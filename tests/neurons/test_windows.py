@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
 from snnexp.configuration.check import check
-from snnexp.conversion.convertible import hidden_units
+from snnexp.conversion.units import hidden_units
 from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches

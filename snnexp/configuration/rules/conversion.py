@@ -19,6 +19,7 @@ from snnexp.configuration.rules.reading import (
     stages_with,
 )
 from snnexp.configuration.slots import ability
+from snnexp.neurons.convertible import MEMBERS
 
 OF_THEIR_OWN = ("whole_numbers", "times")
 """Codes whose stages have rules of their own on what goes before them."""
@@ -45,14 +46,7 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
     """
     if not stages_with(config, code="rates"):
         return
-    neuron = config["neuron"]
-    if not does(config, "neuron", "set_threshold"):
-        yield (
-            f"neuron: conversion sets thresholds, which {kind(neuron)} does not let it; set "
-            "neuron=if"
-        )
-    elif neuron.get("leak", 1) != 1 or says(config, "neuron", "leaks"):
-        yield f"neuron: conversion needs neurons without leak, got {kind(neuron)}; set neuron=if"
+    yield from _keeps_its_input(config)
     if not says(config, "synapse", "identity"):
         yield f"synapse: conversion needs synapse=instantaneous, got {kind(config['synapse'])}"
     if says(config, "encoder", "shows") == "once":
@@ -61,8 +55,24 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
     if config["readout"].get("leak", 1) != 1:
         yield "readout: a converted network's output accumulates without leak; set readout.leak=1.0"
     if says(config, "neuron", "latches") and not says(config, "readout", "of_first_spikes"):
-        late = f"in the end every {kind(neuron)} neuron with positive input fires"
+        late = f"in the end every {kind(config['neuron'])} neuron with positive input fires"
         yield f"readout: {late}, so only the first is right; set readout=first_spike"
+
+
+def _keeps_its_input(config: Config) -> Iterator[str]:
+    neuron = config["neuron"]
+    if not does(config, "neuron", "set_threshold"):
+        yield (
+            f"neuron: conversion sets thresholds, which {kind(neuron)} does not let it; set "
+            "neuron=if"
+        )
+    elif lacking := [name for name in MEMBERS if not does(config, "neuron", name)]:
+        yield (
+            f"neuron: conversion asks for {', '.join(lacking)}, which {kind(neuron)} does not "
+            "state; derive it from snnexp.neurons.base.Neuron, or set neuron=if"
+        )
+    elif neuron.get("leak", 1) != 1 or says(config, "neuron", "leaks"):
+        yield f"neuron: conversion needs neurons without leak, got {kind(neuron)}; set neuron=if"
 
 
 def conversion_resets_by_subtraction(config: Config) -> Iterator[str]:

@@ -1,19 +1,18 @@
-"""What a converted network is made of."""
+"""The units of a converted network, and what conversion knows of their neurons."""
 
 from typing import Literal
 
 from torch import nn
 
 from snnexp.cell import Cell, Over
-from snnexp.layers.connection import Connection, Sum
+from snnexp.layers.connection import Connection
+from snnexp.layers.joint import Joint
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from snnexp.limits import Positive
 from snnexp.network.network import Network
-from snnexp.network.parts import spiking_units
+from snnexp.network.parts import connections, spiking_units
 from snnexp.network.wiring import wiring
-from snnexp.neurons.first_spike import FirstSpike
-from snnexp.neurons.windowed import Windowed
+from snnexp.neurons.convertible import Convertible
 
 Weights = Literal["kept", "normalised"]
 BlockThreshold = Positive | Literal["stem"] | None
@@ -22,25 +21,28 @@ OUTPUT = "output"
 
 
 def hidden_units(network: Network) -> dict[str, SpikingUnit]:
-    """The spiking units that take the place of an activation; neurons of gates take that of a fixed
-    function.
+    """The spiking units that take the place of an activation, whose neurons are `Convertible`;
+    others take that of a fixed function.
     """
-    joints = wiring(network).of("joint")
-    gates = tuple(
-        f"{node.name}.gate." for node in joints if isinstance(node.module, SqueezeExcitation)
+    fixed = tuple(
+        f"{node.name}.{part}." for node in wiring(network).of("joint") for part in node.module.fixed
     )
     return {
         name: unit
         for name, unit in spiking_units(network).items()
-        if name != OUTPUT and not name.startswith(gates)
+        if name != OUTPUT and not name.startswith(fixed)
     }
 
 
-def amplitude(neuron: Cell) -> Literal["unit", "threshold"]:
-    """What a spike of `neuron` carries."""
-    if isinstance(neuron, Windowed | FirstSpike):
-        return "threshold"
-    return getattr(getattr(neuron, "firing", neuron), "amplitude", "unit")
+def unconvertible(network: Network) -> list[Cell]:
+    """Neurons in the place of an activation that conversion can do nothing with."""
+    neurons = [unit.neuron for unit in hidden_units(network).values()]
+    return [neuron for neuron in neurons if not isinstance(neuron, Convertible)]
+
+
+def codes_in_time(neuron: Convertible) -> bool:
+    """Whether when a spike comes decides what it stands for, not how many come."""
+    return neuron.windowed or neuron.latches
 
 
 def driving(unit: nn.Module) -> list[Connection]:
@@ -50,6 +52,11 @@ def driving(unit: nn.Module) -> list[Connection]:
     return [node.module for node in wiring(unit).driving("")]
 
 
+def following(network: Network) -> dict[str, Connection]:
+    """The connection behind each layer, by the name of the layer; for chains alone."""
+    return dict(zip(hidden_units(network), list(connections(network).values())[1:], strict=True))
+
+
 def in_blocks(network: Network) -> set[str]:
     """Names of the units of branches and of their joints."""
     nodes = wiring(network).by_name
@@ -57,7 +64,7 @@ def in_blocks(network: Network) -> set[str]:
     return {
         name
         for name, unit in units.items()
-        if nodes[name].within or isinstance(unit.connection, Sum)
+        if nodes[name].within or isinstance(unit.connection, Joint)
     }
 
 
@@ -80,11 +87,3 @@ def is_chain(network: Network) -> bool:
     ]
     loops = [node for node in wired.nodes if isinstance(node.module, Over)]
     return not wired.of("joint") and not weightless and not loops
-
-
-def holder(neuron: nn.Module) -> nn.Module | None:
-    """What holds the potential at which a neuron starts, in units of the current; None where it is
-    held as a share of the threshold.
-    """
-    held = getattr(neuron, "firing", getattr(neuron, "threshold", None))
-    return held if hasattr(held, "initial_potential") else None
