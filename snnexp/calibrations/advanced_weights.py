@@ -8,14 +8,15 @@ from torch import Tensor
 
 from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
+from snnexp.cell import Cell
 from snnexp.conversion import probe
 from snnexp.conversion.converted import Converted
 from snnexp.conversion.units import hidden_units
 from snnexp.counted.spike_count import Mean
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.layers.connection import Connection
-from snnexp.layers.spiking import SpikingUnit
 from snnexp.limits import Count, Positive
+from snnexp.neurons.convertible import Chargeable
 from snnexp.stopping import look_together
 
 
@@ -69,7 +70,7 @@ class AdvancedWeights(Calibration):
         x, rest = self._inputs(converted, name, connection, batch)
         optimizer = torch.optim.Adam(connection.layer.parameters(), lr=self.learning_rate)
         threshold, span = converted.thresholds[name], converted.spans[name]
-        start = _potential(hidden_units(converted.spiking)[name], wanted[:1]) / threshold
+        start = starting_share(hidden_units(converted.spiking)[name].neuron, wanted[:1], threshold)
         for places in self._draws(len(wanted)):
             with torch.enable_grad():
                 current = connection.weights(x[None, places])[0] + rest[places]
@@ -113,7 +114,12 @@ class AdvancedWeights(Calibration):
         ) / self.timesteps
 
 
-def _potential(unit: SpikingUnit, x: Float[Tensor, "1 *m"]) -> Float[Tensor, "1 *m"]:
-    """The potential at the start, which comes first in the states of neurons that have more."""
-    state = unit.neuron.initial(x)
-    return state[0] if isinstance(state, tuple) else state
+def starting_share(
+    neuron: Cell, x: Float[Tensor, "1 *m"], threshold: float
+) -> Float[Tensor, "1 *m"]:
+    """The potential at the start as a share of the threshold, which is what neurons hold that are
+    not `Chargeable`. It comes first in the states of neurons that have more.
+    """
+    state = neuron.initial(x)
+    potential = state[0] if isinstance(state, tuple) else state
+    return potential / threshold if isinstance(neuron, Chargeable) else potential

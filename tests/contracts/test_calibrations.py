@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snnexp.calibrations.advanced_weights import starting_share
 from snnexp.calibrations.base import Calibration
 from snnexp.calibrations.light import Light
 from snnexp.cell import Over
@@ -14,6 +15,7 @@ from snnexp.layers.analog import AnalogUnit
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
+from snnexp.network.spiking import spiking_network
 from snnexp.runs.weights import load, save
 from snnexp.stages.base import Outcome
 from tests.support.converted import (
@@ -180,3 +182,11 @@ def test_a_calibrated_network_is_saved_and_loaded(tmp_path, calibration):
         calibration == "none"
     )
     assert torch.equal(run(net, 6), run(again, 6))
+
+
+@pytest.mark.parametrize("neuron", ["if", "diet", "stdb", "burst"])
+def test_the_share_of_the_threshold_at_the_start_is_what_was_set(neuron):
+    (unit, *_) = spiking_units(spiking_network(blueprint(neuron=neuron))).values()
+    unit.neuron.set_threshold(2.5, 0.5)
+    share = starting_share(unit.neuron, torch.zeros(1, 3), 2.5)
+    assert share.tolist() == [[0.5] * 3]
