@@ -28,6 +28,10 @@ class Loss(nn.Module, abc.ABC):
     """Whether the scores must be minus the times of output spikes; only timed networks have
     such.
     """
+    of_currents: ClassVar[bool] = False
+    """Whether it reads the current of the output layer at every timestep, one per class, which a
+    readout of spikes, or of codes in windows, does not get.
+    """
     every_timestep: ClassVar[bool] = False
     """True where the loss reads more than the last timestep. An evaluation, which streams, then
     keeps all of them for it.

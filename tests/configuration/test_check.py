@@ -717,6 +717,24 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         (),
     ),
     (
+        "losses_of_currents_get_them",
+        ("loss=temporal", "readout=rate"),
+        "Temporal reads currents of the output layer, Rate gets none",
+        ("readout=potential",),
+    ),
+    (
+        "what_counts_timesteps_lasts",
+        ("norm=tebn", "evaluate.timesteps=9"),
+        "TEBN has numbers for 4 timesteps of 9",
+        ("norm.timesteps=9",),
+    ),
+    (
+        "what_counts_timesteps_lasts",
+        ("neuron=glif", "strategy.stages.train.timesteps=6"),
+        "GLIF has numbers for 4 timesteps of 6",
+        ("neuron.timesteps=6",),
+    ),
+    (
         "presimulation_reads_potentials",
         ("presimulation=residual_potential",),
         "presimulation",

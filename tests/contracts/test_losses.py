@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
+from snnexp.losses.reading import Reading
 from tests.support.networks import reading
 from tests.support.options import build_option, options
 
 LOSSES = options("loss")
+LAST = [name for name in LOSSES if not build_option("loss", name).every_timestep]
 LABELS = torch.tensor([2, 0, 1, 1])
 
 
@@ -18,7 +20,7 @@ def scores(steps: int = 5, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     ).to(dtype)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LAST)
 def test_a_scalar_of_the_last_step_alone(name):
     loss, logits = build_option("loss", name), scores().requires_grad_()
     value = loss(reading(logits), LABELS)
@@ -89,3 +91,30 @@ def test_half_sum_is_equation_8_of_the_survey():
         reading(spikes.mean(0, keepdim=True)), LABELS
     )
     assert value.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_temporal_is_the_mean_over_timesteps_by_hand():
+    settings = {"regularization": 0.25, "target": 0.5, "label_smoothing": 0.0}
+    loss, currents = build_option("loss", "temporal", settings), scores(steps=3)
+    told = drawn = 0.0
+    for t in range(3):
+        for s in range(4):
+            values = [value.item() for value in currents[t, s]]
+            told -= math.log(math.exp(values[LABELS[s]]) / sum(map(math.exp, values))) / (3 * 4)
+            drawn += sum((value - 0.5) ** 2 for value in values) / (3 * 4 * 3)
+    given = Reading(scores=torch.zeros(3, 4, 3), drive=currents)
+    assert loss(given, LABELS).item() == pytest.approx(0.75 * told + 0.25 * drawn, rel=1e-12)
+
+
+def test_temporal_trains_every_timestep():
+    currents = scores().requires_grad_()
+    build_option("loss", "temporal")(reading(currents), LABELS).backward()
+    assert currents.grad.all()
+
+
+def test_temporal_of_one_timestep_is_cross_entropy():
+    settings = {"regularization": 0.0, "label_smoothing": 0.2}
+    temporal = build_option("loss", "temporal", settings)
+    other = build_option("loss", "cross_entropy", {"label_smoothing": 0.2})
+    given = reading(scores(steps=1))
+    torch.testing.assert_close(temporal(given, LABELS), other(given, LABELS))

@@ -23,10 +23,11 @@ def neuron(name: str, surrogate: str = "triangle", **changes: Any) -> Cell:
         "surrogate" in inspect.signature(locate(settings("neuron", name)["_target_"])).parameters
     )
     provided = {"surrogate": build_option("surrogate", surrogate)} if needs_surrogate else {}
-    short = (
-        {"step": 0.25} if name == "constant_slope" else {}
-    )  # so that its first window is over soon
-    return build_option("neuron", name, {**short, **changes}, **provided)
+    lengths = {  # the first window of one is over soon, the numbers of the other last
+        "constant_slope": {"step": 0.25},
+        "glif": {"timesteps": 20},
+    }
+    return build_option("neuron", name, {**lengths.get(name, {}), **changes}, **provided)
 
 
 def drive(dtype: torch.dtype = torch.float32, steps: int = 8) -> Tensor:

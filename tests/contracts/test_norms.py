@@ -175,8 +175,43 @@ def test_bntt_trains_a_scale_per_step_and_no_shift():
     assert weight.grad.abs().sum(1).nonzero().tolist() == [[2]]
 
 
-def test_bntt_refuses_more_steps_than_it_has():
-    norm = trained("bntt")
+@pytest.mark.parametrize("steps", range(1, T + 1))
+def test_tebn_is_its_equation_written_out(steps):
+    x = currents(3, 4, 5, steps=steps).requires_grad_()
+    copy = x.detach().clone().requires_grad_()
+    norm, generator = build("tebn"), torch.Generator().manual_seed(7)
+    for parameter in norm.parameters():
+        parameter.data += torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+    gamma, beta = norm.normalise[0].weight, norm.normalise[0].bias
+    p = norm.steps.cells[0].weight
+    learned = [gamma, beta, p]
+    mine = [each.detach().clone().requires_grad_() for each in learned]
+    written = torch.zeros_like(copy)
+    for c in range(3):
+        values = copy[:, :, c]
+        centred = values - values.sum() / values.numel()
+        deviation = (centred.square().sum() / values.numel() + 1e-5).sqrt()
+        for t in range(steps):
+            normal = mine[0][c] * centred[t] / deviation + mine[1][c]
+            written = written + one_at(written, t, c, mine[2][t] * normal)
+    y = norm(x)
+    torch.testing.assert_close(y, written, rtol=1e-12, atol=1e-12)
+    weights = torch.randn(y.shape, generator=generator, dtype=torch.float64)
+    found = torch.autograd.grad((y * weights).sum(), [x, *learned])
+    expected = torch.autograd.grad((written * weights).sum(), [copy, *mine])
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def one_at(like, t, c, value):
+    """Zeros but for timestep t and channel c."""
+    place = torch.zeros(len(like), 1, like.shape[2], 1, 1, dtype=like.dtype)
+    place[t, :, c] = 1
+    return place * value[None, :, None]
+
+
+@pytest.mark.parametrize("name", ["bntt", "tebn"])
+def test_no_more_steps_than_it_has(name):
+    norm = trained(name)
     with pytest.raises(ValueError, match="8 timesteps and was asked for timestep 9"):
         norm(currents(3, 4, 5, steps=T + 1))
     with streaming(norm):
@@ -188,6 +223,6 @@ def test_bntt_refuses_more_steps_than_it_has():
 
 def test_epsilon_is_inside_the_root():
     x = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)[None]  # variance 1
-    for name in ("batch", "batch_per_step", "tdbn", "bntt"):
+    for name in ("batch", "batch_per_step", "tdbn", "bntt", "tebn"):
         y = build(name, shape=(1,), epsilon=3.0)(x)
         torch.testing.assert_close(y, x / 2)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import torch
 
-from snnexp.configuration.rules.reading import Config, data
+from snnexp.configuration.rules.reading import Config, data, kind, says
+from snnexp.configuration.slots import ability
 
 
 def device_exists(config: Config) -> Iterator[str]:
@@ -48,4 +49,51 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
             )
 
 
-RULES = (device_exists, selection_has_a_split, schedule_has_epochs)
+def losses_of_currents_get_them(config: Config) -> Iterator[str]:
+    """A loss on the currents of the output layer needs a readout that takes those, one per class
+    and timestep.
+    """
+    readout = config["readout"]
+    if not says(config, "readout", "spiking") and not says(config, "readout", "in_windows"):
+        return
+    nodes = {"loss": config, **_stages(config)}
+    for path, node in nodes.items():
+        loss = node.get("loss")
+        if loss is not None and ability(loss["_target_"], "loss", "of_currents"):
+            said = f"{kind(loss)} reads currents of the output layer, {kind(readout)} gets none"
+            yield f"{path}: {said}; set readout=potential"
+            return
+
+
+def _stages(config: Config) -> dict[str, Config]:
+    return {
+        f"strategy.stages.{name}.loss": node for name, node in config["strategy"]["stages"].items()
+    }
+
+
+def what_counts_timesteps_lasts(config: Config) -> Iterator[str]:
+    """What has numbers of its own for every timestep runs no longer than that."""
+    for group in ("norm", "neuron"):
+        lasts = config[group].get("timesteps")
+        longest = max(_lengths(config))
+        if lasts is not None and lasts < longest:
+            said = f"{kind(config[group])} has numbers for {lasts} timesteps of {longest}"
+            yield f"{group}.timesteps: {said}; set {group}.timesteps={longest}"
+
+
+def _lengths(config: Config) -> list[int]:
+    stages = config["strategy"]["stages"].values()
+    return [
+        config["timesteps"],
+        config["evaluate"]["timesteps"],
+        *(stage["timesteps"] for stage in stages if "timesteps" in stage),
+    ]
+
+
+RULES = (
+    device_exists,
+    selection_has_a_split,
+    schedule_has_epochs,
+    losses_of_currents_get_them,
+    what_counts_timesteps_lasts,
+)
