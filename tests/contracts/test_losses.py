@@ -5,10 +5,13 @@ import math
 import pytest
 import torch
 
+from snnexp.losses.reading import Reading
 from tests.support.networks import reading
 from tests.support.options import build_option, options
 
 LOSSES = options("loss")
+OF_TRAINS = [name for name in LOSSES if build_option("loss", name).every_timestep]
+OF_THE_END = [name for name in LOSSES if name not in OF_TRAINS]
 LABELS = torch.tensor([2, 0, 1, 1])
 
 
@@ -18,7 +21,7 @@ def scores(steps: int = 5, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     ).to(dtype)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", OF_THE_END)
 def test_a_scalar_of_the_last_step_alone(name):
     loss, logits = build_option("loss", name), scores().requires_grad_()
     value = loss(reading(logits), LABELS)
@@ -27,6 +30,14 @@ def test_a_scalar_of_the_last_step_alone(name):
     assert not logits.grad[:-1].any()
     # A target around the first spike is met by a label that is first.
     assert logits.grad[-1].any() if name == "relative_time" else logits.grad[-1].all()
+
+
+@pytest.mark.parametrize("name", OF_TRAINS)
+def test_a_scalar_of_every_step(name):
+    loss, logits = build_option("loss", name), scores().requires_grad_()
+    value = loss(reading(logits), LABELS)
+    value.backward()
+    assert value.shape == () and logits.grad.all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -89,3 +100,41 @@ def test_half_sum_is_equation_8_of_the_survey():
         reading(spikes.mean(0, keepdim=True)), LABELS
     )
     assert value.item() == pytest.approx(expected, rel=1e-12)
+
+
+def filtered(train: list[float], time_constant: float, times: int) -> list[float]:
+    """A train behind so many exponential filters, step by step."""
+    for _ in range(times):
+        state, behind = 0.0, []
+        for x in train:
+            state += (x - state) / time_constant
+            behind.append(state)
+        train = behind
+    return train
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 12])
+@pytest.mark.parametrize(("outputs", "target"), [(1, 1), (1, 2), (0, 0), (2, 0)])
+def test_distance_of_spike_trains_is_that_of_their_filtered_forms(steps, outputs, target):
+    pattern = [0, 1, 1]
+    spikes = (scores(steps) > 0).double()
+    expected = 0.0
+    for sample in range(4):
+        for neuron in range(3):
+            wanted = [float((pattern * steps)[t] * (LABELS[sample] == neuron)) for t in range(steps)]
+            pair = (
+                filtered(spikes[:, sample, neuron].tolist(), 3.0, outputs),
+                filtered(wanted, 3.0, target),
+            )
+            expected += sum((a - b) ** 2 for a, b in zip(*pair, strict=True)) / 2
+    changes = {"pattern": pattern, "time_constant": 3.0}
+    changes |= {"filters_outputs": outputs, "filters_target": target}
+    value = build_option("loss", "spike_train", changes)(reading(spikes), LABELS)
+    assert value.item() == pytest.approx(expected / 4, rel=1e-12, abs=1e-15)
+
+
+def test_spike_trains_of_several_neurons_per_class_lie_side_by_side():
+    loss = build_option("loss", "spike_train", {"filters_outputs": 0, "filters_target": 0})
+    trains = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]])
+    labels = torch.tensor([0, 1])
+    assert loss(Reading(trains[..., ::2], trains), labels).item() == pytest.approx(1 / 4)
