@@ -30,6 +30,8 @@ class Cell(nn.Module, abc.ABC):
     """True where `step` ignores the state, so that a constant input gives a constant output."""
     identity: ClassVar[bool] = False
     """True where `step` returns its input, so that `Over` may leave the cell out."""
+    first_order: ClassVar[bool] = False
+    """True where it is the filter y = y + (x - y) / time_constant, with that setting."""
     own_gradient: ClassVar[bool] = False
     """True where `through` (see `Whole`) has a backward pass of its own, not that of the loop over
     `step`; "Source:" says whose.

@@ -105,7 +105,7 @@ class Chain:
     def _pool(self, layer: Pool) -> None:
         window = (layer.window, layer.window) if layer.window else self.size
         self._resize(layer, window, stride=None, padding=0)
-        self.waiting.append(AveragePool(window))
+        self.waiting.append(AveragePool(window, layer.gain))
 
     def _max_pool(self, layer: MaxPool) -> None:
         if 2 * layer.padding > layer.window:
@@ -119,7 +119,7 @@ class Chain:
         )
 
     def _firing_pool(self, layer: FiringPool) -> None:
-        self._pool(Pool(layer.window, layer.origin))
+        self._pool(Pool(layer.window, 1.0, layer.origin))
         self._append("pool", self.unit(PerStep(*self._take(), Scale(1 / layer.threshold))))
 
     def _drop(self, layer: Drop) -> None:

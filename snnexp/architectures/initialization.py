@@ -7,13 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Initialization = Literal["default", "kaiming", "kaiming_out", "xavier", "dirac"]
+Initialization = Literal[
+    "default", "kaiming", "kaiming_out", "kaiming_linear", "xavier", "dirac"
+]
 Weights = TypeVar("Weights", nn.Conv2d, nn.Linear)
 
+_kaiming = partial(nn.init.kaiming_normal_, mode="fan_in", nonlinearity="relu")
 _SCHEMES = {
     "default": lambda weight: weight,
-    "kaiming": partial(nn.init.kaiming_normal_, mode="fan_in", nonlinearity="relu"),
+    "kaiming": _kaiming,
     "kaiming_out": partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"),
+    "kaiming_linear": lambda weight: _kaiming(weight) if weight.dim() == 2 else weight,
     "xavier": nn.init.xavier_uniform_,
     "dirac": lambda weight: _dirac(weight) if weight.dim() == 4 else weight,
 }
@@ -26,6 +30,7 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
         default       as PyTorch does, W ~ U(-1, 1) / sqrt(fan_in)
         kaiming       W ~ N(0, 2 / fan_in), b = 0
         kaiming_out   W ~ N(0, 2 / fan_out), b = 0
+        kaiming_linear  linear layers as kaiming, without the gain; convolutions as default, b = 0
         xavier        W ~ U(-1, 1) sqrt(6 / (fan_in + fan_out)), b = 0
         dirac       as default, but the first filters of a convolution hand on a channel each, b = 0
 
@@ -34,11 +39,12 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
     is an average pool. What a layer is told reaches the next from the beginning, which saves the
     first epochs of a short training; for layers behind a norm, which sets the scale.
 
-    Source: He et al. 2015 (kaiming, forward and backward), Glorot & Bengio 2010 (xavier), Zagoruyko
+    Source: He et al. 2015 (kaiming, forward and backward), Zhang & Li 2020 (survey [54], public code:
+    kaiming_linear), Glorot & Bengio 2010 (xavier), Zagoruyko
     & Komodakis 2017 and Jordan 2024 (dirac).
     """
     weight = _SCHEMES[initialization](layer.weight)
-    if gain != 1:
+    if gain != 1 and not (initialization == "kaiming_linear" and isinstance(layer, nn.Linear)):
         weight.mul_(gain)
     if layer.bias is not None and initialization != "default":
         layer.bias.zero_()

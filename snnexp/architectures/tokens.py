@@ -8,7 +8,7 @@ GRAMMAR = (
     "k needs its padding), "
     "AP<k> average pool, MP<k>[p<padding>][s<stride>] max pool, P<k> in a vgg the pool that "
     "`pooling` names, "
-    "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
+    "SP<k>[g<gain>] sum over a k x k window times the gain, GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
     "its own, "
     "FC<n> linear layer, D<p> dropout with p in [0, 1)"
 )
@@ -27,9 +27,12 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Pool:
-    """`AP<k>`, or `GAP`, whose window is the whole map."""
+    """`AP<k>`, `GAP`, whose window is the whole map, or `SP<k>[g<gain>]`, a sum; `gain` is a factor
+    on the mean.
+    """
 
     window: int | None
+    gain: float
     origin: str
 
 
@@ -85,6 +88,10 @@ def _convolution(
     )
 
 
+def _sum_pool(window: str, gain: str | None, *, origin: str) -> Pool:
+    return Pool(int(window), float(gain or 1) * int(window) ** 2, origin)
+
+
 def _max_pool(window: str, padding: str | None, stride: str | None, *, origin: str) -> MaxPool:
     return MaxPool(int(window), int(padding or 0), int(stride or window), origin)
 
@@ -96,12 +103,14 @@ def _firing_pool(window: str, threshold: str | None, *, origin: str) -> FiringPo
 # An even kernel has no padding that keeps the size of the map, so it matches only with `p` behind
 # it.
 _COUNT, _KERNEL = r"([1-9]\d*)", r"(\d*[13579]|[1-9]\d*(?=p))"
+_POSITIVE = r"(0?\.\d*[1-9]\d*|[1-9]\d*(?:\.\d+)?)"
 _FORMS = {
     rf"{_COUNT}C{_KERNEL}(?:p(\d+))?(?:s{_COUNT})?": _convolution,
-    rf"AP{_COUNT}": lambda window, *, origin: Pool(int(window), origin),
-    "GAP": lambda *, origin: Pool(None, origin),
+    rf"AP{_COUNT}": lambda window, *, origin: Pool(int(window), 1.0, origin),
+    rf"SP{_COUNT}(?:g{_POSITIVE})?": _sum_pool,
+    "GAP": lambda *, origin: Pool(None, 1.0, origin),
     rf"MP{_COUNT}(?:p(\d+))?(?:s{_COUNT})?": _max_pool,
-    rf"FP{_COUNT}(?:t(0?\.\d*[1-9]\d*|[1-9]\d*(?:\.\d+)?))?": _firing_pool,
+    rf"FP{_COUNT}(?:t{_POSITIVE})?": _firing_pool,
     rf"FC{_COUNT}": lambda features, *, origin: Linear(int(features), origin),
     r"D(0|0?\.\d+)": lambda probability, *, origin: Drop(float(probability), origin),
 }

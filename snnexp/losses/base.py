@@ -32,6 +32,8 @@ class Loss(nn.Module, abc.ABC):
     """Whether it reads the current of the output layer at every timestep, one per class, which a
     readout of spikes, or of codes in windows, does not get.
     """
+    of_spikes: ClassVar[bool] = False
+    """Whether it reads the trains of output neurons."""
     every_timestep: ClassVar[bool] = False
     """True where the loss reads more than the last timestep. An evaluation, which streams, then
     keeps all of them for it.

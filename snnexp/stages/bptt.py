@@ -28,6 +28,8 @@ class BPTT(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        weight_limit: largest size of a weight, to which all are cut after every step, > 0; null for
+            no limit.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept, in [0, 1); null for none.
         teacher: name of an earlier stage whose analog network tells beside the labels what it sees
@@ -46,6 +48,7 @@ class BPTT(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        weight_limit: Positive | None,
         average: Probability | None,
         teacher: str | None,
         teacher_share: Fraction,
@@ -53,7 +56,7 @@ class BPTT(Stage):
     ):
         self.steps = range(timesteps)
         self.schedule = Schedule(
-            epochs, optimizer, scheduler, loss(), gradient_clip, average=average
+            epochs, optimizer, scheduler, loss(), gradient_clip, weight_limit, average
         )
         self.teacher, self.taught = (
             teacher,

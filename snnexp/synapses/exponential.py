@@ -1,6 +1,6 @@
 """Synapse with one exponential stage."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +23,8 @@ class Exponential(Cell):
     Args:
         time_constant: decay of the current, >= 1, in timesteps; 1 is instantaneous.
     """
+
+    first_order: ClassVar[bool] = True
 
     def __init__(self, time_constant: Annotated[float, Interval(1.0)]):
         super().__init__()

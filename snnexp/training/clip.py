@@ -1,9 +1,11 @@
-"""A limit to the norm of all gradients together."""
+"""Limits: to the norm of all gradients together, and to every weight by itself."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import nn
+
+from snnexp.layers.connection import Connection
 
 
 def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
@@ -27,3 +29,19 @@ def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
     if not norm.isfinite():
         norm = torch.stack([each.grad.double().norm() for each in held]).norm()
     nn.utils.clip_grads_with_norm_(held, largest, norm)
+
+
+@torch.no_grad()
+def clip_weights(network: nn.Module, largest: float) -> None:
+    """Puts every weight of a connection back into [-largest, largest], in place; biases and what
+    norms and neurons have learned are left.
+
+    Args:
+        network: the weights of whose connections are limited.
+        largest: > 0.
+
+    Source: Zhang & Li 2020 TSSL-BP (survey [54], public code).
+    """
+    for module in network.modules():
+        if isinstance(module, Connection):
+            module.layer.weight.clamp_(-largest, largest)

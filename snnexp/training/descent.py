@@ -11,7 +11,7 @@ from snnexp.losses.reading import Reading
 from snnexp.measure.answers import right
 from snnexp.measure.evaluator import autocast
 from snnexp.training.average import Average
-from snnexp.training.clip import clip
+from snnexp.training.clip import clip, clip_weights
 from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 from snnexp.training.watch import Watch
@@ -92,6 +92,8 @@ class Descent:
         if self.schedule.gradient_clip is not None:
             clip(self.forward.parameters(), self.schedule.gradient_clip)
         self.optimizer.step()
+        if self.schedule.weight_limit is not None:
+            clip_weights(self.forward, self.schedule.weight_limit)
         bound(self.forward)
         self.average.see()
 

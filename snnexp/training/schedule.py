@@ -26,6 +26,7 @@ class Schedule:
         loss: a reading of the network and labels to a scalar; one that has a `see` is shown every
             batch before its reading.
         gradient_clip: largest norm of all gradients together; None for no limit.
+        weight_limit: largest size of a weight after every step; None for no limit.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept; None for none.
         after_batch: is told how many images a batch of this process had, when its loss has been
@@ -40,6 +41,7 @@ class Schedule:
     scheduler: Callable[..., LRScheduler]
     loss: Loss
     gradient_clip: float | None
+    weight_limit: float | None = None
     average: float | None = None
     after_batch: Callable[[int], object] = nothing
     between: Callable[[int], dict] = nothing

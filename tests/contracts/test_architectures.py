@@ -179,7 +179,7 @@ def test_norm_is_told_what_it_gets(name):
     assert wrong == []
 
 
-TSSL_MNIST = ["15C5p0", "AP2", "40C5p0", "AP2", "FC300"]
+TSSL_MNIST = ["15C5p0", "SP2g1.1", "40C5p0", "SP2g1.1", "FC300"]
 CIFAR, IMAGENET = (3, 32, 32), (3, 224, 224)
 
 # Option, changes, shape, classes; then weights and MACs in millions and hidden neurons, None where
@@ -217,6 +217,7 @@ SIZES = [
     ("vgg16_qcfs", {}, IMAGENET, 1000, 138.3, 15_470, None),
     ("vgg16_imagenet", {}, IMAGENET, 1000, 138.3, 15_470, None),
     ("vgg8_wu", {}, CIFAR, 100, 45.0, None, None),
+    ("vgg8_tssl", {}, CIFAR, 10, 45.0, None, None),
     ("vgg8_plif", {}, CIFAR, 100, 36.7, None, None),
     ("vgg6_plif", {}, (2, 128, 128), 100, 17.4, None, None),
     ("vgg7_plif", {}, (2, 128, 128), 110, 1.70, None, None),
@@ -427,6 +428,13 @@ def test_a_firing_pool_drives_neurons_by_the_average_in_units_of_its_threshold()
     assert body.pool1(image.expand(3, 1, 1, 2, 2).clone() * 0.5).flatten().tolist() == [0, 1, 0]
 
 
+def test_a_sum_pool_belongs_to_the_next_weights():
+    body = build("cnn", {"layers": ["SP2g1.5", "FC3"]}, shape=(1, 2, 2), device="cpu")
+    pool, _ = body.linear1.connection.before
+    image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    assert pool(image[None]).item() == pytest.approx(15.0)
+
+
 def test_pools_before_branches_stand_alone():
     body = build("resnet20_wide")
     assert isinstance(body.pool1, PerStep) and isinstance(body.pool1[0], AveragePool)
@@ -510,14 +518,17 @@ def test_googlenet_knows_the_size_of_its_map(name, extent):
 
 def test_tokens_mean_what_they_say():
     kinds = [
-        layer.__class__ for layer in parse(["32C3", "AP2", "GAP", "MP2", "FP2", "FC9", "D0.5"])
+        layer.__class__
+        for layer in parse(["32C3", "AP2", "SP2", "GAP", "MP2", "FP2", "FC9", "D0.5"])
     ]
-    assert kinds == [Convolution, Pool, Pool, MaxPool, FiringPool, Linear, Drop]
+    assert kinds == [Convolution, Pool, Pool, Pool, MaxPool, FiringPool, Linear, Drop]
     first, second, third = parse(["15C5p0", "256C3s2", "8C4p1s3"])
     assert (first.channels, first.kernel, first.padding, first.stride) == (15, 5, 0, 1)
     assert (second.channels, second.kernel, second.padding, second.stride) == (256, 3, 1, 2)
     assert (third.channels, third.kernel, third.padding, third.stride) == (8, 4, 1, 3)
     assert [pool.window for pool in parse(["AP3", "GAP"])] == [3, None]
+    sums = parse(["SP2", "SP3g1.5", "SP2g.25", "AP4"])
+    assert [(pool.window, pool.gain) for pool in sums] == [(2, 4), (3, 13.5), (2, 1), (4, 1)]
     assert [(pool.window, pool.padding, pool.stride) for pool in parse(["MP2", "MP3p1s2"])] == [
         (2, 0, 2),
         (3, 1, 2),
@@ -547,6 +558,8 @@ def test_tokens_mean_what_they_say():
         "D1",
         "D1.5",
         "FP2t0",
+        "SP2g0",
+        "SP0",
         "MP3s0",
         "gap",
         "",

@@ -10,7 +10,8 @@ from tests.support.networks import reading
 from tests.support.options import build_option, options
 
 LOSSES = options("loss")
-LAST = [name for name in LOSSES if not build_option("loss", name).every_timestep]
+OF_TRAINS = [name for name in LOSSES if build_option("loss", name).every_timestep]
+OF_THE_END = [name for name in LOSSES if name not in OF_TRAINS]
 LABELS = torch.tensor([2, 0, 1, 1])
 
 
@@ -20,7 +21,7 @@ def scores(steps: int = 5, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     ).to(dtype)
 
 
-@pytest.mark.parametrize("name", LAST)
+@pytest.mark.parametrize("name", OF_THE_END)
 def test_a_scalar_of_the_last_step_alone(name):
     loss, logits = build_option("loss", name), scores().requires_grad_()
     value = loss(reading(logits), LABELS)
@@ -29,6 +30,14 @@ def test_a_scalar_of_the_last_step_alone(name):
     assert not logits.grad[:-1].any()
     # A target around the first spike is met by a label that is first.
     assert logits.grad[-1].any() if name == "relative_time" else logits.grad[-1].all()
+
+
+@pytest.mark.parametrize("name", OF_TRAINS)
+def test_a_scalar_of_every_step(name):
+    loss, logits = build_option("loss", name), scores().requires_grad_()
+    value = loss(reading(logits), LABELS)
+    value.backward()
+    assert value.shape == () and logits.grad.all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -118,3 +127,41 @@ def test_temporal_of_one_timestep_is_cross_entropy():
     other = build_option("loss", "cross_entropy", {"label_smoothing": 0.2})
     given = reading(scores(steps=1))
     torch.testing.assert_close(temporal(given, LABELS), other(given, LABELS))
+
+
+def filtered(train: list[float], time_constant: float, times: int) -> list[float]:
+    """A train behind so many exponential filters, step by step."""
+    for _ in range(times):
+        state, behind = 0.0, []
+        for x in train:
+            state += (x - state) / time_constant
+            behind.append(state)
+        train = behind
+    return train
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 12])
+@pytest.mark.parametrize(("outputs", "target"), [(1, 1), (1, 2), (0, 0), (2, 0)])
+def test_distance_of_spike_trains_is_that_of_their_filtered_forms(steps, outputs, target):
+    pattern = [0, 1, 1]
+    spikes = (scores(steps) > 0).double()
+    expected = 0.0
+    for sample in range(4):
+        for neuron in range(3):
+            wanted = [float((pattern * steps)[t] * (LABELS[sample] == neuron)) for t in range(steps)]
+            pair = (
+                filtered(spikes[:, sample, neuron].tolist(), 3.0, outputs),
+                filtered(wanted, 3.0, target),
+            )
+            expected += sum((a - b) ** 2 for a, b in zip(*pair, strict=True)) / 2
+    changes = {"pattern": pattern, "time_constant": 3.0}
+    changes |= {"filters_outputs": outputs, "filters_target": target}
+    value = build_option("loss", "spike_train", changes)(reading(spikes), LABELS)
+    assert value.item() == pytest.approx(expected / 4, rel=1e-12, abs=1e-15)
+
+
+def test_spike_trains_of_several_neurons_per_class_lie_side_by_side():
+    loss = build_option("loss", "spike_train", {"filters_outputs": 0, "filters_target": 0})
+    trains = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]])
+    labels = torch.tensor([0, 1])
+    assert loss(Reading(trains[..., ::2], trains), labels).item() == pytest.approx(1 / 4)

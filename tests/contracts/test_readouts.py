@@ -68,8 +68,8 @@ def test_an_ann_reads_plain_logits_at_its_only_step(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in READOUTS if name != "first_spike"]
-)  # which hears the first spike alone
+    "name", [name for name in READOUTS if name not in ("first_spike", "trace")]
+)  # the one hears the first spike alone, of which the other hears more
 def test_every_step_gets_its_gradient(name):
     readout = build_option("readout", name)
     x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
@@ -126,6 +126,22 @@ def test_votes_are_counted_in_float32():
 def test_potential_by_hand(leak, average, expected):
     output = logits("potential", [[2.0], [-1.0], [3.0]], leak=leak, average=average)
     assert [row[0] for row in output] == pytest.approx(expected)
+
+
+def test_trace_by_hand():
+    """At time constant 2 a spike leaves 1/2, 1/4, ...; one at every step 1/2, 3/4, 7/8."""
+    output = logits("trace", [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], time_constant=2.0)
+    assert output == [[1, 0], pytest.approx([0.6, 0.4]), pytest.approx([7 / 17, 6 / 17])]
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7])
+def test_a_trace_gives_every_step_the_share_of_what_follows_it(steps):
+    readout = build_option("readout", "trace", {"time_constant": 2.0})
+    x = drive(readout, steps=steps, dtype=torch.float64).requires_grad_()
+    Over(readout)(x)[-1].sum().backward()
+    left = torch.tensor([1 - 0.5 ** (steps - t) for t in range(steps)], dtype=torch.float64)
+    expected = (left / left.sum()).view(-1, 1, 1)
+    assert torch.allclose(x.grad, expected.expand_as(x))
 
 
 def test_window_by_hand():

@@ -28,6 +28,16 @@ def test_average_pool_is_torchs_and_keeps_nothing(layout, size, window):
     assert kept == []
 
 
+@pytest.mark.parametrize("gain", [4.4, 0.25])
+def test_a_gain_multiplies_the_mean_and_its_gradient(gain):
+    x = torch.randn(3, 5, 7, 6, dtype=torch.float64, requires_grad=True)
+    plain, scaled = AveragePool((2, 2))(x), AveragePool((2, 2), gain)(x)
+    weight = torch.randn_like(plain)
+    expected, found = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (plain, scaled))
+    torch.testing.assert_close(scaled, gain * plain)
+    torch.testing.assert_close(found, gain * expected)
+
+
 def test_static_input_is_computed_once_and_stays_static():
     seen = []
     layer = PerStep(torch.nn.Linear(3, 2))

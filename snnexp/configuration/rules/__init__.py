@@ -17,6 +17,7 @@ from snnexp.configuration.rules import (
     norms,
     presimulation,
     pretrained,
+    spike_trains,
     start,
     teachers,
     timed,
@@ -26,7 +27,7 @@ from snnexp.configuration.rules import (
 from snnexp.configuration.rules.reading import Config
 
 ABOUT_THE_RUN = (general, batches, data, tracker)
-ABOUT_THE_NETWORK = (conversion, norms, presimulation, windows, counts, timed)
+ABOUT_THE_NETWORK = (conversion, norms, presimulation, windows, counts, timed, spike_trains)
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = tuple(
