@@ -16,6 +16,7 @@ class Neuron(Cell, abc.ABC):
         spikes(y, before)                           how many spikes an output stands for
         spread(features, value)                     thresholds of its own for each feature
         bound()                                     puts learned values back into their range
+        pooling()                                   the neuron in its place behind a pool that fires
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
 
     So are settings: `leak`, `reset`, `order`, `threshold`, `initial_potential`, `inhibition`,

@@ -389,6 +389,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("device_exists", ("device=cuda:99",), "cannot be used here", ()),
     ("device_exists", ("device=warp",), "cannot be used here", ()),
     (
+        "gradients_of_whole_sequences_are_not_cut",
+        ("neuron=leak_corrected", "surrogate=fired", "time_segments=2"),
+        "segments would have others",
+        (),
+    ),
+    (
         "encoder_takes_pixels",
         (RGB, "encoder=latency"),
         "pixels in [0, 1]",

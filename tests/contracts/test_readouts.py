@@ -128,6 +128,18 @@ def test_potential_by_hand(leak, average, expected):
     assert [row[0] for row in output] == pytest.approx(expected)
 
 
+def test_a_straight_through_leak_changes_gradients_alone():
+    x = torch.randn(5, 2, CLASSES, generator=torch.Generator().manual_seed(3), requires_grad=True)
+    exact, straight = (
+        Over(build_option("readout", "potential", {"leak": 0.5, "leak_gradient": each}))(x)
+        for each in ("exact", "straight_through")
+    )
+    assert torch.equal(exact, straight)
+    found = [torch.autograd.grad(each[-1].sum(), x)[0][:, 0, 0] for each in (exact, straight)]
+    torch.testing.assert_close(found[0], 0.5 ** torch.arange(4.0, -1, -1) / 5)
+    torch.testing.assert_close(found[1], torch.full((5,), 0.2))
+
+
 def test_window_by_hand():
     currents = [[2.0], [-1.0], [5.0], [4.0], [6.0], [0.0], [1.0]]
     assert [row[0] for row in logits("window", currents, window=3, silent=0)] == [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from snnexp.configuration.rules.reading import Config, data
+from snnexp.configuration.rules.reading import Config, data, kind, says
 
 
 def device_exists(config: Config) -> Iterator[str]:
@@ -48,4 +48,22 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
             )
 
 
-RULES = (device_exists, selection_has_a_split, schedule_has_epochs)
+def gradients_of_whole_sequences_are_not_cut(config: Config) -> Iterator[str]:
+    """A backward pass that is taken over all timesteps at once would be another over each part of
+    them.
+    """
+    for group in ("neuron", "synapse", "readout"):
+        if config["time_segments"] != 1 and says(config, group, "own_gradient"):
+            whole = f"the gradient of {kind(config[group])} is that of all timesteps at once"
+            yield (
+                f"time_segments: {whole}, segments would have others; set time_segments=1 "
+                "(memory=lean saves memory as well)"
+            )
+
+
+RULES = (
+    device_exists,
+    selection_has_a_split,
+    schedule_has_epochs,
+    gradients_of_whole_sequences_are_not_cut,
+)
