@@ -28,6 +28,8 @@ class Loss(nn.Module, abc.ABC):
     """Whether the scores must be minus the times of output spikes; only timed networks have
     such.
     """
+    of_chances: ClassVar[bool] = False
+    """Whether it draws which classes are kept, for which the readout has to give their chances."""
     every_timestep: ClassVar[bool] = False
     """True where the loss reads more than the last timestep. An evaluation, which streams, then
     keeps all of them for it.
