@@ -8,6 +8,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.datasets.augmentation.Augmentation": {"crop_border": "zero"},
     "snnexp.norms.batch.Batch": {"learn_scale": True},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
+    "snnexp.readouts.potential.Potential": {"leak_gradient": "exact"},
     "snnexp.stages.ann.ANN": {"average": None},
     "snnexp.stages.bptt.BPTT": {
         "weight_limit": None,

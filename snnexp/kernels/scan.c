@@ -9,7 +9,7 @@
 #include "loops.h"
 
 enum { WIDEST = 4096, NARROWEST = 64, SCRATCH = 64 * 1024 /* floats of a block's potentials: 256 KiB */ };
-enum { RECTANGLE, TRIANGLE, SIGMOID, ARCTAN, GAUSSIAN, EXPONENTIAL, FAST_SIGMOID };
+enum { RECTANGLE, TRIANGLE, SIGMOID, ARCTAN, GAUSSIAN, EXPONENTIAL, FAST_SIGMOID, FIRED };
 
 typedef struct {
     float leak, gain, threshold, amplitude, scale, width;
@@ -84,6 +84,7 @@ INLINE float slope(const Neuron *p, float over, const int shape) {
     case ARCTAN: return 1 / (1 + SQUARE(1.57079633f * q));
     case GAUSSIAN: return decay(-0.5f * SQUARE(q));
     case EXPONENTIAL: return decay(-fabsf(q));
+    case FIRED: return over >= 0;
     default: return 1 / SQUARE(1 + fabsf(q));
     }
 }
@@ -131,6 +132,7 @@ INLINE void unfire_step(const Neuron *p, Step s, int64_t n) {
     case ARCTAN: unfire_shape(p, s, n, ARCTAN); break;
     case GAUSSIAN: unfire_shape(p, s, n, GAUSSIAN); break;
     case EXPONENTIAL: unfire_shape(p, s, n, EXPONENTIAL); break;
+    case FIRED: unfire_shape(p, s, n, FIRED); break;
     default: unfire_shape(p, s, n, FAST_SIGMOID);
     }
 }
@@ -195,7 +197,7 @@ EVERY_PROCESSOR static void backward_block(const Neuron *p, const Call *c, int64
 }
 
 /* ---- entries */
-int32_t scan_interface(void) { return 5; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
+int32_t scan_interface(void) { return 6; } /* to be raised with any change to the structs or their meaning; compiled.py compares */
 
 int64_t scan_block(int64_t steps) {
     int64_t fitting = SCRATCH / (steps < 1 ? 1 : steps) / NARROWEST * NARROWEST;

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from snnexp.layers.joint import Joint, side_by_side
 from snnexp.layers.lean import Everything, Keeping
 from snnexp.layers.per_step import PerStep
-from snnexp.layers.signal import Real, Signal, Spikes
+from snnexp.layers.signal import Real, Signal, Spikes, together
 
 
 class Connection(nn.Module):
@@ -45,8 +45,9 @@ class Connection(nn.Module):
         return self.keeping.weighted(self.before, self.weights, x)
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
-        """A current, which is another at every timestep."""
-        return Real(len(values))
+        """A current, which is another at every timestep, but for what stands still."""
+        (signal,) = signals
+        return signal if isinstance(signal, Real) else Real(len(values))
 
     def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Gives the weights a bias, where a calibration has given them one."""
@@ -78,7 +79,9 @@ class Sum(Joint):
         return sum(branch(x) for branch in self.branches)
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
-        """A current, which is another at every timestep."""
+        """A current, which is another at every timestep, but for what stands still."""
+        if all(isinstance(signal, Real) for signal in signals):
+            return together(signals)
         return Real(len(values))
 
     def added(self, signals: list[Signal]) -> list[Spikes]:

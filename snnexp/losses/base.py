@@ -34,6 +34,8 @@ class Loss(nn.Module, abc.ABC):
     """
     of_spikes: ClassVar[bool] = False
     """Whether it reads the trains of output neurons."""
+    of_chances: ClassVar[bool] = False
+    """Whether it draws which classes are kept, for which the readout has to give their chances."""
     every_timestep: ClassVar[bool] = False
     """True where the loss reads more than the last timestep. An evaluation, which streams, then
     keeps all of them for it.

@@ -1,7 +1,7 @@
 """Exact counts of spikes and synaptic operations, taken while a network runs."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import is_static
 from snnexp.conversion.probe import See, watching
+from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.signal import Real, Signal, Spikes
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.measure.fan_out import fan_out, multiplications
@@ -91,7 +92,11 @@ class _Recorder:
         if self.spiking:
             for node in nodes:
                 _refuse_silence(node)
-        return {_watched(node): partial(count[node.kind], node) for node in nodes}
+        return {_watched(node): partial(self._how(node, count), node) for node in nodes}
+
+    def _how(self, node: Node, count: dict[str, Callable]) -> Callable:
+        """How a node is counted: an analog unit in front of the neurons passes numbers on."""
+        return self._passed if isinstance(node.layer, AnalogUnit) else count[node.kind]
 
     def begin(self, network: Network, arguments: tuple) -> None:
         """A chunk begins."""

@@ -18,6 +18,7 @@ class Neuron(Cell, abc.ABC):
         spikes(y, before)                           how many spikes an output stands for
         spread(value), shift(change), ...           low-pass signals, see `TracedNeuron`
         bound()                                     puts learned values back into their range
+        pooling()                                   the neuron in its place behind a pool that fires
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
 
     So are settings: `leak`, `reset`, `order`, `threshold`, `initial_potential`, `inhibition`,

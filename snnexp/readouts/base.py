@@ -20,6 +20,9 @@ class Readout(Cell, abc.ABC):
     """Whether the score is a sum over time of what has come, up to the number of timesteps."""
     of_first_spikes: ClassVar[bool] = False
     """Whether the first spike of each output neuron decides, whatever comes later."""
+    gives_chances: ClassVar[bool] = False
+    """Whether it reads two values for each class, the second of which says how likely the class is
+    kept."""
     in_windows: ClassVar[bool] = False
     """Whether it reads values window by window, as neurons that code in windows send them."""
 

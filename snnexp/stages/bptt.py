@@ -66,8 +66,12 @@ class BPTT(Stage):
     def untrained(self, blueprint: Blueprint) -> Network:
         return spiking_network(blueprint)
 
+    def beginning(self, network: Network | None, session: Session) -> Network:
+        """The network to train."""
+        return spiking_form(network, session)
+
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
-        spiking, schedule = spiking_form(network, session), self.schedule
+        spiking, schedule = self.beginning(network, session), self.schedule
         if self.teacher is not None:
             schedule = replace(
                 schedule, loss=self.taught(schedule.loss, session.earlier[self.teacher])

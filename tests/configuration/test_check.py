@@ -403,6 +403,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
     ("device_exists", ("device=cuda:99",), "device", ("device=auto", "device=cpu"), ()),
     ("device_exists", ("device=warp",), "device", ("device=auto", "device=cpu"), ()),
     (
+        "gradients_of_whole_sequences_are_not_cut",
+        ("neuron=leak_corrected", "surrogate=fired", "time_segments=2"),
+        "segments would have others",
+        (),
+    ),
+    (
         "encoder_takes_pixels",
         (RGB, "encoder=latency"),
         "encoder",

@@ -84,6 +84,7 @@ def test_all_groups_of_the_contract_are_there():
             "gaussian",
             "exponential",
             "fast_sigmoid",
+            "fired",
         },
         "norm": {"none", "batch", "batch_per_step", "tdbn", "bntt"},
         "architecture": {

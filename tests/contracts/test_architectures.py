@@ -180,6 +180,7 @@ def test_norm_is_told_what_it_gets(name):
 
 
 TSSL_MNIST = ["15C5p0", "SP2g1.1", "40C5p0", "SP2g1.1", "FC300"]
+LENET = ["20C5", "FP2t0.8", "50C5", "FP2t0.8", "FC200"]  # of Lee 2020
 CIFAR, IMAGENET = (3, 32, 32), (3, 224, 224)
 
 # Option, changes, shape, classes; then weights and MACs in millions and hidden neurons, None where
@@ -208,6 +209,7 @@ SIZES = [
     ("vgg5", {}, CIFAR, 10, 8.6, 66.8, None),
     ("vgg5_rathi", {}, CIFAR, 10, 50.6, 108.8, 139_264),
     ("vgg9", {}, CIFAR, 10, 5.94, 194.7, None),
+    ("cnn", {"layers": LENET, "bias": False}, (1, 28, 28), 10, 0.5175, None, None),
     ("vgg9_rathi", {}, CIFAR, 10, 32.1, 281.8, 231_424),
     ("vgg9_dct", {}, (3, 60, 60), 10, 40.3, 613, None),
     ("vgg11", {}, CIFAR, 100, 11.7, None, None),

@@ -128,6 +128,13 @@ def test_standard_surrogates_state_their_shape(name):
     assert build_option("surrogate", name).shape == name
 
 
+def test_fired_lets_pass_where_there_is_a_spike():
+    surrogate = build_option("surrogate", "fired", {"scale": 0.7})
+    assert surrogate.shape == "fired"
+    slope = surrogate.slope(torch.tensor([-9.0, -1e-9, 0.0, 1e-9, 9.0], dtype=torch.float64))
+    assert slope.tolist() == [0, 0, 0.7, 0.7, 0.7]
+
+
 def test_a_surrogate_of_ones_own_needs_a_slope_only():
     class Half(Surrogate):
         def slope(self, z):

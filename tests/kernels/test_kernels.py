@@ -434,6 +434,7 @@ for steps, size, changes, dtype, static in (
     (2, 7, dict(surrogate="triangle"), torch.bfloat16, False),
     (2, 7, dict(surrogate="exponential"), torch.float32, False),
     (2, 7, dict(surrogate="fast_sigmoid"), torch.float32, False),
+    (3, 7, dict(surrogate="fired"), torch.float32, False),
 ):
     learned = [torch.tensor(value, requires_grad=True) for value in (0.6, 0.9, 1.1)]
     p = replace(PARAMETERS, leak=learned[0], gain=learned[1], threshold=learned[2], **changes)

@@ -13,6 +13,7 @@ from snnexp.configuration.rules import (
     conversion,
     counts,
     data,
+    front,
     general,
     norms,
     presimulation,
@@ -27,7 +28,10 @@ from snnexp.configuration.rules import (
 from snnexp.configuration.rules.reading import Config
 
 ABOUT_THE_RUN = (general, batches, data, tracker)
-ABOUT_THE_NETWORK = (conversion, norms, presimulation, windows, counts, timed, spike_trains)
+ABOUT_THE_NETWORK = (
+    *(conversion, norms, presimulation, windows, counts, timed),
+    *(spike_trains, front),
+)
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = tuple(

@@ -88,6 +88,17 @@ def _lengths(config: Config) -> list[int]:
         config["evaluate"]["timesteps"],
         *(stage["timesteps"] for stage in stages if "timesteps" in stage),
     ]
+def gradients_of_whole_sequences_are_not_cut(config: Config) -> Iterator[str]:
+    """A backward pass that is taken over all timesteps at once would be another over each part of
+    them.
+    """
+    for group in ("neuron", "synapse", "readout"):
+        if config["time_segments"] != 1 and says(config, group, "own_gradient"):
+            whole = f"the gradient of {kind(config[group])} is that of all timesteps at once"
+            yield (
+                f"time_segments: {whole}, segments would have others; set time_segments=1 "
+                "(memory=lean saves memory as well)"
+            )
 
 
 RULES = (
@@ -96,4 +107,5 @@ RULES = (
     schedule_has_epochs,
     losses_of_currents_get_them,
     what_counts_timesteps_lasts,
+    gradients_of_whole_sequences_are_not_cut,
 )

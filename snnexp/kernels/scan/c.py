@@ -14,8 +14,17 @@ from snnexp.kernels.library import load
 from snnexp.kernels.scan.parameters import ScanParameters, Wanted
 
 # that of the C files: a kernel left over from another version of the source must not be called
-INTERFACE = 5
-SHAPES = ("rectangle", "triangle", "sigmoid", "arctan", "gaussian", "exponential", "fast_sigmoid")
+INTERFACE = 6
+SHAPES = (
+    "rectangle",
+    "triangle",
+    "sigmoid",
+    "arctan",
+    "gaussian",
+    "exponential",
+    "fast_sigmoid",
+    "fired",
+)
 NUMBERS = ("leak", "gain", "threshold", "amplitude", "scale", "width")
 CHOICES = ("soft", "detach_reset", "straight_through", "scaled_amplitude", "shape")
 POINTERS = ("x", "v", "y", "v_last", "counts", "y_grad", "v_last_grad", "x_grad", "v_grad", "sums")

@@ -52,6 +52,8 @@ def _slope(over, scale, width, shape: tl.constexpr):
         s = tl.exp(-0.5 * q * q)
     elif shape == "exponential":
         s = tl.exp(-q)
+    elif shape == "fired":
+        s = tl.where(over >= 0, 1.0, 0.0)
     else:
         tl.static_assert(shape == "fast_sigmoid")
         s = 1 / ((1 + q) * (1 + q))

@@ -21,7 +21,7 @@ class ScanParameters:
     Backward, the step function has the derivative `scale * shape(q)` with `q = (u_t - threshold) /
     width`: rectangle `1[|q| < 1/2]`, triangle `max(0, 1 - |q|)`, sigmoid `4 sig(q) (1 - sig(q))`,
     arctan `1 / (1 + (pi q / 2)^2)`, gaussian `exp(-q^2 / 2)`, exponential `exp(-|q|)`, fast_sigmoid
-    `1 / (1 + |q|)^2`.
+    `1 / (1 + |q|)^2`, fired `1[q >= 0]`.
 
     Args:
         leak: share of the membrane kept per step; a 0-dim tensor may require grad.

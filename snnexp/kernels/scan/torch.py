@@ -20,6 +20,7 @@ SHAPES: dict[str, Callable[[Tensor], Tensor]] = {  # each may overwrite its argu
     "gaussian": lambda q: q.square_().mul_(-0.5).exp_(),
     "exponential": lambda q: q.abs_().neg_().exp_(),
     "fast_sigmoid": lambda q: q.abs_().add_(1).square_().reciprocal_(),
+    "fired": lambda q: q.ge_(0),
 }
 
 
