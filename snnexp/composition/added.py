@@ -10,6 +10,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
     "snnexp.stages.ann.ANN": {"average": None},
     "snnexp.stages.bptt.BPTT": {
+        "linear_rate": 1.0,
         "average": None,
         "teacher": None,
         "teacher_share": 0.5,

@@ -18,6 +18,7 @@ from snnexp.configuration.rules import (
     presimulation,
     pretrained,
     start,
+    synapses,
     teachers,
     timed,
     tracker,
@@ -26,7 +27,7 @@ from snnexp.configuration.rules import (
 from snnexp.configuration.rules.reading import Config
 
 ABOUT_THE_RUN = (general, batches, data, tracker)
-ABOUT_THE_NETWORK = (conversion, norms, presimulation, windows, counts, timed)
+ABOUT_THE_NETWORK = (conversion, norms, synapses, presimulation, windows, counts, timed)
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = tuple(

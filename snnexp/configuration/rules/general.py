@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import torch
 
-from snnexp.configuration.rules.reading import Config, data
+from snnexp.configuration.rules.reading import Config, data, kind
+from snnexp.configuration.slots import ability
 
 
 def device_exists(config: Config) -> Iterator[str]:
@@ -48,4 +49,15 @@ def schedule_has_epochs(config: Config) -> Iterator[str]:
             )
 
 
-RULES = (device_exists, selection_has_a_split, schedule_has_epochs)
+def rates_are_of_layers(config: Config) -> Iterator[str]:
+    """An optimizer that goes by what parameters do has rates of its own for them."""
+    for name, stage in config["strategy"]["stages"].items():
+        optimizer = stage.get("optimizer")
+        if stage.get("linear_rate", 1) == 1 or not optimizer:
+            continue
+        if ability(optimizer["_target_"], "optimizer", "by_role"):
+            path, chosen = f"strategy.stages.{name}.linear_rate", kind(optimizer)
+            yield f"{path}: {chosen} has rates of its own for every layer; set {path}=1.0"
+
+
+RULES = (device_exists, selection_has_a_split, schedule_has_epochs, rates_are_of_layers)
