@@ -126,7 +126,7 @@ class Chain:
         # the mask is drawn on the pooled map, so the pool cannot wait for the weights behind the
         # mask
         self._settle()
-        self._append("dropout", Dropout(layer.probability))
+        self._append("dropout", Dropout(layer.probability, layer.per_step))
 
     def _settle(self) -> None:
         if self.waiting:

@@ -7,9 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Initialization = Literal[
-    "default", "kaiming", "kaiming_out", "kaiming_linear", "xavier", "dirac"
-]
+Initialization = Literal["default", "kaiming", "kaiming_out", "kaiming_linear", "xavier", "dirac"]
 Weights = TypeVar("Weights", nn.Conv2d, nn.Linear)
 
 _kaiming = partial(nn.init.kaiming_normal_, mode="fan_in", nonlinearity="relu")

@@ -10,7 +10,7 @@ GRAMMAR = (
     "`pooling` names, "
     "SP<k>[g<gain>] sum over a k x k window times the gain, GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
     "its own, "
-    "FC<n> linear layer, D<p> dropout with p in [0, 1)"
+    "FC<n> linear layer, D<p> dropout with p in [0, 1), DS<p> one that is drawn at every timestep"
 )
 
 
@@ -67,10 +67,11 @@ class Linear:
 
 @dataclass(frozen=True)
 class Drop:
-    """`D<p>`."""
+    """`D<p>`, or `DS<p>`, drawn anew at every timestep."""
 
     probability: float
     origin: str
+    per_step: bool = False
 
 
 Layer = Convolution | Pool | MaxPool | FiringPool | Linear | Drop
@@ -112,7 +113,9 @@ _FORMS = {
     rf"MP{_COUNT}(?:p(\d+))?(?:s{_COUNT})?": _max_pool,
     rf"FP{_COUNT}(?:t{_POSITIVE})?": _firing_pool,
     rf"FC{_COUNT}": lambda features, *, origin: Linear(int(features), origin),
-    r"D(0|0?\.\d+)": lambda probability, *, origin: Drop(float(probability), origin),
+    r"D(S?)(0|0?\.\d+)": lambda step, probability, *, origin: Drop(
+        float(probability), origin, per_step=bool(step)
+    ),
 }
 
 

@@ -12,6 +12,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"average": None},
     "snnexp.stages.bptt.BPTT": {
         "weight_limit": None,
+        "linear_rate": 1.0,
         "average": None,
         "teacher": None,
         "teacher_share": 0.5,

@@ -29,6 +29,7 @@ from snnexp.presimulations.base import Presimulation
 from snnexp.readouts.base import Readout
 from snnexp.stages.base import Stage
 from snnexp.surrogates.base import Surrogate
+from snnexp.synapses.base import Synapse
 from snnexp.thresholds.base import Rule
 from snnexp.timed.settings import TimedSettings
 from snnexp.track.base import Tracker
@@ -71,7 +72,7 @@ SLOTS = {
     "augmentation": Slot("datasets", Augmenter),
     "encoder": Slot("encoders", Encoder),
     "neuron": Slot("neurons", Cell, abilities=Neuron),
-    "synapse": Slot("synapses", Cell),
+    "synapse": Slot("synapses", Cell, abilities=Synapse),
     "surrogate": Slot("surrogates", Surrogate),
     "norm": Slot("norms", nn.Module, abilities=Norm),
     "architecture": Slot("architectures", nn.Module),

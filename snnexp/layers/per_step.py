@@ -1,5 +1,6 @@
 """Plain PyTorch modules applied to all timesteps in one call."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -10,7 +11,7 @@ from snnexp.cell import is_static
 from snnexp.kernels.layout import once
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.distortion import Code, Distorting
-from snnexp.layers.signal import Real, Signal, Spikes
+from snnexp.layers.signal import Accompanied, Real, Signal, Spikes
 
 
 class PerStep(nn.Sequential):
@@ -31,23 +32,29 @@ class PerStep(nn.Sequential):
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
         """Behind an average, all spikes of its window; behind a maximum, the most that a neuron
-        sent.
+        sent. The largest of values that are no spikes is real.
 
         Where every value other than 0 was a spike, a maximum of them is one again, as is a choice.
         """
         (signal,) = signals
         if isinstance(signal, Real):
             return signal
+        if isinstance(signal, Accompanied):
+            spikes = self.passed([signal.spikes], values)
+            return replace(signal, spikes=spikes) if self._linear else Real(signal.steps)
         if signal.single and not any(isinstance(module, AveragePool) for module in self):
             return Spikes(values)
-        linear = all(isinstance(module, AveragePool | nn.Flatten) for module in self)
-        totals = (lambda: self._pool(signal.totals[None])[0]) if linear else None
+        totals = (lambda: self._pool(signal.totals[None])[0]) if self._linear else None
         return Spikes(values, lambda: self._pool_each(signal.behind()), totals)
 
     def distortion(self, code: Code) -> str | None:
         """What the first of its modules that distorts spikes of this code does to them."""
         said = (_distortion(module, code) for module in self)
         return next((reason for reason in said if reason is not None), None)
+
+    @property
+    def _linear(self) -> bool:
+        return all(isinstance(module, AveragePool | nn.Flatten) for module in self)
 
     def _pool_each(self, counts: Tensor) -> Tensor:
         pooled = self._pool(counts.flatten(0, 1).to(torch.float32))

@@ -1,4 +1,4 @@
-"""What travels along an edge of a network, for whoever counts it: real numbers, or spikes."""
+"""What travels along an edge of a network, for whoever counts it: real numbers, spikes, or both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,10 +61,28 @@ class Spikes:
         return self.behind().sum((0, 1), dtype=torch.float64)
 
 
-Signal = Real | Spikes
+@dataclass(frozen=True)
+class Accompanied:
+    """Spikes with real numbers added to them: the weights of spikes are added, the real numbers
+    are multiplied.
+
+    Args:
+        spikes: themselves.
+        steps: timesteps at which the real numbers are multiplied.
+        alike: channels that share a real number, whose weights are put together before.
+    """
+
+    spikes: Spikes
+    steps: int
+    alike: int
+
+
+Signal = Real | Spikes | Accompanied
 
 
 def together(signals: list[Signal]) -> Real | None:
-    """What values of several branches are if one of them is real; None where all are spikes."""
-    steps = [signal.steps for signal in signals if isinstance(signal, Real)]
+    """What values of several branches are if one of them is not of spikes alone: real. None where
+    all are.
+    """
+    steps = [signal.steps for signal in signals if not isinstance(signal, Spikes)]
     return Real(max(steps)) if steps else None

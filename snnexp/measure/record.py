@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from snnexp.cell import is_static
 from snnexp.conversion.probe import See, watching
 from snnexp.layers.analog import AnalogUnit
-from snnexp.layers.signal import Real, Signal, Spikes
+from snnexp.layers.signal import Accompanied, Real, Signal, Spikes
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.measure.fan_out import fan_out, multiplications
 from snnexp.measure.tally import Layer, Tally
@@ -162,6 +162,9 @@ class _Recorder:
             self.tally.mac += macs if self.first_chunk else 0
             return
         (signal,) = arriving = self._arriving(node)
+        if isinstance(signal, Accompanied):
+            self.tally.mac += macs * signal.steps // signal.alike
+            signal = signal.spikes
         if isinstance(signal, Real):
             self.tally.mac += macs * signal.steps
         elif len(signal.values):

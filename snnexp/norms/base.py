@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 
 class Norm(nn.Module, abc.ABC):
-    """From current to current, behind the weights. No norm at all is an `nn.Identity`.
+    """From current to current, behind the weights, or from spikes to values behind the neurons. No
+    norm at all is an `nn.Identity`.
 
     Methods are abilities, had by whoever defines them: `affine()` gives scale and shift, by which
     conversion folds the norm into the weights; `again(x)` repeats `forward` for memory=lean.
@@ -20,6 +21,9 @@ class Norm(nn.Module, abc.ABC):
     """Whether every timestep has learned values of its own. An analog network has one timestep."""
     over_batch: ClassVar[bool] = False
     """Whether training takes statistics over the batch, of which one value has none."""
+    behind_neurons: ClassVar[bool] = False
+    """Whether it takes spikes in place of the current: the spiking form, and no other, puts it
+    behind the neurons. It says in `passed` what it sends on, as in layers/dropout.py."""
 
     @abc.abstractmethod
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:

@@ -11,6 +11,7 @@ from snnexp.network.transfer import transfer
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.training.distillation import Distilled
 from snnexp.training.loop import train
+from snnexp.training.parameters import scale_linear_rates
 from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 
@@ -27,6 +28,8 @@ class BPTT(Stage):
         optimizer: torch optimizer.
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
+        linear_rate: factor on the learning rate of linear layers, > 0; Wu 2019 (survey [51]) has
+            0.1.
         gradient_clip: largest gradient norm, > 0; null for no limit.
         weight_limit: largest size of a weight, to which all are cut after every step, > 0; null for
             no limit.
@@ -47,6 +50,7 @@ class BPTT(Stage):
         optimizer: Factory,
         scheduler: Factory,
         loss: Factory,
+        linear_rate: Positive,
         gradient_clip: Positive | None,
         weight_limit: Positive | None,
         average: Probability | None,
@@ -58,6 +62,7 @@ class BPTT(Stage):
         self.schedule = Schedule(
             epochs, optimizer, scheduler, loss(), gradient_clip, weight_limit, average
         )
+        self.linear_rate = linear_rate
         self.teacher, self.taught = (
             teacher,
             partial(Distilled, share=teacher_share, temperature=temperature),
@@ -72,6 +77,7 @@ class BPTT(Stage):
 
     def __call__(self, name: str, network: Network | None, session: Session) -> Outcome:
         spiking, schedule = self.beginning(network, session), self.schedule
+        scale_linear_rates(spiking, self.linear_rate)
         if self.teacher is not None:
             schedule = replace(
                 schedule, loss=self.taught(schedule.loss, session.earlier[self.teacher])

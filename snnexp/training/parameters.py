@@ -64,6 +64,14 @@ def _rates(network: nn.Module) -> dict[int, float]:
     }
 
 
+def scale_linear_rates(network: nn.Module, factor: float) -> None:
+    """Has linear layers learn at `factor` times the rate of the optimizer, whatever they had."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            names = [name for name, _ in layer.named_parameters()]
+            layer.rates = {} if factor == 1 else dict.fromkeys(names, factor)
+
+
 def _spared(network: nn.Module) -> dict[int, nn.Parameter]:
     listed = (
         getattr(module, name)

@@ -142,6 +142,8 @@ def test_a_trace_gives_every_step_the_share_of_what_follows_it(steps):
     left = torch.tensor([1 - 0.5 ** (steps - t) for t in range(steps)], dtype=torch.float64)
     expected = (left / left.sum()).view(-1, 1, 1)
     assert torch.allclose(x.grad, expected.expand_as(x))
+
+
 def test_a_straight_through_leak_changes_gradients_alone():
     x = torch.randn(5, 2, CLASSES, generator=torch.Generator().manual_seed(3), requires_grad=True)
     exact, straight = (

@@ -67,7 +67,9 @@ def test_glif_is_its_recurrence_written_out(steps):
     cell.double()
     for parameter in cell.parameters():
         parameter.data += torch.rand(parameter.shape, generator=generator()).double() - 0.5
-    learned = {name: each.detach().clone().requires_grad_() for name, each in cell.named_parameters()}
+    learned = {
+        name: each.detach().clone().requires_grad_() for name, each in cell.named_parameters()
+    }
     value = {name: torch.sigmoid(each) for name, each in learned.items()}
     rows = []
     for c in range(CHANNELS):

@@ -20,6 +20,7 @@ from snnexp.configuration.rules import (
     pretrained,
     spike_trains,
     start,
+    synapses,
     teachers,
     timed,
     tracker,
@@ -29,7 +30,7 @@ from snnexp.configuration.rules.reading import Config
 
 ABOUT_THE_RUN = (general, batches, data, tracker)
 ABOUT_THE_NETWORK = (
-    *(conversion, norms, presimulation, windows, counts, timed),
+    *(conversion, norms, synapses, presimulation, windows, counts, timed),
     *(spike_trains, front),
 )
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from snnexp.configuration.rules.reading import (
     Config,
     before,
+    beyond_spikes,
     kind,
     says,
     stage,
@@ -23,6 +24,14 @@ def per_step_norm_has_steps(config: Config) -> Iterator[str]:
         kept = f"{kind(config['norm'])} keeps statistics per timestep"
         lost = f"which stage {analog[0]} cannot train on an ANN"
         yield f"norm: {kept}, {lost}; use norm=batch, tdbn or none"
+
+
+def norms_behind_neurons_have_spikes(config: Config) -> Iterator[str]:
+    """A norm that takes spikes has a place in the spiking form alone."""
+    other = beyond_spikes(config)
+    if other and says(config, "norm", "behind_neurons"):
+        placed = f"{kind(config['norm'])} takes the spikes of neurons that are trained through time"
+        yield f"norm: {placed}, which stage {other[0]} does without; set norm=batch"
 
 
 def orthogonal_steps_have_norms(config: Config) -> Iterator[str]:
@@ -48,4 +57,8 @@ def _keeps_sizes(config: Config, name: str) -> bool:
     return bool(optimizer) and ability(optimizer["_target_"], "optimizer", "keeps_sizes")
 
 
-RULES = (per_step_norm_has_steps, orthogonal_steps_have_norms)
+RULES = (
+    per_step_norm_has_steps,
+    norms_behind_neurons_have_spikes,
+    orthogonal_steps_have_norms,
+)

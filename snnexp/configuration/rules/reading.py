@@ -64,6 +64,14 @@ def stages_with(config: Config, **abilities: Any) -> list[str]:
     ]
 
 
+def beyond_spikes(config: Config) -> list[str]:
+    """Names of the stages that do more than train spikes through time: they have or take another
+    form of the network, or go by what spikes stand for.
+    """
+    plain = stages_with(config, form="spiking", starts_from=None, code=None)
+    return [name for name in config["strategy"]["stages"] if name not in plain]
+
+
 def before(config: Config, name: str) -> list[str]:
     """Names of the stages before one, in order."""
     names = list(config["strategy"]["stages"])
