@@ -47,6 +47,7 @@ TITLES = {
     StageResult: "A stage",
     parts.Reference: "Reference",
     parts.Operations: "Operations",
+    parts.EarlyExit: "Early exit",
     parts.LayerSpikes: "Spikes of a layer",
     parts.LayerFidelity: "Fidelity of a layer",
     parts.Resolution: "Resolution",

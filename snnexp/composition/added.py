@@ -5,8 +5,15 @@ any.
 from typing import Any
 
 NEUTRAL: dict[str, dict[str, Any]] = {
-    "snnexp.datasets.augmentation.Augmentation": {"crop_border": "zero"},
+    "snnexp.architectures.sew_resnet.sew_resnet": {"zero_init": False},
+    "snnexp.datasets.augmentation.Augmentation": {
+        "rotation": 0.0,
+        "shift": 0.0,
+        "zoom": [1.0, 1.0],
+        "crop_border": "zero",
+    },
     "snnexp.norms.batch.Batch": {"learn_scale": True},
+    "snnexp.norms.bntt.BNTT": {"exit_scale": None},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
     "snnexp.readouts.potential.Potential": {"leak_gradient": "exact"},
     "snnexp.stages.ann.ANN": {"average": None},
@@ -22,7 +29,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
 """By component. A hash of the science is the same with and without them, so that recorded results
 and new seeds are taken together.
 """
-AUGMENTATION: dict[str, Any] = {"crop_border": "zero"}
+AUGMENTATION: dict[str, Any] = NEUTRAL["snnexp.datasets.augmentation.Augmentation"]
 """The same of settings under `augmentation` that name no component, as those of data sets that are
 made by one function.
 """

@@ -1,5 +1,6 @@
 """Augmentation of whole batches, each sample by its own key."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +11,10 @@ from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from snnexp.datasets.affine import affine
 from snnexp.datasets.auto_augment import Policy, auto_augment
 from snnexp.datasets.transforms import Augmenter
-from snnexp.limits import Natural
+from snnexp.limits import Fraction, Natural, NonNegative
 from snnexp.noise import sample_keys, sample_numbers, uniform
 
 Border = Literal["zero", "reflect"]
@@ -23,9 +25,11 @@ _COIN = -2  # stands where an epoch would: this draw belongs to none
 
 @dataclass(frozen=True)
 class Augmentation(Augmenter):
-    """Random crop, horizontal flip, AutoAugment and cutout, a pure function of the sample's key.
+    """Rotation, shift, zoom, random crop, horizontal flip, AutoAugment and cutout, a pure function
+    of the sample's key.
 
-        y = x with a border of zeros, or of its own mirror image,
+        y = x turned, moved and zoomed (`affine`),
+            with a border of zeros, or of its own mirror image,
             seen through an H x W window at a random offset,
             mirrored with probability 1/2, or in every second epoch,
                 changed by a random pair of operations of a policy,
@@ -43,6 +47,9 @@ class Augmentation(Augmenter):
     AutoAugment of Cubuk et al. 2019; alternating flip and reflected borders of Jordan 2024.
 
     Args:
+        rotation: largest angle by which an image is turned either way, in degrees; 0 for none.
+        shift: largest move, as a share of height and width, in [0, 1]; 0 for none.
+        zoom: smallest and largest factor of the size, > 0; [1.0, 1.0] for none.
         crop_padding: pixels added on every side before the crop; 0 for no crop.
         crop_border: what they are: zero, or the image reflected at its outermost pixels, which
             needs a padding below its height and width.
@@ -52,6 +59,9 @@ class Augmentation(Augmenter):
         cutout: side of the square in pixels; 0 for none.
     """
 
+    rotation: NonNegative
+    shift: Fraction
+    zoom: list[float]
     crop_padding: Natural
     crop_border: Border
     flip: Flip
@@ -61,7 +71,14 @@ class Augmentation(Augmenter):
     takes = "batches"
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raises `ValueError` where images of this shape have too few pixels for the border."""
+        """Raises `ValueError` where images of this shape have too few pixels for the border, or
+        `zoom` is no range.
+        """
+        if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1] < math.inf:
+            raise ValueError(
+                f"augmentation.zoom: expected two numbers, 0 < low <= high, got {self.zoom}; set "
+                "dataset.augmentation.zoom=[1.0,1.0]"
+            )
         if self.crop_border == "reflect" and self.crop_padding >= min(shape[1:]):
             few = f"{shape[1]} x {shape[2]} pixels cannot be reflected that far"
             raise ValueError(
@@ -88,6 +105,8 @@ class Augmentation(Augmenter):
         """The augmented images; without a step that changes anything, the images themselves.
         `mirrored` is by chance unless given.
         """
+        if self.rotation or self.shift or any(factor != 1 for factor in self.zoom):
+            images = affine(images, keys, self.rotation, self.shift, self.zoom)
         if self.crop_padding or self.flip:
             images = self._moved(images, keys, mirrored or _by_chance)
         if self.auto_augment:

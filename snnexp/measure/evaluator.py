@@ -17,6 +17,7 @@ from snnexp.distributed import summed, total
 from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
 from snnexp.measure.answers import added, answers, right
+from snnexp.measure.early_exit import early_exit
 from snnexp.measure.record import recording
 from snnexp.measure.tally import Tally
 from snnexp.measure.unsound import Unsound
@@ -47,7 +48,9 @@ class Evaluation:
     answers: list[int] = field(default_factory=list)
     """How many images each class is the answer for at T."""
     shown: dict = field(default_factory=dict)
-    """What else the result file says: of a timed network its behaviour in discrete time."""
+    """What else the result file says: of a timed network its behaviour in discrete time, of one
+    whose norms know when they have no more to say where it may stop.
+    """
 
     @property
     def accuracy(self) -> float:
@@ -99,6 +102,7 @@ class Evaluator:
             hidden,
             100.0 * (images - sum(given)) / images,
             given,
+            early_exit(network, accuracies) if count else {},
         )
 
     def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:

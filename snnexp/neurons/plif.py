@@ -33,6 +33,8 @@ class PLIF(IntegrateAndFire):
     """
 
     leaks: ClassVar[bool] = True
+    undecayed: ClassVar[tuple[str, ...]] = ("w",)
+    """Weight decay would pull the time constant towards 2."""
 
     def __init__(
         self,

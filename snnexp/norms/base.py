@@ -12,9 +12,11 @@ class Norm(nn.Module, abc.ABC):
     norm at all is an `nn.Identity`.
 
     Methods are abilities, had by whoever defines them: `affine()` gives scale and shift, by which
-    conversion folds the norm into the weights; `again(x)` repeats `forward` for memory=lean.
+    conversion folds the norm into the weights; `again(x)` repeats `forward` for memory=lean;
+    `sizes()` gives the mean size of its scales at every timestep, for an early exit.
     Settings mean the same in whatever norm has them: `timesteps` is how many it has statistics
-    for, `learn_scale` whether the size of currents is learned, `epsilon` is added to the variance.
+    for, `learn_scale` whether the size of currents is learned, `epsilon` is added to the variance,
+    `exit_scale` is the size of scales below which a layer has no more to say.
     """
 
     per_step: ClassVar[bool] = False

@@ -17,10 +17,15 @@ class BNTT(Norm):
 
         y_t = gamma_t (x_t - mean_t) / sqrt(var_t + epsilon)
 
+    A scale that has become small says that its timestep adds little: where the scales of all layers
+    have, the network may stop (`early_exit` of a result).
+
     Source: Kim & Panda 2021 (survey [67]).
 
     Args:
         timesteps: number of timesteps T that have statistics; running longer is an error.
+        exit_scale: mean size of a layer's scales below which it has nothing to add, > 0; None for a
+            result without an early exit. The outputs do not depend on it.
         momentum: weight of the new batch in the running statistics, in [0, 1].
         epsilon: added to the variance, > 0.
         features: channels or features of the current.
@@ -34,6 +39,7 @@ class BNTT(Norm):
     def __init__(
         self,
         timesteps: Count,
+        exit_scale: Positive | None,
         momentum: Fraction,
         epsilon: Positive,
         features: int,
@@ -41,10 +47,15 @@ class BNTT(Norm):
         branches: int,
     ):
         super().__init__()
+        self.exit_scale = exit_scale
         self.steps = Over(_Step(timesteps, features, momentum, epsilon))
 
     def forward(self, x: Float[Tensor, "T B *m"]) -> Float[Tensor, "T B *m"]:
         return self.steps(x)
+
+    def sizes(self) -> Float[Tensor, " T"]:
+        """The mean size of the scales of every timestep."""
+        return self.steps.cells[0].weight.detach().abs().mean(1)
 
 
 class _Step(Cell):

@@ -49,6 +49,18 @@ class Operations:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlyExit:
+    """Where a network with a scale of its own for every timestep may stop."""
+
+    threshold: NonNegative
+    """The mean size of a layer's scales below which it has no more to say."""
+    timestep: Count | None
+    """The first timestep at which that is so in every layer; null where there is none."""
+    accuracy: Percent | None
+    """Accuracy on the test set in percent after this timestep."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerSpikes:
     """The spikes of one layer."""
 

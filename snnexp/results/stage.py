@@ -8,6 +8,7 @@ from snnexp.files.atomic import plain
 from snnexp.limits import Count, Natural, NonNegative
 from snnexp.results import record
 from snnexp.results.parts import (
+    EarlyExit,
     LayerFidelity,
     LayerSpikes,
     Operations,
@@ -158,6 +159,10 @@ class StageResult:
     accuracy_at_best_validation: Percent | None = None
     """Accuracy on the test set, in percent, after the epoch that was best on the validation split;
     where there is such a split.
+    """
+    early_exit: EarlyExit | None = None
+    """Of a network whose norms have a scale of their own for every timestep, with `norm.exit_scale`
+    set: where it may stop.
     """
     conversion: dict[str, LayerFidelity] | None = None
     """Of a conversion by thresholds: every hidden layer against that of the analog network."""

@@ -4,6 +4,8 @@ layouts.
 
 import gzip
 import hashlib
+import itertools
+import math
 import os
 import pickle
 import struct
@@ -13,24 +15,26 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
+from torch.nn import functional
 from torchvision.transforms import v2
+from torchvision.transforms.functional import affine
 
 from snnexp.configuration.build import component
 from snnexp.configuration.check import component_faults
 from snnexp.datasets import cache, published, squares
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import TEST_OFFSET, DataError, Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
 from snnexp.datasets.digits import drawn_per_class
 from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
-from snnexp.noise import sample_keys
+from snnexp.noise import sample_keys, uniform
+from tests.support.augmented import augmentation
 from tests.support.options import build_option, options, settings
 from tests.support.photographs import write_class_folders
 
 RESIZED_CROP = "snnexp.datasets.resized_crop.ResizedCrop"
-NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
+NONE = augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 TRAIN, TEST = 30, 20
 ARCHIVES = {
     "mnist": "MNIST",
@@ -574,7 +578,7 @@ def test_damaged_or_misplaced_images_are_named(tmp_path):
 
 # Batches
 
-FULL = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3)
+FULL = augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3)
 
 
 def test_same_epoch_same_batches_and_another_epoch_another_order():
@@ -743,7 +747,7 @@ def keys_of(count):
 
 def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
     split = synthetic(400, side=6)
-    y = Augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(
+    y = augmentation(crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0)(
         split.input, keys_of(400)
     )
     padded = torch.nn.functional.pad(split.input, (2, 2, 2, 2))
@@ -764,7 +768,7 @@ def test_crop_shifts_by_at_most_the_padding_and_fills_with_black():
 
 def test_flip_mirrors_half_of_the_samples():
     x = synthetic(1000, side=5).input
-    y = Augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
+    y = augmentation(crop_padding=0, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
         x, keys_of(1000)
     )
     flipped = torch.tensor([torch.equal(a, b.flip(-1)) for a, b in zip(y, x, strict=True)])
@@ -774,7 +778,7 @@ def test_flip_mirrors_half_of_the_samples():
 
 def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
     split = synthetic(400, side=6)
-    y = Augmentation(
+    y = augmentation(
         crop_padding=5, crop_border="reflect", flip=False, auto_augment=None, cutout=0
     )(split.input, keys_of(400))
     padded = torch.nn.functional.pad(split.input.float(), (5, 5, 5, 5), mode="reflect").to(
@@ -790,7 +794,7 @@ def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
         ValueError,
         match="6 x 6 pixels cannot be reflected that far; set dataset.augmentation.crop_padding=5",
     ):
-        Augmentation(
+        augmentation(
             crop_padding=6, crop_border="reflect", flip=False, auto_augment=None, cutout=0
         ).check((3, 6, 6))
 
@@ -800,7 +804,7 @@ def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
     loader = batches(
         split,
         100,
-        Augmentation(
+        augmentation(
             crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0
         ),
     )
@@ -827,7 +831,7 @@ def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
 
 
 def test_an_alternating_flip_starts_otherwise_in_another_run():
-    augment = Augmentation(
+    augment = augmentation(
         crop_padding=0, crop_border="zero", flip="alternating", auto_augment=None, cutout=0
     )
     x, index = synthetic(1000, side=5).input, torch.arange(1000)
@@ -837,7 +841,7 @@ def test_an_alternating_flip_starts_otherwise_in_another_run():
 
 @pytest.mark.parametrize("side", [1, 4, 5])
 def test_cutout_blackens_one_square(side):
-    y = Augmentation(
+    y = augmentation(
         crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=side
     )(synthetic(500, side=9).input, keys_of(500))
     black = y == 0
@@ -852,19 +856,76 @@ def test_cutout_blackens_one_square(side):
 
 def test_crop_and_flip_and_cutout_are_drawn_apart():
     x = synthetic(64, side=8).input
-    crop = Augmentation(
+    crop = augmentation(
         crop_padding=2, crop_border="zero", flip=False, auto_augment=None, cutout=0
     )(x, keys_of(64))
-    both = Augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
+    both = augmentation(crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0)(
         x, keys_of(64)
     )
     assert all(
         torch.equal(b, c) or torch.equal(b, c.flip(-1)) for b, c in zip(both, crop, strict=True)
     )
-    everything = Augmentation(
+    everything = augmentation(
         crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=3
     )(x, keys_of(64))
     assert ((everything == both) | (everything == 0)).all() and not torch.equal(everything, both)
+
+
+def test_what_is_turned_moved_and_zoomed_is_what_the_equations_say():
+    x, keys = synthetic(30, channels=2, side=9).input, keys_of(30)
+    y = augmentation(rotation=40.0, shift=0.2, zoom=[0.8, 1.3])(x, keys)
+    turn, size, down, across = uniform(keys, -6, (4,)).double().T.tolist()
+    same = 0
+    for n, r, c in itertools.product(range(30), range(9), range(9)):
+        a, z = math.radians(40 * (2 * turn[n] - 1)), 0.8 + 0.5 * size[n]
+        v = r - 4 - round(9 * 0.2 * (2 * down[n] - 1))
+        u = c - 4 - round(9 * 0.2 * (2 * across[n] - 1))
+        row = round((v * math.cos(a) - u * math.sin(a)) / z + 4)
+        column = round((v * math.sin(a) + u * math.cos(a)) / z + 4)
+        seen = 0 <= row < 9 and 0 <= column < 9
+        wanted = x[n, :, row, column] if seen else torch.zeros(2, dtype=torch.uint8)
+        same += torch.equal(y[n, :, r, c], wanted)
+    assert same >= 30 * 81 - 3  # places halfway between two pixels may round either way
+
+
+def test_a_quarter_turn_and_a_whole_shift_move_every_pixel():
+    x, keys = synthetic(200, side=8).input, keys_of(200)
+    assert augmentation(zoom=[1.0, 1.0])(x, keys) is x
+    moved = augmentation(shift=0.25)(x, keys)
+    places = set()
+    for before, after in zip(x, moved, strict=True):
+        (place,) = [
+            (down, across)
+            for down, across in itertools.product(range(-2, 3), repeat=2)
+            if torch.equal(after, shifted(before, down, across))
+        ]
+        places.add(place)
+    assert len(places) == 25
+    half = augmentation(zoom=[2.0, 2.0])(x, keys)
+    assert torch.equal(half[:, :, 2::2, 2::2][:, :, :2, :2], x[:, :, 3:5, 3:5])
+
+
+def shifted(image, down, across):
+    """Moved by whole pixels, zero where nothing comes from."""
+    padded = functional.pad(image, (2, 2, 2, 2))
+    return padded[:, 2 - down : 10 - down, 2 - across : 10 - across]
+
+
+def test_torchvision_turns_the_same_way():
+    x, keys = synthetic(20, channels=1, side=15).input, keys_of(20)
+    turn = (2 * uniform(keys, -6, (4,))[:, 0] - 1) * 90
+    ours = augmentation(rotation=90.0)(x, keys)
+    theirs = [
+        affine(image, angle=float(angle), translate=[0, 0], scale=1.0, shear=[0.0])
+        for image, angle in zip(x, turn, strict=True)
+    ]
+    assert (ours == torch.stack(theirs)).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("zoom", [[1.0], [0.0, 1.0], [1.2, 0.8]])
+def test_a_zoom_that_is_no_range_is_refused(zoom):
+    with pytest.raises(ValueError, match=r"zoom=\[1.0,1.0\]"):
+        component(settings("dataset", "mnist", augmentation={"zoom": zoom}))
 
 
 def test_draws_do_not_depend_on_each_other():
@@ -873,11 +934,11 @@ def test_draws_do_not_depend_on_each_other():
         2000, 1, 1, 1
     )  # rows and columns, numbered
     crop, flip, cut = (
-        Augmentation(*each)(x, keys_of(2000))
+        augmentation(**each)(x, keys_of(2000))
         for each in (
-            (2, "zero", False, None, 0),
-            (0, "zero", True, None, 0),
-            (0, "zero", False, None, 1),
+            {"crop_padding": 2},
+            {"flip": True},
+            {"cutout": 1},
         )
     )
     spot = (cut[:, 0] == 0).flatten(1).int().argmax(1)
@@ -898,7 +959,7 @@ def test_augmentation_takes_floating_point_images_and_leaves_its_input():
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
 def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
     x, keys, before = synthetic(300, side=12).input, keys_of(300), torch.get_rng_state()
-    augment = Augmentation(
+    augment = augmentation(
         crop_padding=0, crop_border="zero", flip=False, auto_augment=policy, cutout=0
     )
     y = augment(x, keys)
@@ -922,25 +983,23 @@ def test_auto_augment_draws_what_torchvision_draws():
             v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes()
             for _ in range(3000)
         }
-    found = [
-        image.numpy().tobytes() for image in Augmentation(0, "zero", False, "cifar10", 0)(x, keys)
-    ]
+    found = [image.numpy().tobytes() for image in augmentation(auto_augment="cifar10")(x, keys)]
     assert sum(each in theirs for each in found) > 380 and len(set(found)) > 40
 
 
 def test_auto_augment_stands_between_crop_and_cutout():
     x, keys = synthetic(64, side=8).input, keys_of(64)
-    moved = Augmentation(
+    moved = augmentation(
         crop_padding=2, crop_border="zero", flip=True, auto_augment=None, cutout=0
     )(x, keys)
-    changed = Augmentation(
+    changed = augmentation(
         crop_padding=0, crop_border="zero", flip=False, auto_augment="cifar10", cutout=0
     )(moved, keys)
-    cut = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(
+    cut = augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=3)(
         changed, keys
     )
     assert torch.equal(
-        Augmentation(
+        augmentation(
             crop_padding=2, crop_border="zero", flip=True, auto_augment="cifar10", cutout=3
         )(x, keys),
         cut,

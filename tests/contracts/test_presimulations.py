@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.cell import streaming
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
@@ -22,6 +21,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.presimulations.base import Presimulation
+from tests.support.augmented import augmentation
 from tests.support.networks import blueprint, chunks, dyadic, keys, seeded
 from tests.support.options import build_option, options
 from tests.support.tiny_run import job
@@ -57,7 +57,7 @@ def batches(size: int = 16) -> Batches:
     split = Split(
         pixels(), torch.randint(0, 10, (IMAGES,), generator=seeded(1)), torch.arange(IMAGES)
     )
-    none = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
+    none = augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
     return Batches(split, size, Pixels([0.0], [1.0]), augmentation=none, device="cpu", seed=3)
 
 

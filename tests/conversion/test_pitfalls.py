@@ -14,7 +14,6 @@ from snnexp.cell import Over
 from snnexp.conversion import probe
 from snnexp.conversion.balancing import Balancing
 from snnexp.conversion.thresholds import apply
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batch, Batches
 from snnexp.datasets.pixels import Pixels
@@ -24,6 +23,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import transfer
+from tests.support.augmented import augmentation
 from tests.support.composed import configuration
 from tests.support.networks import blueprint, dyadic, images, keys, seeded
 from tests.support.options import CONF, build_option, options
@@ -64,7 +64,7 @@ def test_thresholds_are_measured_without_gradients(rule):
 def evaluated(net: Network, batch_size: int) -> Evaluation:
     pixels = torch.randint(0, 2, (COUNT, 1, 8, 8), generator=seeded(), dtype=torch.uint8) * 255
     whole = Split(pixels, torch.randint(0, 10, (COUNT,), generator=seeded(1)), torch.arange(COUNT))
-    plain = Augmentation(
+    plain = augmentation(
         crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0
     )
     batches = Batches(

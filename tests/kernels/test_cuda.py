@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnexp.cell import streaming
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import counted, run
 from snnexp.layers.lean import Everything, Little
@@ -24,6 +23,7 @@ from snnexp.network.spiking import spiking_network
 from snnexp.noise import sample_keys, uniform
 from snnexp.training.segments import segmented
 from tests.kernels.test_kernels import PARAMETERS, current, gradients, leaves
+from tests.support.augmented import augmentation
 from tests.support.command_line import answer, start
 from tests.support.networks import Spikes, blueprint, chunks, dyadic, images, keys
 from tests.support.options import CONF, options
@@ -158,7 +158,7 @@ def test_noise_is_the_same():
 
 @pytest.mark.parametrize("policy", [None, "cifar10"])
 def test_augmentation_is_the_same(policy):
-    augment = Augmentation(
+    augment = augmentation(
         crop_padding=4, crop_border="zero", flip=True, cutout=4, auto_augment=policy
     )
     pixels, drawn = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8), keys(20)

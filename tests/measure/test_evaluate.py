@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from snnexp.cell import Over
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
@@ -18,12 +17,13 @@ from snnexp.measure.evaluator import Evaluation, Evaluator
 from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
+from tests.support.augmented import augmentation
 from tests.support.networks import blueprint, dyadic, seeded
 from tests.support.options import build_option, options
 
 STEPS = 6
 IMAGES = 13
-NONE = Augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
+NONE = augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 
 
 def split(shape: tuple[int, int, int] = (1, 8, 8)) -> Split:

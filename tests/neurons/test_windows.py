@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from snnexp.cell import Over, streaming
 from snnexp.configuration.check import check
 from snnexp.conversion.units import hidden_units
-from snnexp.datasets.augmentation import Augmentation
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
@@ -25,6 +24,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import analog_units, code_window, connections, depth, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.network.transfer import transfer
+from tests.support.augmented import augmentation
 from tests.support.composed import changed, configuration
 from tests.support.networks import blueprint, chunks, keys, seeded
 from tests.support.options import build_option
@@ -355,7 +355,7 @@ def batches() -> Batches:
         whole,
         COUNT,
         Pixels([0.0], [1.0]),
-        augmentation=Augmentation(
+        augmentation=augmentation(
             crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0
         ),
         device="cpu",
