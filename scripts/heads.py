@@ -94,12 +94,18 @@ def accuracy(row: Row, found: Measured) -> str:
     return f"{found.mean:.2f}{spread} %" + (f" at T = {found.timesteps}" if row.coding else "")
 
 
+def run_name(path: Path) -> str:
+    """What a recorded run is called: by its folder, or where the result lies alone by that."""
+    return path.parent.name if path.name == "result.json" else path.stem
+
+
 def of_files(name: str) -> list[str]:
     """A clause for every recorded run of an experiment without rows, by the name of its file."""
     past = histories(RESULTS)
-    paths = sorted((RESULTS / name).glob("*.json"))
+    folder = RESULTS / name
+    paths = sorted([*folder.glob("*.json"), *folder.glob("*/result.json")])
     runs = {path: replace(read_result(path), history=past.get(path.resolve())) for path in paths}
-    own = {path.stem: run for path, run in runs.items() if run.last.experiment == name}
+    own = {run_name(path): run for path, run in runs.items() if run.last.experiment == name}
     return [
         clause(
             ending(run) if len(own) == 1 else f"{stem} {ending(run)}",
