@@ -8,13 +8,16 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.datasets.augmentation.Augmentation": {"crop_border": "zero"},
     "snnexp.norms.batch.Batch": {"learn_scale": True},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
-    "snnexp.stages.ann.ANN": {"average": None},
+    "snnexp.stages.ann.ANN": {"average": None, "patience": None},
     "snnexp.stages.bptt.BPTT": {
         "average": None,
+        "patience": None,
         "teacher": None,
         "teacher_share": 0.5,
         "temperature": 1.0,
     },
+    "snnexp.stages.count.SpikeCounts": {"patience": None},
+    "snnexp.stages.low_pass.LowPassSignals": {"patience": None},
 }
 """By component. A hash of the science is the same with and without them, so that recorded results
 and new seeds are taken together.

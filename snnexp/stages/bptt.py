@@ -28,6 +28,8 @@ class BPTT(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept, in [0, 1); null for none.
         teacher: name of an earlier stage whose analog network tells beside the labels what it sees
@@ -46,6 +48,7 @@ class BPTT(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        patience: Count | None,
         average: Probability | None,
         teacher: str | None,
         teacher_share: Fraction,
@@ -53,7 +56,7 @@ class BPTT(Stage):
     ):
         self.steps = range(timesteps)
         self.schedule = Schedule(
-            epochs, optimizer, scheduler, loss(), gradient_clip, average=average
+            epochs, optimizer, scheduler, loss(), gradient_clip, average=average, patience=patience
         )
         self.teacher, self.taught = (
             teacher,

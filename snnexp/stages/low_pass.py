@@ -51,6 +51,8 @@ class LowPassSignals(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
     """
 
     form = "spiking"
@@ -72,11 +74,18 @@ class LowPassSignals(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        patience: Count | None,
     ):
         self.steps, self.chunk, self.threshold_scale = range(timesteps), chunk, threshold_scale
         self.rule = partial(LowPass, normalise=normalise_error, pull=threshold_pull)
         self.penalty = weight_penalty, weight_penalty_rate
-        self.schedule = partial(Schedule, epochs, scheduler=scheduler, gradient_clip=gradient_clip)
+        self.schedule = partial(
+            Schedule,
+            epochs,
+            scheduler=scheduler,
+            gradient_clip=gradient_clip,
+            patience=patience,
+        )
         self.optimizer, self.threshold_rate = optimizer, threshold_rate
         self.loss = loss()
 

@@ -424,6 +424,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         "is made for 4 timesteps, the run needs 9",
         (),
     ),
+    (
+        "encoder_lasts",
+        ("neuron=glif", "strategy=temporal_pruning"),
+        "GLIF is made for 4 timesteps, the run needs 20",
+        ("neuron.timesteps=20",),
+    ),
     ("images_arrive_in_time", ("encoder=spike_time",), "are over before", ("encoder.step=1.0",)),
     (
         "images_arrive_in_time",
@@ -657,18 +663,6 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         ("readout=potential",),
     ),
     (
-        "what_counts_timesteps_lasts",
-        ("norm=tebn", "evaluate.timesteps=9"),
-        "TEBN has numbers for 4 timesteps of 9",
-        ("norm.timesteps=9",),
-    ),
-    (
-        "what_counts_timesteps_lasts",
-        ("neuron=glif", "strategy.stages.train.timesteps=6"),
-        "GLIF has numbers for 4 timesteps of 6",
-        ("neuron.timesteps=6",),
-    ),
-    (
         "presimulation_reads_potentials",
         ("presimulation=residual_potential",),
         "integrate-and-fire neurons, got LIF",
@@ -759,6 +753,30 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         ("neuron.order=fire_after",),
     ),
     ("counts_stand_for_sums", (*COUNTED, "norm=bntt"), "the counts have none", ("norm=batch",)),
+    (
+        "firing_rates_have_one_norm",
+        ("strategy=rate_based", "norm=tebn"),
+        "TEBN treats every timestep in its own way",
+        ("norm=batch",),
+    ),
+    (
+        "stages_fit_the_network",
+        ("strategy=rate_based", "neuron=plif"),
+        "PLIF learns numbers of its own",
+        ("neuron=lif",),
+    ),
+    (
+        "selection_has_a_split",
+        ("strategy.stages.train.patience=3",),
+        "needs a validation split",
+        ("dataset.validation=100",),
+    ),
+    (
+        "passes_over_all_timesteps",
+        ("strategy=rate_based", "compile=true"),
+        "a compiler does not follow",
+        ("compile=false",),
+    ),
     (
         "passes_over_all_timesteps",
         (*COUNTED, "time_segments=auto"),
