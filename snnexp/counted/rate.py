@@ -36,8 +36,11 @@ class Rates(nn.Module):
                dL/dW = dL/dz r',  dL/dr = W' dL/dz,  dL/dcurrent = e dL/dr
 
     e is what the neurons' own backward pass gives with their surrogate, so that leak and reset are
-    in it; for a soft, detached reset it is 1/T sum_t (1 + leak + ... + leak^t) slope(u(t) -
-    threshold). The gradient is that of training through time if inputs and slopes of a neuron were
+    in it; with a soft, detached reset
+
+        e = 1/T sum_t (1 + leak + ... + leak^t) slope(u(t) - threshold),   t from 0
+
+    The gradient is that of training through time if inputs and slopes of a neuron were
     independent over time, and equal to it at T = 1. A norm is differentiated as if its moments
     were those of the mean current; their values are those of all timesteps. Dropout has the same
     mask in both.
@@ -112,12 +115,13 @@ class Note:
     def fired(self, connection: nn.Module, cells: nn.Module, x: Tensor) -> Tensor:
         """`cells(connection(x))`."""
         current = connection(x)
+        static = is_static(current)
         with torch.enable_grad():
-            given = (once(current) if is_static(current) else current).detach().requires_grad_()
-            spikes = cells(given.expand(len(current), *given.shape) if is_static(current) else given)
+            given = (once(current) if static else current).detach().requires_grad_()
+            spikes = cells(given.expand(current.shape) if static else given)
             mean = torch.full((), 1 / len(spikes), dtype=spikes.dtype, device=spikes.device)
             (slope,) = torch.autograd.grad(spikes, given, mean.expand(spikes.shape))
-        slope = slope[None] if is_static(current) else _total(slope)
+        slope = slope[None] if static else _total(slope)
         self.taken = Firing(_mean(spikes.detach()), slope)
         return spikes.detach()
 

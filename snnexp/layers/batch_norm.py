@@ -189,9 +189,7 @@ def _gradients(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor | Non
     return dx, dgamma, dbeta if ctx.shifted else None
 
 
-def taken(
-    x: Float[Tensor, "B m *s"], gamma: Float[Tensor, " m"], epsilon: float
-) -> Batch:
+def taken(x: Float[Tensor, "B m *s"], gamma: Float[Tensor, " m"], epsilon: float) -> Batch:
     """What all processes together say of each channel of their parts `x` of a batch."""
     own, moments = x.numel() / x.shape[1], kernel(x, gamma).moments(x)
     return Batch(moments, own, epsilon) if processes() == 1 else _together(moments, own, epsilon)

@@ -9,8 +9,9 @@ class OneCycle(Linear):
     """From `start` up to the optimizer's learning rate and from there down to `final`, along a half
     cosine each, anew at every batch.
 
-        lr(x) = lr0 (start + (1 - start) (1 - cos(pi x / warm_up)) / 2)                     x < warm_up
-                lr0 (final + (1 - final) (1 + cos(pi (x - warm_up) / (1 - warm_up))) / 2)   else
+        lr(x) = lr0 (start + (1 - start) (1 - cos(pi q)) / 2),  q = x / warm_up,   x < warm_up
+                lr0 (final + (1 - final) (1 + cos(pi q)) / 2),
+                    q = (x - warm_up) / (1 - warm_up),                             x >= warm_up
 
     where x is the share of the training that is over. The rate is what changes; momentum stays.
     Worth choosing for short trainings at a high rate, which the slow beginning makes stable.

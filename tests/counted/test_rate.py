@@ -66,7 +66,9 @@ def slope(distance: Tensor) -> Tensor:
     return 4 * logistic * (1 - logistic)
 
 
-def fired(x: Tensor, leak: float, threshold: float, reset: str, detach: bool) -> tuple[Tensor, Tensor]:
+def fired(
+    x: Tensor, leak: float, threshold: float, reset: str, detach: bool
+) -> tuple[Tensor, Tensor]:
     """Spikes, and the running means of the source: eligibility and its factor."""
     v, spikes, eligibility, factor = torch.zeros_like(x[0]), [], 0.0, 1.0
     for t in range(len(x)):
@@ -125,7 +127,9 @@ def literal(spiking: Network, steps: int, neuron: dict) -> dict[str, Tensor]:
         with torch.no_grad():
             raw = linear(s.flatten(0, 1))
         z = with_value(raw.unflatten(0, s.shape[:2]).mean(0), linear(r))
-        gamma, beta = (parameters.get(f"{name}.norm.normalise.0.{each}") for each in ("weight", "bias"))
+        gamma, beta = (
+            parameters.get(f"{name}.norm.normalise.0.{each}") for each in ("weight", "bias")
+        )
         if gamma is not None:
             z = normal(z, raw, gamma, beta)
             with torch.no_grad():
