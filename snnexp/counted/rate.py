@@ -30,7 +30,7 @@ class Rates(nn.Module):
         1. spikes over all timesteps without gradients, norms with the statistics of the batch.
            Measured are, per neuron and per synaptic current,
                r = 1/T sum_t s(t)                      firing rate
-               e = 1/T sum_t ds(t)/dx                  its slope, x a current added at every timestep
+               e = 1/T sum_t ds(t)/dx                  its slope by a current x added throughout
                z = 1/T sum_t (W s_before(t) + b)       mean current before the norm
         2. the gradient of the chain r -> z = W r + b -> norm -> r, once:
                dL/dW = dL/dz r',  dL/dr = W' dL/dz,  dL/dcurrent = e dL/dr
