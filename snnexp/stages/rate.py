@@ -7,6 +7,7 @@ from snnexp.counted.rate import Rates
 from snnexp.limits import Count, Natural, Positive, Probability
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
+from snnexp.network.parts import spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
@@ -77,7 +78,8 @@ class RateBased(Stage):
 
     def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
         """Why networks of `blueprint` cannot go through this stage, each with a remedy."""
-        neuron = blueprint.neuron()
-        if any(True for _ in neuron.parameters()):
+        units = spiking_units(spiking_network(blueprint)).values()  # sized: norms of potentials too
+        learning = (unit.neuron for unit in units if [*unit.neuron.parameters()])
+        if (neuron := next(learning, None)) is not None:
             learns = f"{type(neuron).__name__} learns numbers of its own, which rates do not reach"
-            yield f"{path}: {learns}; set neuron=lif"
+            yield f"neuron: {learns}; set neuron=lif"

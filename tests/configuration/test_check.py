@@ -766,6 +766,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         ("neuron=lif",),
     ),
     (
+        "stages_fit_the_network",
+        ("strategy=rate_based", "neuron=mpbn"),
+        "MPBN learns numbers of its own",
+        ("neuron=lif",),
+    ),
+    (
         "selection_has_a_split",
         ("strategy.stages.train.patience=3",),
         "needs a validation split",
