@@ -20,6 +20,7 @@ from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.stages.count import SpikeCounts
+from snnexp.stages.rate import RateBased
 from snnexp.training.execution import Execution, TrainingPass
 
 COPIED = 2**26
@@ -60,11 +61,12 @@ def forms(config: Figures) -> dict[str, Subject]:
 
 
 def _pass(config: Figures, blueprint: Blueprint) -> TrainingPass | None:
-    """The training pass of a strategy that trains on spike counts; None for the one through
-    time.
+    """The training pass of a strategy that trains on spike counts or rates; None for the one
+    through time.
     """
     stage = list(build.stages(config).values())[-1]
-    return stage.training_pass(blueprint) if isinstance(stage, SpikeCounts) else None
+    counts = isinstance(stage, SpikeCounts | RateBased)
+    return stage.training_pass(blueprint) if counts else None
 
 
 def device(config: Figures) -> torch.device:

@@ -16,15 +16,18 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "snnexp.norms.bntt.BNTT": {"exit_scale": None},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},
     "snnexp.readouts.potential.Potential": {"leak_gradient": "exact"},
-    "snnexp.stages.ann.ANN": {"average": None},
+    "snnexp.stages.ann.ANN": {"average": None, "patience": None},
     "snnexp.stages.bptt.BPTT": {
         "weight_limit": None,
         "linear_rate": 1.0,
         "average": None,
+        "patience": None,
         "teacher": None,
         "teacher_share": 0.5,
         "temperature": 1.0,
     },
+    "snnexp.stages.count.SpikeCounts": {"patience": None},
+    "snnexp.stages.low_pass.LowPassSignals": {"patience": None},
 }
 """By component. A hash of the science is the same with and without them, so that recorded results
 and new seeds are taken together.

@@ -34,11 +34,24 @@ from snnexp.thresholds.base import Rule
 from snnexp.timed.settings import TimedSettings
 from snnexp.track.base import Tracker
 
-OPTIMIZERS = ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD")
+OPTIMIZERS = tuple(
+    f"torch.optim.{name}"
+    for name in (
+        *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam"),
+        *("RAdam", "RMSprop", "Rprop", "SGD"),
+    )
+)
+"""All that take a step from gradients alone: no closure, no sparse gradients, weights of any
+shape.
+"""
 SCHEDULES = tuple(
     f"torch.optim.lr_scheduler.{name}"
-    for name in ("ConstantLR", "CosineAnnealingLR", "StepLR", "MultiStepLR")
+    for name in (
+        *("ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR"),
+        *("LinearLR", "MultiStepLR", "PolynomialLR", "StepLR"),
+    )
 )
+"""All that are stepped once per epoch and depend on nothing but its number."""
 ALLOWED = frozenset({*OPTIMIZERS, *SCHEDULES})
 """The classes of torch that a `_target_` may name."""
 TRUST = "SNNEXP_TRUST"

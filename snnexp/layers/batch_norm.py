@@ -160,9 +160,7 @@ class _Normal(torch.autograd.Function):
         epsilon: float,
         alone: bool,
     ) -> Float[Tensor, "B m *s"]:
-        passes, own = kernel(x, gamma), x.numel() / x.shape[1]
-        moments = passes.moments(x)
-        batch = Batch(moments, own, epsilon) if alone else _together(moments, own, epsilon)
+        passes, batch = kernel(x, gamma), taken(x, gamma, epsilon)
         ctx.save_for_backward(x, gamma, batch.moments)
         ctx.count, ctx.epsilon, ctx.alone, ctx.shifted = (
             batch.count,
@@ -175,13 +173,55 @@ class _Normal(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        x, gamma, moments = ctx.saved_tensors
-        passes, batch = kernel(x, gamma), Batch(moments, ctx.count, ctx.epsilon)
-        own = passes.products(x, g, batch)
-        dx = (
-            passes.backward(x, g, batch, gamma, own if ctx.alone else total(own.clone()))
-            if ctx.needs_input_grad[0]
-            else None
+        return *_gradients(ctx, g), None, None, None
+
+
+def _gradients(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+    x, gamma, moments = ctx.saved_tensors
+    passes, batch = kernel(x, gamma), Batch(moments, ctx.count, ctx.epsilon)
+    own = passes.products(x, g, batch)
+    dx = (
+        passes.backward(x, g, batch, gamma, own if ctx.alone else total(own.clone()))
+        if ctx.needs_input_grad[0]
+        else None
+    )
+    dbeta, dgamma = own.to(gamma.dtype)
+    return dx, dgamma, dbeta if ctx.shifted else None
+
+
+def taken(x: Float[Tensor, "B m *s"], gamma: Float[Tensor, " m"], epsilon: float) -> Batch:
+    """What all processes together say of each channel of their parts `x` of a batch."""
+    own, moments = x.numel() / x.shape[1], kernel(x, gamma).moments(x)
+    return Batch(moments, own, epsilon) if processes() == 1 else _together(moments, own, epsilon)
+
+
+def normalised_as(
+    x: Float[Tensor, "B m *s"],
+    gamma: Float[Tensor, " m"],
+    beta: Float[Tensor, " m"],
+    batch: Batch,
+) -> Float[Tensor, "B m *s"]:
+    """`x`, which is the mean over time of what `batch` is of, normalised by the moments of that;
+    with gradients as if its moments were those of `x`.
+    """
+    return _As.apply(x, gamma, beta, batch)
+
+
+class _As(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, batch: Batch
+    ) -> Float[Tensor, "B m *s"]:
+        ctx.save_for_backward(x, gamma, batch.moments)
+        ctx.count, ctx.epsilon, ctx.alone, ctx.shifted = (
+            batch.count,
+            batch.epsilon,
+            processes() == 1,
+            True,
         )
-        dbeta, dgamma = own.to(gamma.dtype)
-        return dx, dgamma, dbeta if ctx.shifted else None, None, None, None
+        return kernel(x, gamma).forward(x, batch, Running(None, None, 0.0), gamma, beta)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        return *_gradients(ctx, g), None

@@ -24,7 +24,7 @@ class Temporal(Loss):
     an answer is wanted before the end: what each timestep says is trained, so that accuracy at t <
     T rises most.
 
-    Source: Deng 2022 (TET), equations 6, 8 and 9.
+    Source: Deng 2022 (TET), with its regulariser.
 
     Args:
         regularization: share lambda of the squared error, in [0, 1].

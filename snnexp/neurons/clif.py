@@ -24,7 +24,7 @@ class CLIF(Neuron):
     beside those of a leaky neuron, and no fused scan: a step costs more than one of neuron=lif.
     Worth choosing where more timesteps do not help a leaky neuron.
 
-    Source: Huang 2024 (CLIF), equations 10 to 13.
+    Source: Huang 2024 (CLIF), in the form of the authors' public code.
 
     Args:
         leak: share of the potential kept per timestep, in [0, 1]; 1 - 1/tau.

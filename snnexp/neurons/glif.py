@@ -29,8 +29,7 @@ class GLIF(Neuron):
     is (u, s) of the timestep before and the number of the timestep. No fused scan knows it: a step
     costs several of neuron=lif. Worth choosing where channels are to find their own dynamics.
 
-    Source: Yao 2022 (GLIF), equations 5 to 12, with the starting values of the authors' public
-    code.
+    Source: Yao 2022 (GLIF), in the form of the authors' public code.
 
     Args:
         timesteps: number of timesteps T that have a conductance; running longer is an error.

@@ -29,7 +29,7 @@ class MPBN(Neuron):
     (norm=...) stays beside it. No fused scan knows this neuron. Worth choosing at one or two
     timesteps, where what the leak and the reset do to the distribution of potentials matters most.
 
-    Source: Guo 2023 (MPBN), equations 7 to 12.
+    Source: Guo 2023 (MPBN), in the form of the authors' public code.
 
     Args:
         leak: share of the potential kept per timestep, in [0, 1].

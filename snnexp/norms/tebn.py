@@ -22,7 +22,7 @@ class TEBN(Norm):
     and shift of timestep t, whose mean and deviation may then differ from those of the others.
     Worth choosing in place of norm=bntt where batches are small, since statistics are shared.
 
-    Source: Duan 2022 (TEBN), equations 6 to 9.
+    Source: Duan 2022 (TEBN).
 
     Args:
         timesteps: number of timesteps T that have a weight; running longer is an error.

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from snnexp.limits import Natural, Positive, Probability
+from snnexp.limits import Count, Natural, Positive, Probability
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
@@ -33,6 +33,8 @@ class ANN(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept, in [0, 1); null for none.
         activation: activation function of the units.
@@ -53,6 +55,7 @@ class ANN(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        patience: Count | None,
         average: Probability | None,
         activation: Factory,
         start: str | None,
@@ -60,7 +63,7 @@ class ANN(Stage):
         self.start = start
         self.activation = activation
         self.schedule = Schedule(
-            epochs, optimizer, scheduler, loss(), gradient_clip, average=average
+            epochs, optimizer, scheduler, loss(), gradient_clip, average=average, patience=patience
         )
 
     def untrained(self, blueprint: Blueprint) -> Network:

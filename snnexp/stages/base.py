@@ -47,11 +47,13 @@ class Stage(abc.ABC):
     """The form of the network that the stage right before has to leave; None if it needs none."""
     trains: ClassVar[bool] = True
     """Whether it trains the network of the form that it leaves."""
-    code: ClassVar[Literal["rates", "counts", "traces", "whole_numbers", "times"] | None] = None
+    code: ClassVar[
+        Literal["rates", "counts", "firing_rates", "traces", "whole_numbers", "times"] | None
+    ] = None
     """What it takes the spikes of its network to stand for; None where they are spikes and no more.
     rates: of steady input, for the activations of an analog network; counts: in all timesteps, for
     sums of current; traces: low-pass filtered, for potentials; whole_numbers: for activations that
-    are such; times: for values."""
+    are such; times: for values; firing_rates: on average over time, for the gradient."""
     keeps_norms: ClassVar[bool] = True
     """Whether norms are at work in the network that it leaves; else they are folded, or absent."""
 

@@ -33,6 +33,8 @@ class BPTT(Stage):
         gradient_clip: largest gradient norm, > 0; null for no limit.
         weight_limit: largest size of a weight, to which all are cut after every step, > 0; null for
             no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept, in [0, 1); null for none.
         teacher: name of an earlier stage whose analog network tells beside the labels what it sees
@@ -53,6 +55,7 @@ class BPTT(Stage):
         linear_rate: Positive,
         gradient_clip: Positive | None,
         weight_limit: Positive | None,
+        patience: Count | None,
         average: Probability | None,
         teacher: str | None,
         teacher_share: Fraction,
@@ -60,7 +63,14 @@ class BPTT(Stage):
     ):
         self.steps = range(timesteps)
         self.schedule = Schedule(
-            epochs, optimizer, scheduler, loss(), gradient_clip, weight_limit, average
+            epochs,
+            optimizer,
+            scheduler,
+            loss(),
+            gradient_clip,
+            weight_limit=weight_limit,
+            average=average,
+            patience=patience,
         )
         self.linear_rate = linear_rate
         self.teacher, self.taught = (

@@ -45,6 +45,8 @@ class SpikeCounts(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
     """
 
     form = "spiking"
@@ -61,12 +63,15 @@ class SpikeCounts(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        patience: Count | None,
     ):
         self.steps = range(timesteps)
         self.chunk = chunk
         self.warm_up = warm_up
         self.rule = partial(SpikeCount, saturation=saturation)
-        self.schedule = Schedule(epochs, optimizer, scheduler, loss(), gradient_clip)
+        self.schedule = Schedule(
+            epochs, optimizer, scheduler, loss(), gradient_clip, patience=patience
+        )
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return spiking_network(blueprint)

@@ -53,6 +53,8 @@ class LowPassSignals(Stage):
         scheduler: schedule of the learning rate, stepped per epoch.
         loss: loss on the scores.
         gradient_clip: largest gradient norm, > 0; null for no limit.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends, >= 1; null for never.
     """
 
     form = "spiking"
@@ -74,6 +76,7 @@ class LowPassSignals(Stage):
         scheduler: Factory,
         loss: Factory,
         gradient_clip: Positive | None,
+        patience: Count | None,
     ):
         self.epochs = epochs
         self.steps = range(timesteps)
@@ -85,6 +88,7 @@ class LowPassSignals(Stage):
         self.threshold_rate = threshold_rate
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.patience = patience
         self.loss = loss()
         self.gradient_clip = gradient_clip
 
@@ -115,7 +119,14 @@ class LowPassSignals(Stage):
 
     def _schedule(self, network: Network) -> Schedule:
         penalised = Penalised(self.loss, network, self.weight_penalty, self.weight_penalty_rate)
-        return Schedule(self.epochs, self.optimizer, self.scheduler, penalised, self.gradient_clip)
+        return Schedule(
+            self.epochs,
+            self.optimizer,
+            self.scheduler,
+            penalised,
+            self.gradient_clip,
+            patience=self.patience,
+        )
 
 
 @contextmanager

@@ -13,6 +13,8 @@ class Keeper:
         self.best: dict[str, float | None] = {"best_test": None, "best_validation": None}
         self.at_best_validation: float | None = None
         self.last: float | None = None
+        self.waiting = 0
+        """Evaluations since the best accuracy on the validation set."""
         self.kept: dict[str, Tensor] | None = None
 
     def see(self, network: Network, record: dict) -> None:
@@ -20,6 +22,7 @@ class Keeper:
         rule.
         """
         self.last = record["test/accuracy"]
+        self.waiting += 1
         for rule, key in (
             ("best_test", "test/accuracy"),
             ("best_validation", "validation/accuracy"),
@@ -38,6 +41,7 @@ class Keeper:
 
     def _improved(self, rule: str, network: Network, record: dict) -> None:
         if rule == "best_validation":
+            self.waiting = 0
             self.at_best_validation = record["test/accuracy"]
         if rule == self.selection:
             self.kept = {

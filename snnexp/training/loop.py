@@ -105,14 +105,21 @@ class Loop:
             "average": self.average,
         }
 
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done, or the validation set has seen nothing better for long."""
+        patience = self.schedule.patience
+        stale = patience is not None and self.keeper.waiting >= patience
+        return self.epochs == self.schedule.epochs or stale
+
     def run(self, training_pass: TrainingPass | None = None) -> None:
-        """Trains to the last epoch."""
+        """Trains to the last epoch, or until nothing gets better."""
         self.resume()
-        if self.epochs == self.schedule.epochs:
+        if self.over:
             return
         with self._kept_if_stopped():
             descent = self.prepare(training_pass)
-        while self.epochs < self.schedule.epochs:
+        while not self.over:
             self.one_epoch(descent)
 
     def resume(self) -> None:
@@ -164,6 +171,8 @@ class Loop:
         """Leaves in the network the weights that are kept; what the result says of training."""
         self.average.settle()
         shown = self.keeper.restore(self.network)
+        if self.epochs < self.schedule.epochs:
+            shown["stopped_after"] = self.epochs
         # What follows draws the same, whether all epochs were run now or before.
         torch.manual_seed(self._seed(self.schedule.epochs + 1))
         self.session.checkpoints.train_ended(self.network, shown)

@@ -29,6 +29,8 @@ class Schedule:
         weight_limit: largest size of a weight after every step; None for no limit.
         average: decay of an exponential average of the weights, which is then what is evaluated and
             kept; None for none.
+        patience: evaluations one after the other without a better accuracy on the validation set
+            after which training ends; None for never.
         after_batch: is told how many images a batch of this process had, when its loss has been
             taken.
         between: what is done to the network between two epochs, told a seed that belongs to the
@@ -43,5 +45,6 @@ class Schedule:
     gradient_clip: float | None
     weight_limit: float | None = None
     average: float | None = None
+    patience: int | None = None
     after_batch: Callable[[int], object] = nothing
     between: Callable[[int], dict] = nothing

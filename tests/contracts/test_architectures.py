@@ -198,6 +198,7 @@ SIZES = [
     ("resnet34_average", {}, IMAGENET, 1000, 22, None, None),
     ("resnet50", {}, IMAGENET, 1000, 25.5, 4089, 9_608_704),
     ("resnet11", {}, CIFAR, 10, 17.94, None, None),
+    ("resnet18", {}, CIFAR, 10, 11.2, 555.4, None),
     ("resnet19", {}, CIFAR, 10, 12.6, None, None),
     ("sew_resnet34", {}, IMAGENET, 1000, 21.8, 3664, None),
     ("sew_resnet152", {}, IMAGENET, 1000, 60.0, 11_514, None),

@@ -100,6 +100,14 @@ def test_selection_keeps_the_weights_it_says(tmp_path, scripted, selection, epoc
     assert equal == [number == epoch for number in (1, 2, 3, 4)]
 
 
+def test_a_training_ends_when_the_validation_set_sees_nothing_better(tmp_path, scripted):
+    patience = "strategy.stages.train.patience=1"
+    result = job(tmp_path, "epochs=9", "dataset.validation=200", patience)
+    assert len(scripted) == len(records(tmp_path)) == 4
+    assert result["stages"]["train"]["stopped_after"] == 4
+    assert result["accuracy_last"] == 65.0
+
+
 def test_accuracy_is_that_of_the_weights_kept(tmp_path):
     result = job(
         tmp_path,

@@ -62,11 +62,27 @@ def traces_have_their_neurons(config: Config) -> Iterator[str]:
         yield "readout: the signal of the output is that of its spikes; set readout=rate"
 
 
+def firing_rates_have_one_norm(config: Config) -> Iterator[str]:
+    """Behind a mean current there is one norm for all timesteps, with the moments of all."""
+    if not stages_with(config, code="firing_rates"):
+        return
+    if has_norm(config) and not does(config, "norm", "affine"):
+        kept = f"{kind(config['norm'])} treats every timestep in its own way"
+        yield f"norm: {kept}, firing rates are of all; use norm=batch, tdbn or none"
+    if says(config, "neuron", "windowed"):
+        late = f"{kind(config['neuron'])} neurons code in windows"
+        yield f"neuron: {late}, which firing rates do not know; set neuron=lif"
+
+
 def passes_over_all_timesteps(config: Config) -> Iterator[str]:
     """What the training pass in count form does not know: parts of a sequence, a compiler, readouts
     that are no sum over time.
     """
-    stages = stages_with(config, code="counts") + stages_with(config, code="traces")
+    stages = [
+        name
+        for code in ("counts", "firing_rates", "traces")
+        for name in stages_with(config, code=code)
+    ]
     if not stages:
         return
     said = f"stage {stages[0]} keeps nothing per timestep, so that there is nothing to cut"
@@ -186,6 +202,7 @@ def _rounded(config: Config) -> Iterator[str]:
 RULES = (
     counts_stand_for_sums,
     traces_have_their_neurons,
+    firing_rates_have_one_norm,
     passes_over_all_timesteps,
     whole_numbers_are_kept,
 )

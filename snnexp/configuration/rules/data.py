@@ -54,8 +54,10 @@ def encoder_takes_the_samples(config: Config) -> Iterator[str]:
 
 def encoder_lasts(config: Config) -> Iterator[str]:
     """Components made for T timesteps cannot be run for more."""
-    longest = max(config["timesteps"], config["evaluate"]["timesteps"])
-    for group in ("encoder", "norm"):
+    stages = config["strategy"]["stages"].values()
+    in_stages = [stage["timesteps"] for stage in stages if "timesteps" in stage]
+    longest = max(config["timesteps"], config["evaluate"]["timesteps"], *in_stages)
+    for group in ("encoder", "norm", "neuron"):
         made_for = config[group].get("timesteps", longest)
         if made_for < longest:
             made = f"{group}: {kind(config[group])} is made for {made_for} timesteps"

@@ -24,12 +24,17 @@ def device_exists(config: Config) -> Iterator[str]:
 
 def selection_has_a_split(config: Config) -> Iterator[str]:
     """Choosing by validation needs a validation split."""
-    dataset = data(config) if config["selection"] == "best_validation" else None
-    if dataset is not None and not dataset.validation:
-        yield (
-            "selection: best_validation needs a validation split; set dataset.validation=N "
-            "(images split off the training set)"
-        )
+    stages = config["strategy"]["stages"].items()
+    waiting = [f"strategy.stages.{name}.patience" for name, node in stages if node.get("patience")]
+    chosen = ["selection"] if config["selection"] == "best_validation" else []
+    dataset = data(config) if chosen or waiting else None
+    if dataset is None or dataset.validation:
+        return
+    remedy = "set dataset.validation=N (images split off the training set)"
+    for path in chosen:
+        yield f"{path}: best_validation needs a validation split; {remedy}"
+    for path in waiting:
+        yield f"{path}: to see what gets better needs a validation split; {remedy}"
 
 
 def schedule_has_epochs(config: Config) -> Iterator[str]:
@@ -71,25 +76,6 @@ def _stages(config: Config) -> dict[str, Config]:
     }
 
 
-def what_counts_timesteps_lasts(config: Config) -> Iterator[str]:
-    """What has numbers of its own for every timestep runs no longer than that."""
-    for group in ("norm", "neuron"):
-        lasts = config[group].get("timesteps")
-        longest = max(_lengths(config))
-        if lasts is not None and lasts < longest:
-            said = f"{kind(config[group])} has numbers for {lasts} timesteps of {longest}"
-            yield f"{group}.timesteps: {said}; set {group}.timesteps={longest}"
-
-
-def _lengths(config: Config) -> list[int]:
-    stages = config["strategy"]["stages"].values()
-    return [
-        config["timesteps"],
-        config["evaluate"]["timesteps"],
-        *(stage["timesteps"] for stage in stages if "timesteps" in stage),
-    ]
-
-
 def gradients_of_whole_sequences_are_not_cut(config: Config) -> Iterator[str]:
     """A backward pass that is taken over all timesteps at once would be another over each part of
     them.
@@ -119,7 +105,6 @@ RULES = (
     selection_has_a_split,
     schedule_has_epochs,
     losses_of_currents_get_them,
-    what_counts_timesteps_lasts,
     gradients_of_whole_sequences_are_not_cut,
     rates_are_of_layers,
 )
