@@ -356,6 +356,18 @@ def test_weights_start_as_said(initialization, spread):
     assert bool(layer.bias.any()) == (initialization == "default")
 
 
+def test_linear_layers_may_start_otherwise_than_convolutions():
+    torch.manual_seed(0)
+    changes = {"layers": ["64C3", "FC300"], "initialization": "kaiming_linear", "gain": 5.0}
+    body = build("cnn", changes, shape=(1, 20, 20), device="cpu")
+    convolution, linear = (
+        body.get_submodule(name).connection.layer.weight for name in ("convolution1", "linear1")
+    )
+    assert convolution.std().item() == pytest.approx(5 / math.sqrt(3 * 9), rel=0.05)
+    assert convolution.abs().max() <= 5 / 3
+    assert linear.std().item() == pytest.approx(math.sqrt(2 / (64 * 400)), rel=0.01)
+
+
 def test_residual_joins_tell_the_norm_that_two_branches_meet():
     for shortcut, joins in (("pad", 9), ("projection", 11)):
         told = []
