@@ -49,6 +49,7 @@ TITLES = {
     parts.Operations: "Operations",
     parts.LayerSpikes: "Spikes of a layer",
     parts.LayerFidelity: "Fidelity of a layer",
+    parts.GradientSpread: "Spread of gradients",
     parts.Resolution: "Resolution",
 }
 

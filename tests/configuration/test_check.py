@@ -919,6 +919,18 @@ BY_RULE += [
         "branches that meet have no range of their own",
         (),
     ),
+    (
+        "stages_fit_the_network",
+        ("strategy=surrogate_scale", "neuron=tssl", "synapse=exponential"),
+        "neurons without a surrogate",
+        ("neuron=lif",),
+    ),
+    (
+        "stages_fit_the_network",
+        ("strategy=surrogate_scale", "strategy.stages.scale.widths=[]"),
+        "names no width",
+        (),
+    ),
     ("trains_are_there", ("loss=spike_train",), "output neurons never fire", ()),
     (
         "trains_are_there",

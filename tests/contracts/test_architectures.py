@@ -196,6 +196,7 @@ SIZES = [
     ("resnet34_large", {}, IMAGENET, 1000, 86, None, None),
     ("resnet34_average", {}, IMAGENET, 1000, 22, None, None),
     ("resnet50", {}, IMAGENET, 1000, 25.5, 4089, 9_608_704),
+    ("resnet50_cifar", {}, CIFAR, 100, 23.7, None, None),
     ("resnet11", {}, CIFAR, 10, 17.94, None, None),
     ("resnet19", {}, CIFAR, 10, 12.6, None, None),
     ("sew_resnet34", {}, IMAGENET, 1000, 21.8, 3664, None),

@@ -121,7 +121,9 @@ def test_distance_of_spike_trains_is_that_of_their_filtered_forms(steps, outputs
     expected = 0.0
     for sample in range(4):
         for neuron in range(3):
-            wanted = [float((pattern * steps)[t] * (LABELS[sample] == neuron)) for t in range(steps)]
+            wanted = [
+                float((pattern * steps)[t] * (LABELS[sample] == neuron)) for t in range(steps)
+            ]
             pair = (
                 filtered(spikes[:, sample, neuron].tolist(), 3.0, outputs),
                 filtered(wanted, 3.0, target),
