@@ -98,8 +98,8 @@ class SurrogateScale(Stage):
         width.
         """
         if not [*_surrogates(blueprint.neuron())]:
-            neuron = "neurons without a surrogate that has a width are not trained by one"
-            yield f"{path}: {neuron}; set neuron=if surrogate=fast_sigmoid"
+            lacking = f"the neurons have no surrogate with a width for {path} to choose"
+            yield f"neuron: {lacking}; set neuron=if surrogate=fast_sigmoid"
         if not self.widths:
             yield f"{path}.widths: names no width; set {path}.widths=[0.05,0.1,0.2,0.5,1.0]"
 

@@ -922,14 +922,14 @@ BY_RULE += [
     (
         "stages_fit_the_network",
         ("strategy=surrogate_scale", "neuron=tssl", "synapse=exponential"),
-        "neurons without a surrogate",
+        "no surrogate with a width",
         ("neuron=lif",),
     ),
     (
         "stages_fit_the_network",
         ("strategy=surrogate_scale", "strategy.stages.scale.widths=[]"),
         "names no width",
-        (),
+        ("strategy.stages.scale.widths=[0.1,1.0]",),
     ),
     ("trains_are_there", ("loss=spike_train",), "output neurons never fire", ()),
     (

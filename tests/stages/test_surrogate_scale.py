@@ -1,7 +1,6 @@
 """The width of the surrogate that keeps gradients at one size from layer to layer."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,11 +9,13 @@ from torch import Tensor
 from snnexp.datasets.base import Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.pixels import Pixels
+from snnexp.measure.evaluator import Evaluator
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
 from snnexp.stages.surrogate_scale import SurrogateScale, flattest, slope
 from snnexp.training.execution import Execution
+from snnexp.training.session import Session
 from tests.support.networks import blueprint, seeded
 from tests.support.options import build_option
 from tests.support.tiny_run import job
@@ -23,14 +24,24 @@ STEPS, IMAGES, WIDTHS = 4, 24, [0.05, 0.2, 1.0]
 DEEP = ("mlp", {"widths": [40, 40, 40], "initialization": "kaiming", "gain": 1.5})
 
 
-def session(made: Blueprint, **changes) -> SimpleNamespace:
+def session(made: Blueprint, memory: str = "default") -> Session:
     """What the stage works with: data, and how passes are carried out."""
     pixels = torch.randint(0, 256, (IMAGES, 1, 8, 8), generator=seeded(3), dtype=torch.uint8)
     split = Split(pixels, torch.arange(IMAGES) % 10, torch.arange(IMAGES))
     batches = Batches(split, 8, Pixels([0.0], [1.0]), None, "cpu", seed=1)
-    found = {"blueprint": made, "train": batches, "device": torch.device("cpu")}
-    found |= {"precision": torch.float32, "execution": Execution("default", 1, False)}
-    return SimpleNamespace(**{**found, **changes})
+    return Session(
+        blueprint=made,
+        train=batches,
+        validation=None,
+        test=batches,
+        evaluator=Evaluator(STEPS, 4, build_option("loss", "mse"), torch.float32),
+        trackers=None,
+        device=torch.device("cpu"),
+        precision=torch.float32,
+        execution=Execution(memory, 1, False),
+        selection="last",
+        evaluate_every=1,
+    )
 
 
 def stage(widths: list[float] = WIDTHS, loss: str = "mse") -> SurrogateScale:
@@ -81,7 +92,7 @@ def by_hand(network, images: Tensor, labels: Tensor, width: float) -> list[float
 def test_spreads_are_those_of_the_network_written_out(memory):
     torch.manual_seed(0)
     network = spiking_network(deep())
-    given = session(deep(), execution=Execution(memory, 1, False))
+    given = session(deep(), memory)
     shown = stage()("scale", network, given).shown
     batch = given.train.sample(IMAGES)
     for width in WIDTHS:
