@@ -90,9 +90,9 @@ class GradientSpread:
     """How much the logarithm to base 10 of the spread grows from one layer to the next; null where
     a layer gets none.
     """
-    layers: dict[str, NonNegative]
+    layers: dict[str, NonNegative | None]
     """By layer of spiking neurons, in the order of the forward pass: the standard deviation of the
-    gradient of the loss by their current.
+    gradient of the loss by their current; null where it is not finite.
     """
 
 

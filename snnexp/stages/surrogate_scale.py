@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnexp.datasets.batches import Batch
-from snnexp.limits import Count, Positive
+from snnexp.limits import SMALLEST, Count, Positive
 from snnexp.losses.base import Loss
 from snnexp.measure.evaluator import autocast
 from snnexp.network.blueprint import Blueprint
@@ -26,8 +26,10 @@ from snnexp.training.session import Session
 
 logger = logging.getLogger(__name__)
 
-Spread = dict[str, float]
-"""Standard deviation of the gradient, by the name of a unit."""
+Spread = dict[str, float | None]
+"""Standard deviation of the gradient, by the name of a unit: 0 where float32 holds none so small,
+None where it holds none so large.
+"""
 
 
 class SurrogateScale(Stage):
@@ -41,8 +43,8 @@ class SurrogateScale(Stage):
 
         d(w) = slope over l of log10 std(dL/dI_l),  w = the width with the smallest |d(w)|
 
-    l counts the units in the order of the forward pass. A width with which a layer gets no gradient
-    at all is none. The chosen width takes the place of surrogate.width in the stages behind.
+    l counts the units in the order of the forward pass. A width with which a layer gets no gradient,
+    or one that float32 does not hold, is none. The chosen width takes the place of surrogate.width in the stages behind.
     Choose it for deep networks, whose accuracy depends on the width, in place of a sweep of
     trainings.
 
@@ -116,12 +118,20 @@ def _surrogates(module: nn.Module) -> Iterator[nn.Module]:
             yield each
 
 
+def size(grad: Tensor) -> float | None:
+    """The spread of a gradient, as `Spread` has it."""
+    found = float(grad.double().std(correction=0))
+    if not math.isfinite(found):
+        return None
+    return found if found >= SMALLEST else 0.0
+
+
 def slope(spread: Spread) -> float | None:
     """Change per unit of the logarithm to base 10 of the spread; None where some have no
-    gradient, or one that is not finite.
+    gradient, or one that is too large.
     """
     values = list(spread.values())
-    if not all(0 < value < math.inf for value in values):
+    if not all(values):
         return None
     if len(values) == 1:
         return 0.0
@@ -168,7 +178,7 @@ def _watching(network: Network) -> Iterator[Spread]:
 
     def watch(name: str, current: Tensor) -> None:
         def see(grad: Tensor) -> None:
-            spread[name] = float(grad.double().std(correction=0))
+            spread[name] = size(grad)
 
         current.register_hook(see)
 

@@ -13,7 +13,7 @@ from snnexp.measure.evaluator import Evaluator
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.parts import connections, spiking_units
 from snnexp.network.spiking import spiking_network
-from snnexp.stages.surrogate_scale import SurrogateScale, flattest, slope
+from snnexp.stages.surrogate_scale import SurrogateScale, flattest, size, slope
 from snnexp.training.execution import Execution
 from snnexp.training.session import Session
 from tests.support.networks import blueprint, seeded
@@ -136,7 +136,13 @@ def test_slope_by_hand():
     assert slope({"a": 1.0, "b": 10.0, "c": 100.0}) == pytest.approx(1.0)
     assert slope({"a": 4.0, "b": 2.0, "c": 1.0}) == pytest.approx(-math.log10(2))
     assert slope({"a": 3.0}) == 0
-    assert slope({"a": 1.0, "b": 0.0}) is None and slope({"a": 1.0, "b": math.inf}) is None
+    assert slope({"a": 1.0, "b": 0.0}) is None and slope({"a": 1.0, "b": None}) is None
+
+
+def test_a_gradient_that_explodes_or_vanishes_has_no_size():
+    assert size(torch.tensor([1.0, 3.0])) == 1
+    assert size(torch.tensor([1.0, math.inf])) is None and size(torch.tensor([math.nan])) is None
+    assert size(torch.tensor([0.0, 1e-40])) == 0
 
 
 def test_the_flattest_of_what_has_gradients_is_chosen():
