@@ -50,6 +50,7 @@ TITLES = {
     parts.EarlyExit: "Early exit",
     parts.LayerSpikes: "Spikes of a layer",
     parts.LayerFidelity: "Fidelity of a layer",
+    parts.GradientSpread: "Spread of gradients",
     parts.Resolution: "Resolution",
 }
 

@@ -37,9 +37,9 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
     is an average pool. What a layer is told reaches the next from the beginning, which saves the
     first epochs of a short training; for layers behind a norm, which sets the scale.
 
-    Source: He et al. 2015 (kaiming, forward and backward), Zhang & Li 2020 (survey [54], public code:
-    kaiming_linear), Glorot & Bengio 2010 (xavier), Zagoruyko
-    & Komodakis 2017 and Jordan 2024 (dirac).
+    Source: He et al. 2015 (kaiming, forward and backward), Zhang & Li 2020 (kaiming_linear: survey
+    [54], public code), Glorot & Bengio 2010 (xavier), Zagoruyko & Komodakis 2017 and Jordan 2024
+    (dirac).
     """
     weight = _SCHEMES[initialization](layer.weight)
     if gain != 1 and not (initialization == "kaiming_linear" and isinstance(layer, nn.Linear)):

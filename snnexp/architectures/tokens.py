@@ -8,7 +8,8 @@ GRAMMAR = (
     "k needs its padding), "
     "AP<k> average pool, MP<k>[p<padding>][s<stride>] max pool, P<k> in a vgg the pool that "
     "`pooling` names, "
-    "SP<k>[g<gain>] sum over a k x k window times the gain, GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
+    "SP<k>[g<gain>] sum over a k x k window times the gain, "
+    "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
     "its own, "
     "FC<n> linear layer, D<p> dropout with p in [0, 1), DS<p> one that is drawn at every timestep"
 )

@@ -13,8 +13,9 @@ class AveragePool(nn.Module):
     """Mean over windows that do not overlap: `[B, C, H, W] -> [B, C, H // height, W // width]`,
     times a gain.
 
-    With a gain of 1 the same values as `torch.nn.AvgPool2d`, with height x width the sum. Its gradient needs no input, which torch keeps all the
-    same: with spikes of all timesteps in one batch that is the largest tensor of the network.
+    With a gain of 1 the same values as `torch.nn.AvgPool2d`, with height x width the sum. Its
+    gradient needs no input, which torch keeps all the same: with spikes of all timesteps in one
+    batch that is the largest tensor of the network.
 
     Args:
         window: height and width of the window in positions, >= 1 each.

@@ -31,8 +31,8 @@ class TSSL(Neuron):
         dL/dx = g                          where a >= 1 / (4 synapse_time_constant)
               = gs q / ((1 + q)^2 width),  q = exp((threshold - u) / width)      where silent
 
-    with the exponent of q in [-8, 8]. The sum over the effects of a spike, which stands before gs in
-    the paper, is taken by the synapse behind the weights that the spike meets: a filter of the
+    with the exponent of q in [-8, 8]. The sum over the effects of a spike, which the paper writes
+    in place of gs, is taken by the synapse behind the weights that the spike meets: a filter of the
     current is a filter of the spikes, as long as nothing but weights and pools lies between. Choose
     it where few timesteps have to say much, and the moment of a spike carries it.
 

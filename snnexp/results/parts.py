@@ -95,6 +95,20 @@ class LayerFidelity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GradientSpread:
+    """The gradients of a network before its training, with one width of the surrogate."""
+
+    slope: float | None
+    """How much the logarithm to base 10 of the spread grows from one layer to the next; null where
+    a layer gets none.
+    """
+    layers: dict[str, NonNegative | None]
+    """By layer of spiking neurons, in the order of the forward pass: the standard deviation of the
+    gradient of the loss by their current; null where it is not finite.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resolution:
     """A network of spike times in discrete time, at one length of the timestep."""
 

@@ -9,6 +9,7 @@ from snnexp.limits import Count, Natural, NonNegative
 from snnexp.results import record
 from snnexp.results.parts import (
     EarlyExit,
+    GradientSpread,
     LayerFidelity,
     LayerSpikes,
     Operations,
@@ -166,6 +167,10 @@ class StageResult:
     """
     conversion: dict[str, LayerFidelity] | None = None
     """Of a conversion by thresholds: every hidden layer against that of the analog network."""
+    surrogate_width: NonNegative | None = None
+    """Width of the surrogate, where a stage has chosen it."""
+    gradient_spread: dict[str, GradientSpread] | None = None
+    """By the widths of the surrogate that such a stage has tried."""
     accuracy_by_bits: dict[str, Percent] | None = None
     """Accuracy in percent by the number of bits of the weights, where the stage was asked for
     it.

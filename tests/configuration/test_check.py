@@ -1099,6 +1099,44 @@ BY_RULE += [
         (),
     ),
     (
+        "stages_fit_the_network",
+        ("strategy=surrogate_scale", "neuron=tssl", "synapse=exponential"),
+        "no surrogate with a width",
+        ("neuron=lif",),
+    ),
+    (
+        "stages_fit_the_network",
+        ("strategy=surrogate_scale", "strategy.stages.scale.widths=[]"),
+        "names no width",
+        ("strategy.stages.scale.widths=[0.1,1.0]",),
+    ),
+    ("trains_are_there", ("loss=spike_train",), "output neurons never fire", ()),
+    (
+        "trains_are_there",
+        ("loss=spike_train", "strategy=ann"),
+        "an ANN has no spikes",
+        (),
+    ),
+    (
+        "patterns_ask_for_a_spike",
+        ("loss=spike_train", "readout=rate", "loss.pattern=[0,0,0,0,1]"),
+        "asks for no spike in the 4 timesteps",
+        (),
+    ),
+    (
+        "patterns_ask_for_a_spike",
+        ("loss=spike_train", "readout=rate", "loss.pattern=[]"),
+        "asks for no spike",
+        (),
+    ),
+    ("neurons_know_their_synapse", ("neuron=tssl",), "counts on synapses with one stage", ()),
+    (
+        "neurons_know_their_synapse",
+        ("neuron=tssl", "synapse=exponential", "synapse.time_constant=4.0"),
+        "is not that of the synapses",
+        (),
+    ),
+    (
         "teachers_are_there",
         (
             "strategy=hybrid",

@@ -197,6 +197,7 @@ SIZES = [
     ("resnet34_large", {}, IMAGENET, 1000, 86, None, None),
     ("resnet34_average", {}, IMAGENET, 1000, 22, None, None),
     ("resnet50", {}, IMAGENET, 1000, 25.5, 4089, 9_608_704),
+    ("resnet50_cifar", {}, CIFAR, 100, 23.7, None, None),
     ("resnet11", {}, CIFAR, 10, 17.94, None, None),
     ("resnet18", {}, CIFAR, 10, 11.2, 555.4, None),
     ("resnet19", {}, CIFAR, 10, 12.6, None, None),
@@ -357,6 +358,18 @@ def test_weights_start_as_said(initialization, spread):
     layer = build("mlp", changes, shape=(1, 20, 20), device="cpu").linear1.connection.layer
     assert layer.weight.std().item() == pytest.approx(3 * spread, rel=0.01)
     assert bool(layer.bias.any()) == (initialization == "default")
+
+
+def test_linear_layers_may_start_otherwise_than_convolutions():
+    torch.manual_seed(0)
+    changes = {"layers": ["64C3", "FC300"], "initialization": "kaiming_linear", "gain": 5.0}
+    body = build("cnn", changes, shape=(1, 20, 20), device="cpu")
+    convolution, linear = (
+        body.get_submodule(name).connection.layer.weight for name in ("convolution1", "linear1")
+    )
+    assert convolution.std().item() == pytest.approx(5 / math.sqrt(3 * 9), rel=0.05)
+    assert convolution.abs().max() <= 5 / 3
+    assert linear.std().item() == pytest.approx(math.sqrt(2 / (64 * 400)), rel=0.01)
 
 
 def test_residual_joins_tell_the_norm_that_two_branches_meet():

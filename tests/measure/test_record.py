@@ -443,7 +443,10 @@ BURSTS = ("burst", {"threshold": 0.25, "largest": 3, "amplitude": "threshold"})
 
 @pytest.mark.parametrize("length", [1, 2, STEPS])
 @pytest.mark.parametrize("neuron", ["if", BURSTS])
-@pytest.mark.parametrize(("pool", "together"), [(AveragePool((2, 2)), sum), (nn.MaxPool2d(2), max)])
+@pytest.mark.parametrize(
+    ("pool", "together"),
+    [(AveragePool((2, 2)), sum), (AveragePool((2, 2), 4.4), sum), (nn.MaxPool2d(2), max)],
+)
 @pytest.mark.parametrize("joint", ["concatenation", "add"])
 def test_spikes_are_followed_through_joints_and_pools(joint, pool, together, neuron, length):
     net = built(joined(joint, pool, lambda: Dropout(0.5)), neuron)

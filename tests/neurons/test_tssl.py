@@ -6,13 +6,24 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
-from snnexp.cell import Over
+from snnexp.cell import Over, streaming
+from snnexp.losses.reading import joined
+from snnexp.measure.record import recording
+from snnexp.network.network import Network
+from snnexp.network.parts import connections
+from snnexp.network.spiking import spiking_network
 from snnexp.neurons.tssl import TSSL
 from snnexp.readouts.trace import Trace
 from snnexp.synapses.exponential import Exponential
+from snnexp.training.clip import clip_weights
+from snnexp.training.execution import Execution
+from tests.support import networks
+from tests.support.networks import dyadic
 from tests.support.options import build_option
+from tests.support.tiny_run import job
 
 TM, TS, THRESHOLD, WIDTH = 5.0, 3.0, 1.0, 0.2
 
@@ -170,3 +181,82 @@ def test_a_readout_without_memory_is_the_rate():
         Over(build_option("readout", "trace", {"time_constant": 1.0}))(spikes),
         Over(build_option("readout", "rate"))(spikes),
     )
+
+
+# Networks
+
+PARTS = {
+    "neuron": "tssl",
+    "synapse": "exponential",
+    "readout": "trace",
+    "architecture": ("cnn", {"layers": ["6C3", "SP2g1.1", "D0.2", "6C3", "SP2", "FC12"]}),
+}
+STEPS = 6
+
+
+def network() -> Network:
+    return dyadic(spiking_network(networks.blueprint(**PARTS)))
+
+
+def gradients_of(made: Network, execution: Execution) -> list[Tensor]:
+    torch.manual_seed(5)
+    reading = execution.forward(made, range(STEPS)).train()(networks.images(), networks.keys())
+    loss = build_option("loss", "spike_train", {"pattern": [0, 1], "time_constant": TS})
+    return list(torch.autograd.grad(loss(reading, torch.arange(3)), list(made.parameters())))
+
+
+@pytest.mark.parametrize("execution", [("lean", 1), ("default", 3), ("lean", 2)], ids=str)
+def test_memory_is_saved_without_a_change_of_gradients(execution):
+    memory, segments = execution
+    expected = gradients_of(network(), Execution("default", 1, False))
+    found = gradients_of(network(), Execution(memory, segments, False))
+    assert all(each.any() for each in expected)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_chunks_of_a_network_give_what_the_whole_gives(length):
+    made = network()
+    whole = made(networks.images(), range(STEPS), networks.keys())
+    with streaming(made):
+        parts = [
+            made(networks.images(), steps, networks.keys())
+            for steps in networks.chunks(STEPS, length)
+        ]
+    assert whole.drive.any() and torch.equal(joined(parts).drive, whole.drive)
+    torch.testing.assert_close(joined(parts).scores, whole.scores)
+
+
+def test_what_is_counted_are_spikes_whatever_the_gain_of_a_sum():
+    made = network()
+    sent = networks.Spikes(made)
+    with recording(made) as tally, torch.no_grad():
+        made(networks.images(), range(STEPS), networks.keys())
+    first, second, third, output = (each.sum((0, 1)) for each in sent.taken().values())
+    tally.images = 3
+    assert [int(layer.spikes) for layer in tally.layers.values()] == [
+        int(each.sum()) for each in (first, second, third, output)
+    ]
+    pooled = 4 * nn.functional.avg_pool2d(first[None], 2)
+    reached = nn.functional.conv2d(pooled, torch.ones(6, 6, 3, 3), padding=1).sum()
+    assert first.any() and second.any() and third.any()
+    assert float(tally.ac) == int(reached + 12 * second.sum() + 10 * third.sum())
+
+
+def test_weights_are_cut_after_every_step():
+    made = network()
+    for connection in connections(made).values():
+        connection.layer.weight.data.mul_(3.0)
+        connection.layer.bias.data.fill_(2.0)
+    clip_weights(made, 0.5)
+    weights = [connection.layer.weight for connection in connections(made).values()]
+    assert {float(weight.detach().abs().max()) for weight in weights} == {0.5}
+    assert any(((weight.abs() > 0) & (weight.abs() < 0.5)).any() for weight in weights)
+    assert all((each.layer.bias == 2).all() for each in connections(made).values())
+
+
+def test_a_run_keeps_to_the_limit_of_weights(tmp_path):
+    result = job(tmp_path, "norm=none", "strategy.stages.train.weight_limit=0.125")
+    weights = load_file(tmp_path / "weights.safetensors")
+    matrices = [each for name, each in weights.items() if name.endswith("weights.0.weight")]
+    assert {float(each.abs().max()) for each in matrices} == {0.125} and result["accuracy"] > 20

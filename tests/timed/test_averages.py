@@ -47,6 +47,20 @@ def test_weights_behind_an_average_are_divided_among_its_spikes(layer):
     assert expected.isfinite().any()
 
 
+def test_a_gain_of_a_pool_is_one_of_its_weights():
+    times = torch.rand(4, 2, 4, 4, generator=networks.seeded(3), dtype=torch.float64)
+    layer = nn.Conv2d(2, 5, 3).double()
+    (_, plain), (_, scaled) = (
+        arriving(
+            Connection(layer, nn.Identity(), before=(AveragePool((2, 2), gain),)),
+            times,
+            Synapses.of(layer),
+        )
+        for gain in (1.0, 4.4)
+    )
+    torch.testing.assert_close(scaled.weight, 4.4 * plain.weight)
+
+
 def test_an_average_before_the_output_is_that_of_exponential_times():
     times = torch.tensor([0.0, 0.4, 1.0, 1.2], dtype=torch.float64)
     connection = Connection(
