@@ -16,7 +16,7 @@ from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.training.memory import needed_bytes
 from tests.support.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
-from tests.support.options import options
+from tests.support.options import options, settings
 
 STEPS = 8
 NEURONS = {"if": {}, "lif": {}, "plif": {"threshold": 0.25}}
@@ -86,7 +86,7 @@ def with_statistics(net: Network) -> Network:
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 @pytest.mark.parametrize("norm", options("norm"))
 def test_chunks_with_every_norm(norm, name):
-    epsilon = {} if norm == "none" else {"epsilon": 0.5}
+    epsilon = {"epsilon": 0.5} if "epsilon" in settings("norm", norm) else {}
     net = with_statistics(network(name, norm=(norm, epsilon)))
     expected = whole(net)
     assert expected.unique().numel() > 10

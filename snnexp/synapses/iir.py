@@ -48,7 +48,7 @@ class IIR(Synapse):
         if rise >= decay:
             raise ValueError(
                 f"synapse.rise: has to be below synapse.decay={decay:g}, got {rise:g}, which gives "
-                f"no response; set synapse.rise={decay / 4:g}"
+                f"no response; set synapse.rise={decay / 4}"
             )
         d, r = math.exp(-1 / decay), math.exp(-1 / rise)
         self.a1, self.a2, self.b = (

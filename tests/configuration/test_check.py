@@ -362,6 +362,7 @@ def test_a_target_is_a_word(target):
 # Options that do not fit together
 
 CONVERSION = ("strategy=conversion", "neuron=if", "neuron.amplitude=threshold")
+DEEP = "architecture=resnet20"
 ON_SPIKES = ("threshold=snn_max", "norm=none", "architecture.bias=false")
 WINDOWS = (
     "strategy=conversion",
@@ -734,6 +735,42 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         ("loss=temporal", "readout=rate"),
         "Temporal reads currents of the output layer, Rate gets none",
         ("readout=potential",),
+    ),
+    (
+        "norms_behind_neurons_have_spikes",
+        ("strategy=ann", "norm=neunorm"),
+        "stage train does without",
+        (),
+    ),
+    (
+        "norms_behind_neurons_have_spikes",
+        (*CONVERSION, "norm=neunorm"),
+        "trained through time",
+        (),
+    ),
+    (
+        "filters_before_weights_have_spikes",
+        ("strategy=ann", "synapse=iir"),
+        "stage train does not do",
+        (),
+    ),
+    (
+        "rates_are_of_layers",
+        (
+            "optimizer=muon",
+            "norm.learn_scale=false",
+            "strategy.stages.train.linear_rate=0.1",
+        ),
+        "rates of its own",
+        (),
+    ),
+    ("everything_builds", (DEEP, "norm=neunorm"), "several branches", ("norm=batch",)),
+    ("everything_builds", (DEEP, "synapse=iir"), "branches meet", ("synapse=dual_exponential",)),
+    (
+        "everything_builds",
+        ("synapse=iir", "synapse.rise=5.0"),
+        "no response",
+        ("synapse.rise=1.0",),
     ),
     (
         "presimulation_reads_potentials",

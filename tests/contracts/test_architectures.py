@@ -555,6 +555,7 @@ def test_tokens_mean_what_they_say():
         (4, 2),
     ]
     assert [layer.probability for layer in parse(["D0", "D.25", "D0.5"])] == [0, 0.25, 0.5]
+    assert [layer.per_step for layer in parse(["D0.5", "DS0.5", "DS.25"])] == [False, True, True]
 
 
 @pytest.mark.parametrize(

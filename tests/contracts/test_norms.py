@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from snnexp.cell import streaming
+from snnexp.network.sizing import size_cells
 from tests.support.options import build_option, options
 
 NORMS = options("norm")
@@ -15,14 +16,17 @@ T, B = 8, 4  # T is that of tests.support.options
 
 def build(name, shape=(3, 4, 5), branches=1, **changes):
     """A norm in float64 for currents `[T, B, *shape]`."""
-    return build_option(
+    made = build_option(
         "norm",
         name,
         changes,
         features=shape[0],
         dimensions=2 if len(shape) == 3 else 1,
         branches=branches,
-    ).double()
+    )
+    torch.manual_seed(0)  # of norms that draw numbers for every place
+    size_cells(made, shape)
+    return made.double()
 
 
 def currents(*shape, steps=T):
@@ -56,7 +60,7 @@ def moments(y, dims):
 
 
 def test_expected_options_exist():
-    assert {"none", "batch", "batch_per_step", "tdbn", "bntt"} <= set(NORMS)
+    assert {"none", "batch", "batch_per_step", "tdbn", "bntt", "neunorm"} <= set(NORMS)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

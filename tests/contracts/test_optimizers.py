@@ -1,14 +1,18 @@
 """What Muon does to matrices, outputs, vectors and scalars."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import ConstantLR
 
+from snnexp.losses.cross_entropy import CrossEntropy
 from snnexp.network.spiking import spiking_network
 from snnexp.optimizers.muon import Muon, orthogonalised
-from snnexp.training.parameters import parameter_groups
+from snnexp.training.parameters import optimizer, parameter_groups, scale_linear_rates
+from snnexp.training.schedule import Schedule
 from tests.support.networks import blueprint
 from tests.support.options import build_option
 from tests.support.tiny_run import job
@@ -132,14 +136,30 @@ def test_what_each_parameter_does_is_known_by_its_place():
     }
     assert groups["matrices"] == [(4, 1, 3, 3), (6, 256)] and groups["output"] == [(10, 6), (10,)]
     assert len(groups["others"]) == len(list(network.parameters())) - 4
-    optimizer = muon(parameter_groups(network, by_role=True))
-    assert sorted(group["role"] for group in optimizer.param_groups) == [
+    made = muon(parameter_groups(network, by_role=True))
+    assert sorted(group["role"] for group in made.param_groups) == [
         "matrices",
         "output",
         "vectors",
     ]
-    norms = next(group for group in optimizer.param_groups if group["role"] == "vectors")["params"]
+    norms = next(group for group in made.param_groups if group["role"] == "vectors")["params"]
     assert any(each.dim() == 2 for each in norms)  # a scale for each timestep is no matrix
+
+
+def test_linear_layers_may_learn_at_another_rate():
+    network = spiking_network(
+        blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"]}), synapse="iir", neuron="srm")
+    )
+    scale_linear_rates(network, 0.1)
+    schedule = Schedule(1, partial(torch.optim.SGD, lr=0.5), ConstantLR, CrossEntropy(), None)
+    made = optimizer(network, schedule)
+    linear = {id(each) for each in network.body.linear1.connection.weights.parameters()}
+    rates = {id(each): group["lr"] for group in made.param_groups for each in group["params"]}
+    assert len(rates) == len(list(network.parameters())) and made.param_groups[0]["lr"] == 0.5
+    assert {rates[each] for each in linear} == {0.05}
+    assert sorted(rates.values()).count(0.05) == 4 and set(rates.values()) == {0.5, 0.05}
+    scale_linear_rates(network, 1.0)
+    assert {group["lr"] for group in optimizer(network, schedule).param_groups} == {0.5}
 
 
 def test_a_closure_is_called_and_what_it_gives_returned():

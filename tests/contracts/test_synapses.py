@@ -8,6 +8,7 @@ import torch
 from snnexp.cell import Over, streaming
 from tests.support.options import build_option, options
 
+# filters in front of the weights are tested with their neurons, in tests/neurons/test_srm.py
 FIXED = ["alpha", "dual_exponential", "exponential", "instantaneous"]
 
 

@@ -59,6 +59,17 @@ def test_dropout_has_one_mask_for_all_steps():
     assert torch.equal(layer(y), y)
 
 
+def test_dropout_may_have_a_mask_for_every_step():
+    torch.manual_seed(0)
+    layer = Dropout(0.25, per_step=True)
+    for x in (torch.ones(40, 4, 100), torch.ones(4, 100).expand(40, 4, 100)):
+        y = layer(x)
+        assert set(y.unique().tolist()) == {0.0, pytest.approx(4 / 3)}
+        assert (y == 0).float().mean((1, 2)).sub(0.25).abs().max() < 0.1
+        assert ((y == 0).float().mean(0) - 0.25).abs().max() < 0.4  # no unit is dropped throughout
+    assert torch.equal(layer.eval()(y), y)
+
+
 @pytest.mark.parametrize("channels", [3, 4, 16])
 def test_a_strided_convolution_of_one_pixel_is_that_of_pytorch(channels):
     torch.manual_seed(0)

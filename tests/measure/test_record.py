@@ -27,6 +27,7 @@ from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
 from snnexp.network.parts import connections, keep, spiking_units
 from snnexp.network.spiking import spiking_network
+from snnexp.norms.neunorm import NeuNorm
 from tests.support.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 
 STEPS = 5
@@ -362,6 +363,45 @@ def test_half_precision_changes_nothing_in_how_it_is_counted():
         tally = count(net, images(2, (2, 14, 14)))
         expected = walked(net, lambda: count(net, images(2, (2, 14, 14))))
     assert float(tally.ac) == expected
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("layers", [["4C3", "AP2", "6C3", "FC12"], ["4C3", "D0.5", "AP2", "6C3"]])
+def test_spikes_are_added_and_the_traces_taken_off_them_multiplied(layers, shared):
+    net = network(architecture=("cnn", {"layers": layers}), norm=("neunorm", {"shared": shared}))
+    for norm in (part for part in net.modules() if isinstance(part, NeuNorm)):
+        for weight in norm.parameters():
+            nn.init.zeros_(weight)  # what goes on is then what the neurons send
+    pictures = images(2)
+    first = (next(iter(connections(net))),)
+    added = walked(net, lambda: count(net, pictures), without=first)
+    for weight in (each for each in net.parameters() if each.shape[-2:] in ((8, 8), (4, 4))):
+        nn.init.constant_(weight, 1e-20)  # changes no spike, and leaves no value at 0
+    tally = count(net, pictures, length=2)
+    once = 9 * 1 * 4 * 8 * 8  # the image does not change
+    maps = (1, 1) if shared else (4, 6)  # of traces, behind 4 and 6 channels
+    behind = 12 if "FC12" in layers else 10
+    each_step = 9 * maps[0] * 6 * 4 * 4 + maps[1] * 4 * 4 * behind
+    assert float(tally.ac) == added > 0
+    assert tally.mac == 2 * (once + STEPS * each_step)
+
+
+def test_what_is_filtered_in_front_of_weights_counts_as_spikes_and_an_image_at_every_step():
+    layers = {"layers": ["4C3", "AP2", "FC12"]}
+    net = network(synapse="iir", neuron=("srm", {"threshold": 0.25}), architecture=("cnn", layers))
+    pictures, spikes = images(2), Spikes(net)
+    tally = count(net, pictures, length=2)
+    sent = {name: torch.cat(calls).count_nonzero() for name, calls in spikes.calls.items()}
+    assert sent["body.convolution1"] > 0 and sent["body.linear1"] > 0
+    assert float(tally.ac) == sent["body.convolution1"] * 12 + sent["body.linear1"] * 10
+    assert tally.mac == 2 * STEPS * 9 * 1 * 4 * 8 * 8
+
+
+def test_the_largest_of_values_that_are_no_spikes_is_real():
+    net = network(architecture=("cnn", {"layers": ["4C3", "MP2", "6C3"]}), norm="neunorm")
+    tally = count(net, images(2))
+    last = 4 * 4 * 10  # a map of traces in front of the output
+    assert tally.mac == 2 * (9 * 4 * 8 * 8 + STEPS * (9 * 4 * 6 * 4 * 4 + last))
 
 
 # Spikes that go more than one way: each is followed from its neuron to the weights, place by place.
