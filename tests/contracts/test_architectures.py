@@ -613,13 +613,12 @@ def test_blocks_may_begin_as_ones_that_change_nothing(function, kind):
         assert torch.equal(getattr(body, name)(spikes), spikes)
 
 
-def test_blocks_that_begin_as_nothing_get_gradients_all_the_same():
-    body = sew("add")
-    weight = body.stage1_block1.branches[0][1].connection.norm.normalise[0].weight
-    assert not weight.any() and weight.requires_grad
-    assert (
-        sew("add", zero_init=False).stage1_block1.branches[0][1].connection.norm.affine()[0].all()
+def test_scales_that_begin_at_zero_are_learned():
+    norm, other = (
+        sew("add", zero_init=zero).stage1_block1.branches[0][1].connection.norm.normalise[0]
+        for zero in (True, False)
     )
+    assert not norm.weight.any() and norm.weight.requires_grad and other.weight.all()
 
 
 def test_a_norm_that_cannot_begin_as_nothing_is_refused():

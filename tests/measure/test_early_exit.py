@@ -13,14 +13,8 @@ ACCURACIES = [50.0, 60.0, 70.0, 80.0]
 
 def norm(sizes, bound=0.1):
     """Scales of the given mean size by timestep, of either sign."""
-    found = build_option(
-        "norm",
-        "bntt",
-        {"timesteps": len(sizes), "exit_scale": bound},
-        features=2,
-        dimensions=1,
-        branches=1,
-    )
+    changes = {"timesteps": len(sizes), "exit_scale": bound}
+    found = build_option("norm", "bntt", changes, features=2, dimensions=1, branches=1)
     signs = torch.tensor([1.5, -0.5])
     found.steps.cells[0].weight.data = torch.tensor(sizes)[:, None] * signs
     return found
