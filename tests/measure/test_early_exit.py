@@ -11,7 +11,7 @@ from tests.support.tiny_run import job
 ACCURACIES = [50.0, 60.0, 70.0, 80.0]
 
 
-def norm(sizes, bound=0.1):
+def norm(sizes, bound=0.125):
     """Scales of the given mean size by timestep, of either sign."""
     changes = {"timesteps": len(sizes), "exit_scale": bound}
     found = build_option("norm", "bntt", changes, features=2, dimensions=1, branches=1)
@@ -26,14 +26,14 @@ def norm(sizes, bound=0.1):
         ([[0.5, 0.05, 0.05, 0.05], [0.5, 0.5, 0.05, 0.05]], 3),
         ([[0.05, 0.5, 0.5, 0.05], [0.05, 0.5, 0.5, 0.5]], 1),
         ([[0.5, 0.5, 0.5, 0.05], [0.05, 0.05, 0.05, 0.5]], None),
-        ([[0.1, 0.1, 0.1, 0.0625]], 4),
+        ([[0.125, 0.125, 0.125, 0.0625]], 4),
     ],
 )
 def test_the_first_timestep_at_which_all_scales_are_small(sizes, timestep):
     network = nn.Sequential(*(norm(each) for each in sizes))
     accuracy = None if timestep is None else ACCURACIES[timestep - 1]
     assert early_exit(network, ACCURACIES) == {
-        "early_exit": {"threshold": 0.1, "timestep": timestep, "accuracy": accuracy}
+        "early_exit": {"threshold": 0.125, "timestep": timestep, "accuracy": accuracy}
     }
 
 
