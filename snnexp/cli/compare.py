@@ -9,7 +9,7 @@ from snnexp.files.atomic import write_bytes
 from snnexp.files.disk import NoRoom
 from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import visible
-from snnexp.report import curves
+from snnexp.report import along, curves
 from snnexp.report.columns import FORMATS, compared
 from snnexp.report.comparison import Run, read_run
 
@@ -25,7 +25,7 @@ def compare(arguments: list[str]) -> int:
         print(visible("\n".join(f"snnexp: {fault}" for fault in faults)), file=sys.stderr)
         return 3
     print(FORMATS[chosen.format](runs, compared(runs)), end="")
-    return 0 if chosen.plot is None else _plot(runs, chosen.plot)
+    return 0 if chosen.plot is None else _plot(runs, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +47,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}",
     )
+    parser.add_argument(
+        "--along",
+        metavar="KEY",
+        help="draw against this setting in which the runs differ, such as timesteps",
+    )
+    parser.add_argument(
+        "--show",
+        action="append",
+        metavar="FIELD",
+        help="of the result, with --along: a panel for each such as train_seconds (accuracy)",
+    )
     return parser
 
 
@@ -67,11 +78,26 @@ def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
     return runs, faults
 
 
-def _plot(runs: list[Run], path: Path) -> int:
+def _plot(runs: list[Run], chosen: argparse.Namespace) -> int:
+    path: Path = chosen.plot
+    form = path.suffix.removeprefix(".").lower()
     try:
-        write_bytes(path, curves.drawn(runs, path.suffix.removeprefix(".").lower()))
-    except (curves.NoMatplotlib, OSError) as error:
+        drawn = (
+            curves.drawn(runs, form)
+            if chosen.along is None
+            else along.drawn(runs, form, chosen.along, chosen.show or ["accuracy"])
+        )
+        write_bytes(path, drawn)
+    except (along.NothingToDraw, curves.NoMatplotlib, OSError) as error:
         print(visible(f"snnexp: {error}"), file=sys.stderr)
-        return 4 if isinstance(error, NoRoom) else 1
+        return (
+            2 if isinstance(error, along.NothingToDraw) else 4 if isinstance(error, NoRoom) else 1
+        )
     print(visible(f"picture  {path}"), file=sys.stderr)
     return 0
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, along.NothingToDraw):
+        return 2
+    return 4 if isinstance(error, NoRoom) else 1

@@ -22,8 +22,8 @@ HELP = """snnexp: train, measure and compare deep spiking neural networks, each 
       versions, device, threads, tracker, data found
   snnexp table {1,2,3,text} [--runs DIR] [--format FORM]
       the survey's table, published beside measured
-  snnexp compare RUN_DIR... [--plot FILE.png] [--format FORM]
-      runs side by side: what differs, what came of it
+  snnexp compare RUN_DIR... [--plot FILE.png [--along KEY [--show FIELD]]] [--format FORM]
+      runs side by side: what differs, what came of it; drawn over t, or along a setting
   snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]
       the queue: what says most per hour first, at idle priority
   snnexp report | export

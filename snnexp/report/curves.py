@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from snnexp.report.comparison import Run, labels
@@ -33,6 +34,15 @@ def drawn(runs: list[Run], form: str) -> bytes:
     Raises:
         NoMatplotlib: it is not installed.
     """
+    return picture(lambda figure: draw(figure, runs), (7.2, 4.6), form)
+
+
+def picture(draw: Callable[["Figure"], None], size: tuple[float, float], form: str) -> bytes:
+    """What `draw` puts on a figure of `size` in inches, as a file of `form`.
+
+    Raises:
+        NoMatplotlib: it is not installed.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -44,8 +54,8 @@ def drawn(runs: list[Run], form: str) -> bytes:
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "snnexp"}
     ):
-        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-        draw(figure, runs)
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
         file = io.BytesIO()
         figure.savefig(file, format=form, dpi=150)
     return file.getvalue()

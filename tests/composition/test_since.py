@@ -25,7 +25,12 @@ OLD = {
         "strategy.stages.pretrain.start",
         "neuron.order",
     ),
-    ("neuron=lif",): ("neuron.order", "dataset.augmentation.auto_augment", *KEYS),
+    ("neuron=lif",): (
+        "neuron.order",
+        *(f"dataset.augmentation.{key}" for key in ("auto_augment", "rotation", "shift", "zoom")),
+        *KEYS,
+    ),
+    ("norm=bntt", "architecture=sew_resnet34"): ("norm.exit_scale", "architecture.zero_init"),
     ("+experiment=digits_single_spike",): (
         "strategy.stages.train.redraw",
         *(f"strategy.stages.train.form.{each}" for each in FORM),

@@ -724,6 +724,12 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         (),
     ),
     (
+        "poisson_covers_pixels",
+        (RGB, "encoder=poisson", "encoder.rate_scale=1.9"),
+        "pixels reach 2.75",
+        ("encoder.rate_scale=2.0",),
+    ),
+    (
         "per_step_norm_has_steps",
         ("strategy=ann", "stage=bptt", "norm=bntt"),
         "norm",

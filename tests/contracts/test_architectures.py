@@ -605,3 +605,65 @@ def test_bad_token_is_named_with_its_place_and_the_grammar(token):
 def test_layer_that_does_not_fit_is_named(layers, message):
     with pytest.raises(ValueError, match=message):
         build("cnn", {"layers": layers}, shape=(1, 8, 8))
+
+
+@pytest.mark.parametrize("name", ["vgg5_wu", "vgg6_plif", "vgg7_plif", "vgg8_plif", "vgg8_wu"])
+def test_published_networks_without_a_norm_behind_linear_layers(name):
+    body = build(name)
+    norms = {
+        key: connection.norm
+        for key, connection in body.named_modules()
+        if isinstance(connection, Connection)
+    }
+    plain = {key for key, norm in norms.items() if isinstance(norm, nn.Identity)}
+    assert plain == {key for key in norms if "linear" in key or key == "output"}
+    assert len(norms) > len(plain) >= 2
+
+
+def test_both_linear_layers_of_plif_networks_for_events_have_dropout_before_them():
+    for name, count in (("vgg6_plif", 2), ("vgg7_plif", 2), ("vgg8_plif", 1)):
+        found = [module for module in build(name).modules() if isinstance(module, Dropout)]
+        assert len(found) == count and {module.p for module in found} == {0.5}
+
+
+def sew(function, **changes):
+    """Two blocks on 4 channels, the second and the third without a shortcut of their own."""
+    small = {"stem": ["4C3"], "widths": [4, 4], "blocks": [2, 1], "strides": [1, 1]}
+    changes = {**small, "function": function, "zero_init": True, **changes}
+    return build("sew_resnet34", changes, unit=spiking, shape=(3, 8, 8), device="cpu")
+
+
+@pytest.mark.parametrize("function", ["add", "and", "iand"])
+@pytest.mark.parametrize("kind", ["basic", "bottleneck"])
+def test_blocks_may_begin_as_ones_that_change_nothing(function, kind):
+    more = {"widths": [4, 4], "stem": ["16C3"]} if kind == "bottleneck" else {}
+    body = sew(function, block=kind, **more)
+    spikes = (torch.rand(3, 2, 16 if more else 4, 8, 8) < 0.4).float()
+    for name in ("stage1_block1", "stage1_block2", "stage2_block1"):
+        assert torch.equal(getattr(body, name)(spikes), spikes)
+
+
+def test_scales_that_begin_at_zero_are_learned():
+    norm, other = (
+        sew("add", zero_init=zero).stage1_block1.branches[0][1].connection.norm.normalise[0]
+        for zero in (True, False)
+    )
+    assert not norm.weight.any() and norm.weight.requires_grad and other.weight.all()
+
+
+def test_a_norm_that_cannot_begin_as_nothing_is_refused():
+    with pytest.raises(ValueError, match="norm behind the weights has no weight.*norm=batch"):
+        sew_without(no_norm, "add")
+    with pytest.raises(ValueError, match="has no bias.*zero_init=false"):
+        sew_without(through_time, "and")
+    assert sew_without(through_time, "add")
+
+
+def sew_without(norm, function):
+    small = {"stem": ["4C3"], "widths": [4], "blocks": [1], "strides": [1]}
+    changes = {**small, "function": function, "zero_init": True}
+    return build("sew_resnet34", changes, norm=norm)
+
+
+def through_time(features, dimensions, branches):
+    return build_option("norm", "bntt", features=features, dimensions=dimensions, branches=branches)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snnexp.cell import Cell, Over, streaming
 from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
+from snnexp.training.parameters import parameter_groups
 from tests.support.options import build_option, options, settings
 
 FAMILY = ["if", "lif", "plif"]
@@ -390,3 +391,10 @@ def test_no_fused_scan_for_a_surrogate_of_ones_own(name):
             return torch.full_like(z, 0.5)
 
     assert build_option("neuron", name, {}, surrogate=Half()).scan_parameters() is None
+
+
+def test_weight_decay_spares_the_time_constant():
+    cell = neuron("plif", time_constant=4.0)
+    groups = parameter_groups(nn.Sequential(nn.Linear(2, 2), Over(cell)))
+    assert [len(group["params"]) for group in groups] == [2, 1]
+    assert groups[1]["params"][0] is cell.w and groups[1]["weight_decay"] == 0.0

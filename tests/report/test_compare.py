@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from snnexp.cli.compare import compare
-from snnexp.report import curves
+from snnexp.report import along, curves
 from snnexp.report.comparison import differing, labels, read_run
 from snnexp.report.outcomes import outcomes, readings
 from tests.support.fake_run import BLOCK
@@ -330,3 +330,58 @@ def test_without_matplotlib_the_comparison_is_still_printed_and_the_remedy_named
         and "pip install 'snnexp[plot]'" in told.err
         and not (tmp_path / "a.png").exists()
     )
+
+
+# Against a setting
+
+
+def swept(tmp_path: Path) -> list[Path]:
+    """T of 4 and 8, two neurons, and two seeds of one of them."""
+    folders = []
+    for neuron, seed, timesteps, accuracy in (
+        ("lif", 1, 4, 90.0),
+        ("lif", 2, 4, 92.0),
+        ("lif", 1, 8, 94.0),
+        ("plif", 1, 8, 97.0),
+        ("plif", 1, 4, 96.0),
+    ):
+        config = {**copy.deepcopy(CONFIG), "seed": seed, "timesteps": timesteps}
+        if neuron == "plif":
+            config["neuron"] = {"_target_": "snnexp.neurons.plif.PLIF", "time_constant": 2.0}
+        config["evaluate"] = {"timesteps": timesteps}
+        folder = tmp_path / f"{neuron}{seed}{timesteps}"
+        folders.append(run(folder, config, neuron=neuron, accuracy=accuracy, seed=seed))
+    return folders
+
+
+def test_curves_along_a_setting_are_told_apart_by_the_other_settings(tmp_path):
+    runs = [read_run(folder) for folder in swept(tmp_path)]
+    found = {curve.label: curve.points for curve in along.curves(runs, "timesteps", "accuracy")}
+    assert found == {
+        "neuron lif": {4: (91.0, 90.0, 92.0), 8: (94.0, 94.0, 94.0)},
+        "neuron plif": {4: (96.0, 96.0, 96.0), 8: (97.0, 97.0, 97.0)},
+    }
+    (names,) = [[*curve.points] for curve in along.curves(runs[:3:2], "timesteps", "accuracy")]
+    assert names == [4, 8]
+
+
+def test_a_picture_along_a_setting_has_a_panel_for_each_field(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    words = ["--plot", tmp_path / "a.svg", "--along", "timesteps"]
+    more = ["--show", "accuracy", "--show", "train_seconds"]
+    assert compare([*map(str, [*swept(tmp_path), *words, *more])]) == 0
+    text = (tmp_path / "a.svg").read_text()
+    assert all(each in text for each in ("accuracy (%)", "training time", "neuron plif", "90 s"))
+
+
+@pytest.mark.parametrize(
+    "words, remedy",
+    [
+        (["--along", "seeds"], "do not differ in it, but in neuron, neuron.leak"),
+        (["--along", "timesteps", "--show", "speed"], "docs/result.md"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(tmp_path, capsys, words, remedy):
+    words = [*words, "--plot", tmp_path / "a.png"]
+    assert compare([*map(str, [*swept(tmp_path), *words])]) == 2
+    assert remedy in capsys.readouterr().err and not (tmp_path / "a.png").exists()
