@@ -404,6 +404,31 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
     ("device_exists", ("device=cuda:99",), "device", ("device=auto", "device=cpu"), ()),
     ("device_exists", ("device=warp",), "device", ("device=auto", "device=cpu"), ()),
     (
+        "fronts_see_the_image",
+        ("strategy=analog_front", "encoder=poisson"),
+        "see the image itself",
+        (),
+    ),
+    (
+        "fronts_see_the_image",
+        ("strategy=analog_front", "norm=bntt"),
+        "one timestep",
+        ("norm=batch",),
+    ),
+    (
+        "stages_fit_the_network",
+        ("strategy=analog_front", "strategy.stages.train.front=3"),
+        "leave no neurons",
+        (),
+    ),
+    ("chances_are_read", ("loss=stochastic_softmax",), "gives them no chances", ()),
+    (
+        "chances_are_read",
+        ("loss=stochastic_softmax", "readout=stochastic_softmax", "readout.floor=0.5"),
+        "0.001 is left of a class in training",
+        (),
+    ),
+    (
         "gradients_of_whole_sequences_are_not_cut",
         ("neuron=leak_corrected", "surrogate=fired", "time_segments=2"),
         "segments would have others",

@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
+from snnexp.cell import Over
 from snnexp.losses.reading import Reading
 from tests.support.networks import reading
 from tests.support.options import build_option, options
@@ -167,3 +169,60 @@ def test_spike_trains_of_several_neurons_per_class_lie_side_by_side():
     trains = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]])
     labels = torch.tensor([0, 1])
     assert loss(Reading(trains[..., ::2], trains), labels).item() == pytest.approx(1 / 4)
+
+
+# Classes dropped by chance
+
+
+def stochastic(**changes):
+    return build_option("loss", "stochastic_softmax", changes)
+
+
+def currents(steps: int = 5) -> Reading:
+    """Two currents for each of three classes, and the scores that the readout has of them."""
+    draws = torch.Generator().manual_seed(4)
+    drive = torch.randn(steps, 4, 6, generator=draws, dtype=torch.float64)
+    readout = build_option("readout", "stochastic_softmax", {"floor": 1e-3})
+    return Reading(Over(readout)(drive), drive)
+
+
+def test_an_evaluation_takes_chances_for_draws():
+    reading = currents()
+    with torch.no_grad():
+        value = stochastic()(reading, LABELS)
+    assert value == functional.cross_entropy(reading.answer, LABELS)
+
+
+def test_a_draw_keeps_the_label_and_others_by_their_chance(monkeypatch):
+    uniform = torch.tensor([[0.9, 0.5, 0.2]] * 4, dtype=torch.float64)
+    monkeypatch.setattr(torch, "rand_like", lambda tensor: uniform)
+    reading = currents()
+    expected = 0.0
+    for s, label in enumerate(LABELS.tolist()):
+        mean = [sum(reading.drive[t, s, c].item() for t in range(5)) / 5 for c in range(6)]
+        weighed = []
+        for c in range(3):
+            u = uniform[s, c].item()
+            drawn = (mean[3 + c] + math.log(u / (1 - u))) / 0.5
+            z = 1.0 if c == label else 1 / (1 + math.exp(-drawn))
+            weighed.append((z + 1e-3) * math.exp(mean[c]))
+        expected -= math.log(weighed[label] / sum(weighed)) / 4
+        expected += 0.3 * math.log(1 + math.exp(-mean[3 + label])) / 4
+    loss = stochastic(floor=1e-3, temperature=0.5, retention=0.3)
+    assert loss(reading, LABELS).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_draws_are_those_of_the_chances():
+    r = torch.full((20000, 3), math.log(3), dtype=torch.float64)  # chances of 3/4
+    drawn = stochastic(temperature=0.01)._drawn(r)
+    assert (drawn > 0.5).double().mean().item() == pytest.approx(0.75, abs=0.01)
+    assert ((drawn < 0.01) | (drawn > 0.99)).double().mean() > 0.95
+
+
+def test_retention_teaches_the_chance_of_the_label():
+    reading = currents()
+    drive = reading.drive.clone().requires_grad_()
+    stochastic(retention=100.0)(Reading(reading.scores, drive), LABELS).backward()
+    own = drive.grad[0, torch.arange(4), 3 + LABELS]
+    assert (own < 0).all() and drive.grad.isfinite().all()
+    assert torch.equal(drive.grad, drive.grad[:1].expand(5, -1, -1))

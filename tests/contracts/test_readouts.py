@@ -1,5 +1,7 @@
 """What every readout keeps to, and hand-computed logits of each."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,6 +9,8 @@ from snnexp.cell import Over, streaming
 from tests.support.options import build_option, options
 
 READOUTS = options("readout")
+PLAIN = [name for name in READOUTS if name != "stochastic_softmax"]
+"""Those whose logits are what they read; that one adds the logarithm of a chance."""
 CLASSES = 3
 
 
@@ -53,7 +57,7 @@ def test_chunks_give_what_the_whole_gives(name):
     assert torch.equal(chunks, loop(x))
 
 
-@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("name", PLAIN)
 def test_an_ann_reads_plain_logits_at_its_only_step(name):
     readout = build_option("readout", name)
     x = torch.randn(
@@ -70,6 +74,10 @@ def test_an_ann_reads_plain_logits_at_its_only_step(name):
 @pytest.mark.parametrize(
     "name", [name for name in READOUTS if name not in ("first_spike", "trace")]
 )  # the one hears the first spike alone, of which the other hears more
+
+
+    "name", [name for name in PLAIN if name != "first_spike"]
+)  # which hears the first spike alone
 def test_every_step_gets_its_gradient(name):
     readout = build_option("readout", name)
     x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
@@ -78,7 +86,7 @@ def test_every_step_gets_its_gradient(name):
     assert torch.allclose(x.grad, torch.full_like(x, share))
 
 
-@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("name", PLAIN)
 def test_half_precision_drive_is_tallied_in_float32(name):
     readout = build_option("readout", name)
     x = torch.ones(1, readout.features(CLASSES), dtype=torch.bfloat16)
@@ -201,12 +209,30 @@ def test_what_comes_after_the_first_spike_gets_no_gradient():
     )  # a spike at step 0 would have counted
 
 
+def test_stochastic_softmax_by_hand():
+    chance = [math.log(3), 0.0, -math.log(3)]  # sigmoids of 3/4, 1/2, 1/4
+    currents = [[4.0, 0.0, 2.0, 0.0, 0.0, 0.0], [0.0, 4.0, 2.0, *(2 * each for each in chance)]]
+    found = logits("stochastic_softmax", currents, floor=0.25)
+    assert found[0] == pytest.approx([each + math.log(0.75) for each in (4, 0, 2)])
+    expected = [2 + math.log(share + 0.25) for share in (0.75, 0.5, 0.25)]
+    assert found[1] == pytest.approx(expected)
+
+
+def test_a_stochastic_softmax_multiplies_each_class_with_its_chance():
+    o, r = torch.randn(2, 4, CLASSES, generator=torch.Generator().manual_seed(2)).double()
+    readout = build_option("readout", "stochastic_softmax", {"floor": 1e-3})
+    found = Over(readout)(torch.cat([o, r], -1)[None])[0].softmax(-1)
+    weighed = (r.sigmoid() + 1e-3) * o.exp()
+    torch.testing.assert_close(found, weighed / weighed.sum(-1, keepdim=True))
+
+
 def test_width_and_kind_of_the_output_layer():
     assert {
         name: build_option("readout", name).features(10)
         for name in ("rate", "potential", "window", "first_spike")
     } == dict.fromkeys(("rate", "potential", "window", "first_spike"), 10)
     assert build_option("readout", "voting", {"voters": 7}).features(10) == 70
+    assert build_option("readout", "stochastic_softmax").features(10) == 20
     assert {
         name: build_option("readout", name).spiking for name in ("rate", "potential", "voting")
     } == {
