@@ -13,7 +13,8 @@ from tests.support.options import build_option, options
 
 LOSSES = options("loss")
 OF_TRAINS = [name for name in LOSSES if build_option("loss", name).every_timestep]
-OF_THE_END = [name for name in LOSSES if name not in OF_TRAINS]
+OF_CHANCES = [name for name in LOSSES if build_option("loss", name).of_chances]
+OF_THE_END = [name for name in LOSSES if name not in (*OF_TRAINS, *OF_CHANCES)]
 LABELS = torch.tensor([2, 0, 1, 1])
 
 

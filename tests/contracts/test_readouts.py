@@ -72,12 +72,8 @@ def test_an_ann_reads_plain_logits_at_its_only_step(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in READOUTS if name not in ("first_spike", "trace")]
+    "name", [name for name in PLAIN if name not in ("first_spike", "trace")]
 )  # the one hears the first spike alone, of which the other hears more
-
-
-    "name", [name for name in PLAIN if name != "first_spike"]
-)  # which hears the first spike alone
 def test_every_step_gets_its_gradient(name):
     readout = build_option("readout", name)
     x = drive(readout, steps=4, dtype=torch.float64).requires_grad_()
