@@ -30,8 +30,8 @@ class AnalogFront(BPTT):
         front: number of analog layers, counted from the input on, >= 1; at least one layer of
             neurons has to be left.
         activation: activation function of these layers.
-        epochs, timesteps, optimizer, scheduler, loss, gradient_clip, average, teacher,
-            teacher_share, temperature: as `BPTT` has them.
+        epochs, timesteps, optimizer, scheduler, loss, linear_rate, gradient_clip, weight_limit,
+            patience, average, teacher, teacher_share, temperature: as `BPTT` has them.
     """
 
     def __init__(
@@ -43,25 +43,32 @@ class AnalogFront(BPTT):
         optimizer: Factory,
         scheduler: Factory,
         loss: Factory,
+        linear_rate: Positive,
         gradient_clip: Positive | None,
+        weight_limit: Positive | None,
+        patience: Count | None,
         average: Probability | None,
         teacher: str | None,
         teacher_share: Fraction,
         temperature: Positive,
     ):
         super().__init__(
-            epochs,
-            timesteps,
-            optimizer,
-            scheduler,
-            loss,
-            gradient_clip,
-            average,
-            teacher,
-            teacher_share,
-            temperature,
+            epochs=epochs,
+            timesteps=timesteps,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            loss=loss,
+            linear_rate=linear_rate,
+            gradient_clip=gradient_clip,
+            weight_limit=weight_limit,
+            patience=patience,
+            average=average,
+            teacher=teacher,
+            teacher_share=teacher_share,
+            temperature=temperature,
         )
-        self.front, self.activation = front, activation
+        self.front = front
+        self.activation = activation
 
     def untrained(self, blueprint: Blueprint) -> Network:
         return network_with_analog_front(blueprint, self.front, self.activation)

@@ -55,13 +55,23 @@ def _stages() -> Config:
     return configuration(*chosen)["strategy"]["stages"]
 
 
+def _in_order(group: str) -> list[str]:
+    """The options of a group; neurons without a threshold, which other options ask for, last, where
+    those have ended.
+    """
+    texts = {option: (CONF / group / f"{option}.yaml").read_text() for option in options(group)}
+    return sorted(
+        texts, key=lambda option: group == "neuron" and "\nthreshold:" not in texts[option]
+    )
+
+
 @cache
 def _nodes() -> dict[tuple[str, str], Any]:
     """Every option as composed; one composition takes an option from each group, since composing is
     what takes time.
     """
     found = {}
-    for chosen in itertools.zip_longest(*(options(group) for group in GROUPS)):
+    for chosen in itertools.zip_longest(*map(_in_order, GROUPS)):
         choices = {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
         config = configuration(*(f"{group}={option}" for group, option in choices.items()))
         found |= {(group, option): config[group] for group, option in choices.items()}

@@ -89,22 +89,10 @@ def gradients_of_whole_sequences_are_not_cut(config: Config) -> Iterator[str]:
             )
 
 
-def rates_are_of_layers(config: Config) -> Iterator[str]:
-    """An optimizer that goes by what parameters do has rates of its own for them."""
-    for name, stage in config["strategy"]["stages"].items():
-        optimizer = stage.get("optimizer")
-        if stage.get("linear_rate", 1) == 1 or not optimizer:
-            continue
-        if ability(optimizer["_target_"], "optimizer", "by_role"):
-            path, chosen = f"strategy.stages.{name}.linear_rate", kind(optimizer)
-            yield f"{path}: {chosen} has rates of its own for every layer; set {path}=1.0"
-
-
 RULES = (
     device_exists,
     selection_has_a_split,
     schedule_has_epochs,
     losses_of_currents_get_them,
     gradients_of_whole_sequences_are_not_cut,
-    rates_are_of_layers,
 )
