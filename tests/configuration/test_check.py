@@ -411,7 +411,13 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         (),
     ),
     ("fronts_see_the_image", ("strategy=analog_front", "norm=bntt"), "norm", ("norm=batch",), ()),
-    ('stages_fit_the_network', ("strategy=analog_front", "strategy.stages.train.front=3"), 'strategy.stages.train.front', ('strategy.stages.train.front=1',), ()),
+    (
+        "stages_fit_the_network",
+        ("strategy=analog_front", "strategy.stages.train.front=3"),
+        "strategy.stages.train.front",
+        ("strategy.stages.train.front=1",),
+        (),
+    ),
     ("chances_are_read", ("loss=stochastic_softmax",), "loss", ("readout=stochastic_softmax",), ()),
     (
         "chances_are_read",
