@@ -38,10 +38,10 @@ class StochasticSoftmax(Readout):
         """Width of the output layer: the scores of all classes, then what chances are read from."""
         return 2 * classes
 
-    def initial(self, x: Float[Tensor, "B 2K"]) -> State:
+    def initial(self, x: Float[Tensor, "B N"]) -> State:
         return at_rest(x), at_rest(x[:, :1])
 
-    def step(self, x: Float[Tensor, "B 2K"], state: State) -> tuple[Float[Tensor, "B K"], State]:
+    def step(self, x: Float[Tensor, "B N"], state: State) -> tuple[Float[Tensor, "B K"], State]:
         u, steps = state[0] + x, state[1] + 1
         o, r = (u / steps).chunk(2, -1)
         return o + torch.log(r.sigmoid() + self.floor), (u, steps)
