@@ -43,10 +43,10 @@ class SurrogateScale(Stage):
 
         d(w) = slope over l of log10 std(dL/dI_l),  w = the width with the smallest |d(w)|
 
-    l counts the units in the order of the forward pass. A width with which a layer gets no gradient,
-    or one that float32 does not hold, is none. The chosen width takes the place of surrogate.width in the stages behind.
-    Choose it for deep networks, whose accuracy depends on the width, in place of a sweep of
-    trainings.
+    l counts the units in the order of the forward pass. A width with which a layer gets no
+    gradient, or one that float32 does not hold, is none. The chosen width takes the place of
+    surrogate.width in the stages behind. Choose it for deep networks, whose accuracy depends on the
+    width, in place of a sweep of trainings.
 
     Source: Ledinauskas 2020 (survey [58]), which tunes the scale so that the variance of gradients
     stays as it is from layer to layer; how the width is searched is this project's.
