@@ -176,11 +176,14 @@ def _watching(network: Network) -> Iterator[Spread]:
     units = spiking_units(network)
     spread: Spread = dict.fromkeys(units, 0.0)
 
-    def watch(name: str, current: Tensor) -> None:
+    def watch(name: str, current: Tensor) -> tuple[Tensor]:
         def see(grad: Tensor) -> None:
             spread[name] = size(grad)
 
+        # Of a current that stands still neurons see one timestep; here each is to have its own.
+        current = current.contiguous()
         current.register_hook(see)
+        return (current,)
 
     hooks = [
         unit.cells.register_forward_pre_hook(lambda _, given, name=name: watch(name, given[0]))
