@@ -1,10 +1,12 @@
 """A filter over time in front of weights."""
 
+from dataclasses import replace
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.cell import Cell, Over
-from snnexp.layers.signal import Real, Signal
+from snnexp.layers.signal import Accompanied, Real, Signal
 
 
 class Filter(nn.Module):
@@ -27,6 +29,8 @@ class Filter(nn.Module):
         return self.steps(x)
 
     def passed(self, signals: list[Signal], values: Tensor) -> Signal:
-        """The spikes that come; of real numbers other ones at every timestep."""
+        """The spikes that come; of real numbers others at every timestep, and for every input."""
         (signal,) = signals
+        if isinstance(signal, Accompanied):
+            return replace(signal, alike=1)
         return Real(len(values)) if isinstance(signal, Real) else signal

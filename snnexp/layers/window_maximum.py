@@ -58,4 +58,4 @@ class WindowMaximum(Cell):
         real.
         """
         (signal,) = signals
-        return signal if isinstance(signal, Real) else Spikes(values)
+        return Spikes(values) if isinstance(signal, Spikes) else Real(signal.steps)

@@ -151,7 +151,7 @@ def test_linear_layers_may_learn_at_another_rate():
         blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"]}), synapse="iir", neuron="srm")
     )
     scale_linear_rates(network, 0.1)
-    schedule = Schedule(1, partial(torch.optim.SGD, lr=0.5), ConstantLR, CrossEntropy(), None)
+    schedule = Schedule(1, partial(torch.optim.SGD, lr=0.5), ConstantLR, CrossEntropy(0.0), None)
     made = optimizer(network, schedule)
     linear = {id(each) for each in network.body.linear1.connection.weights.parameters()}
     rates = {id(each): group["lr"] for group in made.param_groups for each in group["params"]}

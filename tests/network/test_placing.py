@@ -25,8 +25,10 @@ STEPS = 7
 
 
 def network(name: str, layers: list[str] = LAYERS) -> Network:
+    """With weights that let spikes reach the output."""
     torch.manual_seed(0)
-    return spiking_network(blueprint(architecture=("cnn", {"layers": layers}), **PLACED[name]))
+    settings = {"layers": layers, "gain": 4.0}
+    return spiking_network(blueprint(architecture=("cnn", settings), **PLACED[name]))
 
 
 def gradients(net: Network, segments: int = 1) -> list[Tensor]:
