@@ -73,7 +73,7 @@ def by_hand(network, images: Tensor, labels: Tensor, width: float) -> list[float
     layers = [connection.layer for connection in connections(network).values()]
     x, currents = images.flatten(1).double().expand(STEPS, -1, -1), []
     for layer in layers:
-        current = x @ layer.weight.detach().double().T + layer.bias.detach().double()
+        current = x @ layer.weight.detach().double().T
         current = current.detach().requires_grad_() if not currents else current
         current.retain_grad()
         currents.append(current)
