@@ -15,6 +15,18 @@ Open = Annotated[float, Interval(0.0, 1.0, low_open=True, high_open=True)]
 """What is learned through a sigmoid, which reaches neither end."""
 
 
+LEARNED = (
+    "leak_gate",
+    "input_gate",
+    "reset_gate",
+    "leak",
+    "linear_leak",
+    "subtraction",
+    "threshold",
+)
+"""Names of the parameters, which are all learned."""
+
+
 class GLIF(Neuron):
     """Neurons that learn, per channel, between two kinds of leak, of input and of reset.
 
@@ -46,15 +58,6 @@ class GLIF(Neuron):
     """
 
     leaks: ClassVar[bool] = True
-    learned: ClassVar[tuple[str, ...]] = (
-        "leak_gate",
-        "input_gate",
-        "reset_gate",
-        "leak",
-        "linear_leak",
-        "subtraction",
-        "threshold",
-    )
 
     def __init__(
         self,
@@ -72,14 +75,14 @@ class GLIF(Neuron):
         super().__init__()
         self.surrogate = surrogate
         values = leak_gate, input_gate, reset_gate, leak, linear_leak, subtraction, threshold
-        for name, value in zip(self.learned, values, strict=True):
+        for name, value in zip(LEARNED, values, strict=True):
             self.register_parameter(name, nn.Parameter(torch.tensor([_logit(value)])))
         self.conductance = nn.Parameter(torch.full((timesteps, 1), _logit(conductance)))
 
     @torch.no_grad()
     def sized(self, shape: tuple[int, ...]) -> None:
         """Takes the number of channels, or of neurons of a linear layer."""
-        for name in self.learned:
+        for name in LEARNED:
             value = getattr(self, name)
             self.register_parameter(name, nn.Parameter(value.expand(shape[0]).clone()))
         steps = len(self.conductance)
@@ -93,7 +96,7 @@ class GLIF(Neuron):
     ) -> tuple[Float[Tensor, "B *n"], tuple[Tensor, Tensor, int]]:
         u, s, t = state
         a, b, c, leak, linear_leak, subtraction, threshold = (
-            _per_channel(getattr(self, name), u) for name in self.learned
+            _per_channel(getattr(self, name), u) for name in LEARNED
         )
         g = _per_channel(self._conductance(t), u)
         kept = (1 - a * (1 - leak)) * u * (1 - c * s) - (1 - a) * linear_leak

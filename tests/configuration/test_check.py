@@ -941,7 +941,7 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         ("strategy.stages.train.patience=3",),
         "strategy.stages.train.patience",
         ("dataset.validation=N",),
-        (),
+        ("dataset.validation=100",),
     ),
     (
         "passes_over_all_timesteps",

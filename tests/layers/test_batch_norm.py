@@ -19,7 +19,7 @@ NORMS = {
     "batch": lambda: Batch(**SHARE, scale_spread=0.0, learn_scale=True),
     "tdbn": lambda: TdBN(threshold=0.5, **SHARE, learn_scale=True),
     "batch_per_step": lambda: BatchPerStep(**SHARE),
-    "bntt": lambda: BNTT(timesteps=4, **SHARE),
+    "bntt": lambda: BNTT(timesteps=4, exit_scale=None, **SHARE),
 }
 SPLITS = ((3, 2), (5, 0))
 """Images of process 0 and of process 1."""
