@@ -669,16 +669,6 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
         "stage train does not do",
         (),
     ),
-    (
-        "rates_are_of_layers",
-        (
-            "optimizer=muon",
-            "norm.learn_scale=false",
-            "strategy.stages.train.linear_rate=0.1",
-        ),
-        "rates of its own",
-        (),
-    ),
     ("everything_builds", (DEEP, "norm=neunorm"), "several branches", ("norm=batch",)),
     ("everything_builds", (DEEP, "synapse=iir"), "branches meet", ("synapse=dual_exponential",)),
     (
@@ -994,6 +984,7 @@ def test_every_rule_is_tested():
         "every_process_has_a_part",
         "tracker_takes_the_names",
         "orthogonal_steps_have_norms",
+        "rates_are_of_layers",
         "encoder_takes_the_samples",
     }
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
@@ -1041,6 +1032,15 @@ def test_muon_wants_norms_that_take_sizes_out(changes, said):
     (rule,) = [each for each in RULES if each.__name__ == "orthogonal_steps_have_norms"]
     found = list(rule(configuration(*changes, "optimizer=muon")))
     assert len(found) == (said is not None) and all(said in each for each in found)
+
+
+def test_muon_has_rates_of_its_own_for_every_layer():
+    slow = "strategy.stages.train.linear_rate=0.1"
+    config = configuration("optimizer=muon", "norm.learn_scale=false", slow)
+    (said,) = faults(config)
+    assert said.endswith("set strategy.stages.train.linear_rate=1.0")
+    check(configuration("optimizer=muon", "norm.learn_scale=false"))
+    check(configuration(slow))
 
 
 def test_every_process_gets_a_part_of_a_batch(monkeypatch):
