@@ -82,4 +82,5 @@ class AnalogFront(BPTT):
 
     def obstacles(self, blueprint: Blueprint, activation: Factory, path: str) -> Iterator[str]:
         if not spiking_units(self.untrained(blueprint)):
-            yield (f"{path}.front: {self.front} analog layers leave no neurons; set {path}.front=1")
+            remedy = f"set {path}.front=1" if self.front > 1 else "set architecture=cnn"
+            yield f"{path}.front: {self.front} analog layers leave no neurons; {remedy}"
