@@ -1248,7 +1248,6 @@ def test_every_rule_is_tested():
         "every_process_has_a_part",
         "tracker_takes_the_names",
         "orthogonal_steps_have_norms",
-        "rates_are_of_layers",
         "encoder_takes_the_samples",
     }
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
@@ -1300,15 +1299,6 @@ def test_muon_wants_norms_that_take_sizes_out(changes, told):
 @pytest.mark.parametrize("changes", MUON_FITS)
 def test_muon_goes_with_norms_that_take_sizes_out(changes):
     assert said_of_muon(changes) == ()
-
-
-def test_muon_has_rates_of_its_own_for_every_layer():
-    slow = "strategy.stages.train.linear_rate=0.1"
-    config = configuration("optimizer=muon", "norm.learn_scale=false", slow)
-    (said,) = faults(config)
-    assert said.endswith("set strategy.stages.train.linear_rate=1.0")
-    check(configuration("optimizer=muon", "norm.learn_scale=false"))
-    check(configuration(slow))
 
 
 def test_every_process_gets_a_part_of_a_batch(monkeypatch):
