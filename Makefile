@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-faults soak bench run clean
+.PHONY: quick help setup lint format test test-faults soak bench run clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ format: $(STAMP)  ## Rewrite to the house style
 
 test: $(STAMP)  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not soak"
+
+quick: $(STAMP)  ## Run the tests that take a blink each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not soak" --ignore tests/faults
 
 test-faults: $(STAMP)  ## Make everything go wrong that can, and list what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist load tests/faults

@@ -88,6 +88,7 @@ def test_the_map_on_the_wall_is_the_house():
     assert floors[::-1] == FLOORS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_point_downwards(path):
     assert offences(room_of(path), path.read_text()) == []

@@ -17,6 +17,7 @@ from tests.support.tiny_run import job
 PAGE = ROOT / "docs" / "python.md"
 
 
+@pytest.mark.slow
 def test_every_example_runs(monkeypatch, tmp_path):
     job(tmp_path / "outputs" / "ann", "strategy=ann")
     (tmp_path / "results").symlink_to(ROOT / "results")
@@ -42,6 +43,7 @@ def test_importing_the_package_does_not_import_torch():
     assert told.stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_settings_are_those_of_the_file_but_for_those_given():
     spikes = snnexp.Over(snnexp.component("neuron", "if", threshold=2.0))(torch.ones(4, 1, 1))
     assert spikes.flatten().tolist() == [0, 1, 0, 1]
@@ -49,6 +51,7 @@ def test_settings_are_those_of_the_file_but_for_those_given():
         snnexp.component("neuron", "if", unheard_of=1)
 
 
+@pytest.mark.slow
 def test_a_configuration_that_cannot_be_run_is_refused():
     with pytest.raises(ConfigError, match="timesteps"):
         snnexp.compose("timesteps=0")

@@ -49,6 +49,7 @@ def states(net: Network) -> list[Any]:
     return [module.states for module in net.modules() if isinstance(module, Over)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", options("readout"))
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("name", options("encoder"))
@@ -83,6 +84,7 @@ def with_statistics(net: Network) -> Network:
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 @pytest.mark.parametrize("norm", options("norm"))
 def test_chunks_with_every_norm(norm, name):
@@ -103,6 +105,7 @@ def test_bntt_counts_timesteps_across_chunks():
     assert net(images(), range(5), keys()).scores.shape[0] == 5
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_after_the_block():
     net = network()
     first = streamed(net, 3)
@@ -129,6 +132,7 @@ def test_no_gradients_within_the_block():
     assert torch.is_grad_enabled() and net(images(), range(2), keys()).scores.requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("culprit", ["block", "network"])
 def test_an_exception_leaves_no_state(culprit):
     net = network()
@@ -171,6 +175,7 @@ class Streamed(nn.Module):
             return reading
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 def test_memory_does_not_grow_with_time(name):
     batch = Batch(images(), torch.zeros(len(images()), dtype=torch.int64), keys())

@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_default_run_learns_and_leaves_its_result(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "snnexp", "train"],

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.command_line import TINY, environment
 
 SLOW = ("torch._dynamo", "sklearn", "torchvision", "wandb", "matplotlib")
 """Packages that take longer to import than a small network to train."""
 
 
+@pytest.mark.slow
 def test_a_run_imports_nothing_slow_before_its_first_step(tmp_path):
     words = ["snnexp", "train", "dataset=digits", *TINY, "epochs=0", "hydra.run.dir=run"]
     code = (

@@ -106,6 +106,7 @@ def test_jobs_in_processes_of_their_own(plugin, words, request, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "sweep"]
 
 
+@pytest.mark.slow
 def test_jobs_of_a_launcher_share_the_folder_of_their_sweep(snnexp, tmp_path):
     needs("hydra_submitit_launcher")
     launcher = ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=30"]
@@ -179,6 +180,7 @@ def test_a_launcher_that_cannot_launch_says_so(snnexp):
     assert told.code == 1 and "snnexp: " in told.err and "srun" in told.err, told
 
 
+@pytest.mark.slow
 def test_a_search_without_its_plugin_says_what_there_is(snnexp):
     try:
         import hydra_plugins.hydra_optuna_sweeper  # noqa: F401

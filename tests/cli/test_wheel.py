@@ -109,6 +109,7 @@ def binaries(wheel, tmp_path_factory) -> Path:
     return python.parent
 
 
+@pytest.mark.slow
 def test_the_wheel_is_what_is_imported(binaries, tmp_path):
     program = (
         "import snnexp, snnexp.conf, torch; print(snnexp.__file__); print(snnexp.conf.__file__)"
@@ -138,6 +139,7 @@ def test_no_page_of_warnings_hides_what_the_build_says(built):
     )
 
 
+@pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)
     (path,) = tmp_path.glob("outputs/train/*/result.json")

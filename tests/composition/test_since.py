@@ -41,6 +41,7 @@ OLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words, later", OLD.items(), ids=str)
 def test_what_an_old_configuration_lacks_is_filled_in(words, later):
     wanted = configuration(*words)
@@ -78,6 +79,7 @@ def former(name):
     return {"_target_": f"snnexp.datasets.{name}.{name}", **settings, "augmentation": augmentation}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("dataset"))
 def test_a_data_set_is_the_same_by_its_former_name(name):
     before, now = former(name), node("dataset", name)
@@ -91,6 +93,7 @@ RENAMED = {"strategy.stages.train.form": ("+experiment=digits_single_spike",)}
 """A place where each component stands that has another name now, and an experiment that has it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place, words", RENAMED.items(), ids=str)
 def test_a_component_is_the_same_by_its_former_name(place, words):
     now = configuration(*words)
@@ -131,6 +134,7 @@ def test_what_no_function_could_make_keeps_its_name():
     }
 
 
+@pytest.mark.slow
 def test_a_hash_tells_data_sets_apart():
     hashes = {
         config_hash({**configuration(), "dataset": node("dataset", name)})
@@ -144,6 +148,7 @@ def test_a_hash_tells_data_sets_apart():
     assert len(hashes | set(map(config_hash, other))) == len(options("dataset")) + 3
 
 
+@pytest.mark.slow
 def test_short_names_are_those_of_the_parts():
     found = configuration(
         "dataset=mnist16", "dataset.size=12", "dataset.mean=[0.5]", "dataset.data_dir=/there"
@@ -173,6 +178,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_of_before_is_evaluated_under_the_changes_of_before(trained, capsys):
     changes = (
         [],
@@ -196,6 +202,7 @@ def test_a_run_of_before_is_evaluated_under_the_changes_of_before(trained, capsy
     assert before["config_hash"] in {each["config_hash"] for each in found}
 
 
+@pytest.mark.slow
 def test_a_run_of_before_is_known_again_and_started_from(trained, tmp_path, capsys):
     result, error, code = attempted(trained / "old", "strategy=ann", "epochs=1")
     assert code == 0 and error is None and "its result is taken" in capsys.readouterr().err

@@ -102,6 +102,7 @@ parameters, steps of a window.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, target", ASKED, ids=lambda each: each)
 def test_components_state_abilities_that_their_kind_has(group, target):
     """A slip of the pen would be an ability that nobody asks for."""

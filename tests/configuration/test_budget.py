@@ -20,6 +20,7 @@ TRAIN, TUNE = "strategy.stages.train", "strategy.stages.finetune"
 HYBRID = ("strategy=hybrid", "neuron=if")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start, changes, found",
     [

@@ -122,6 +122,7 @@ def test_all_groups_of_the_contract_are_there():
     } == {}
 
 
+@pytest.mark.slow
 def test_every_file_is_seen():
     files = [path for path in CONF.rglob("*.yaml") if path != CONF / "config.yaml"]
     searches = [
@@ -142,6 +143,7 @@ def test_what_is_added_sets_keys_of_all_the_configuration(path):
     assert path.read_text().startswith("# @package _global_\n# ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted(CONF.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
@@ -150,12 +152,14 @@ def test_a_file_says_what_it_is(path):
     assert re.match(r"# \S", first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, option", every_option())
 def test_every_option_composes_and_is_valid_by_itself(group, option, monkeypatch):
     monkeypatch.setattr(checking, "RULES", ())
     check(changed(configuration(), f"{group}={option}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, option", every_option())
 def test_every_option_runs_on_the_default_or_with_the_remedy_its_message_names(group, option):
     changes = [f"{group}={option}", *COMPANIONS.get((group, option), [])]
@@ -169,6 +173,7 @@ def test_every_option_runs_on_the_default_or_with_the_remedy_its_message_names(g
     check(changed(configuration(), *changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, option", COMPANIONS)
 def test_the_companions_are_needed(group, option):
     with pytest.raises(ConfigError):
@@ -211,6 +216,7 @@ def targets(branch: Any) -> list[str]:
     return own + [target for child in children for target in targets(child)]
 
 
+@pytest.mark.slow
 def test_targets_are_on_the_allow_list():
     written = [
         found
@@ -229,6 +235,7 @@ def test_targets_are_on_the_allow_list():
 # Neurons and strategies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", options("neuron"))
 def test_a_neuron_says_which_strategies_it_is_for(option):
     _, second, *_ = (CONF / "neuron" / f"{option}.yaml").read_text().splitlines()
@@ -263,6 +270,7 @@ ON = {
 """What shared settings are added to."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "group, option", [(group, option) for group in SHARED for option in options(group)]
 )
@@ -273,5 +281,6 @@ def test_shared_settings_can_be_added_by_themselves(group, option):
 # Experiments
 
 
+@pytest.mark.slow
 def test_the_quickstart_is_the_default():
     assert configuration("+experiment=quickstart") == configuration()

@@ -126,6 +126,7 @@ def figure(row: dict[str, str]) -> str:
     return f"{row['accuracy']} %" + (f" at T = {row['timesteps']}" if row["timesteps"] else "")
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_what_is_recorded():
     words = runpy.run_path(str(ROOT / "scripts" / "heads.py"))["words"]
     measured = {name: words(name) for name in EXPERIMENTS}
@@ -137,6 +138,7 @@ def test_what_was_measured_is_what_is_recorded():
 # What an experiment stands for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_ROWS)
 def test_a_published_figure_is_that_of_a_row(name):
     rows = [survey()[row] for row in reference(name)["rows"]]
@@ -164,6 +166,7 @@ def test_some_experiments_stand_for_rows():
 # What an experiment chooses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_passes_the_check_without_data(name):
     check(configuration(f"+experiment={name}"))
@@ -228,6 +231,7 @@ def test_an_experiment_with_rows_states_what_its_recipe_chooses(name):
 # One order of keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_keys_stand_in_the_order_in_which_they_are_composed(name):
     assert_ordered(contents(name), as_composed(name))
@@ -267,6 +271,7 @@ def branches(written: dict[str, Any], composed: dict[str, Any]) -> Iterator[tupl
 # Values that depend on others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, change, depending", [
     *((name, "timesteps=16", {"neuron.threshold": 16.0}) for name in EXPERIMENTS if "tandem" in name),
     ("cifar10_tsc_resnet20", "neuron.window=5", {"timesteps": 100, "encoder.window": 5, "readout.window": 5}),
@@ -293,6 +298,7 @@ def at(config: dict[str, Any], path: str) -> Any:
     return config
 
 
+@pytest.mark.slow
 def test_a_window_that_is_no_number_is_told_by_the_check():
     config = configuration("+experiment=digits_switch", "neuron.window=wide")
     assert config["timesteps"] == "wide"

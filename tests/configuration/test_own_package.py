@@ -336,6 +336,7 @@ TRAINED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_component_of_an_own_package_trains_and_is_evaluated(own, name):
     told = train(own, name, *TRAINED[name])
@@ -376,6 +377,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
 def test_the_check_asks_own_components_for(own, what):
     words, said = REFUSED[what]
@@ -384,6 +386,7 @@ def test_the_check_asks_own_components_for(own, what):
     assert not (Path(own.folder) / "refused").exists()
 
 
+@pytest.mark.slow
 def test_a_package_that_is_not_trusted_is_refused(own):
     told = own("train", SEARCH, "neuron=adaptive", "hydra.run.dir=refused")
     assert told.code == 2 and "SNNEXP_TRUST=NAME" in told.err

@@ -219,6 +219,7 @@ def test_gradients_of_qcfs_are_those_of_the_paper(shift):
     assert made.w.grad.item() == pytest.approx((sent * (y - z * inside)).sum().item() / 3.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", [1.0, 0.7, 3.3, 8.0])
 @pytest.mark.parametrize("levels", range(1, 17))
 def test_a_neuron_from_half_its_threshold_is_qcfs(levels, clip):
@@ -230,6 +231,7 @@ def test_a_neuron_from_half_its_threshold_is_qcfs(levels, clip):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", range(1, 17))
 def test_ties_round_alike(levels):
     clip, places = (
@@ -247,6 +249,7 @@ def test_ties_round_alike(levels):
     )
 
 
+@pytest.mark.slow
 def test_half_a_step_and_half_a_threshold_belong_together():
     """For T other than the levels the error is zero on average; without either half it is half a
     step.

@@ -124,6 +124,7 @@ def test_expected_options_exist():
     assert {*named.split(), *residual.split()} <= set(ARCHITECTURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [analog, spiking])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_gives_the_current_of_the_output_layer(name, unit):
@@ -134,6 +135,7 @@ def test_gives_the_current_of_the_output_layer(name, unit):
     assert isinstance(output.layer, nn.Linear) and isinstance(output.norm, nn.Identity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [batch_norm, no_norm])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_forms_name_their_weights_alike(name, norm):
@@ -146,6 +148,7 @@ def test_forms_name_their_weights_alike(name, norm):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_static_input_is_computed_once(name):
     body, sizes = shallow(name, unit=spiking), []
@@ -155,6 +158,7 @@ def test_static_input_is_computed_once(name):
     assert sizes[0] == 2 and set(sizes[1:]) == {10}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_norm_is_told_what_it_gets(name):
     wrong = []
@@ -241,6 +245,7 @@ SIZES = [
 # (L) the survey says 85 M.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes", "shape", "classes", "weights", "macs", "neurons"), SIZES
 )
@@ -256,6 +261,7 @@ def decimals(number):
     return len(str(number).partition(".")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "cnn", "resnet20", "googlenet", *NARROW])
 def test_every_weight_gets_a_gradient(name):
     torch.manual_seed(0)
@@ -299,6 +305,7 @@ def test_dropout_behind_an_average_pool_sees_the_pooled_map():
     ]
 
 
+@pytest.mark.slow
 def test_dropout_does_not_rename_weights():
     assert (
         build("vgg16", {"dropout": 0.0, "dropout_linear": 0.0}).state_dict().keys()
@@ -372,6 +379,7 @@ def test_linear_layers_may_start_otherwise_than_convolutions():
     assert linear.std().item() == pytest.approx(math.sqrt(2 / (64 * 400)), rel=0.01)
 
 
+@pytest.mark.slow
 def test_residual_joins_tell_the_norm_that_two_branches_meet():
     for shortcut, joins in (("pad", 9), ("projection", 11)):
         told = []
@@ -397,6 +405,7 @@ def test_padded_shortcut_refuses_widths_that_shrink():
         build("resnet20", {"widths": [32, 16, 64]})
 
 
+@pytest.mark.slow
 def test_shortcuts_project_where_channels_change_or_everywhere():
     def kinds(option):
         body = build("resnet11", {"shortcut": option})
@@ -409,6 +418,7 @@ def test_shortcuts_project_where_channels_change_or_everywhere():
     assert kinds("projection") == [Connection] * 4 and kinds("pad") == [PerStep] * 4
 
 
+@pytest.mark.slow
 def test_stride_is_in_the_convolution_named():
     for place, strides in (("first", [(2, 2), (1, 1)]), ("second", [(1, 1), (2, 2)])):
         branch = build("resnet11", {"stride_in": place}).stage2_block1.connection.branches[0]
@@ -423,6 +433,7 @@ def test_stride_is_in_the_convolution_named():
     ]
 
 
+@pytest.mark.slow
 def test_dropout_in_and_behind_blocks_does_not_rename_weights():
     none, both = ({"dropout": p, "dropout_join": p} for p in (0.0, 0.25))
     for name in ("resnet11", "resnet50"):
@@ -451,12 +462,14 @@ def test_a_sum_pool_belongs_to_the_next_weights():
     assert pool(image[None]).item() == pytest.approx(15.0)
 
 
+@pytest.mark.slow
 def test_pools_before_branches_stand_alone():
     body = build("resnet20_wide")
     assert isinstance(body.pool1, PerStep) and isinstance(body.pool1[0], AveragePool)
     assert isinstance(body.output.before[0], nn.Flatten)
 
 
+@pytest.mark.slow
 def test_hidden_linear_layers_may_go_without_norm():
     assert isinstance(build("resnet19").linear1.connection.norm, nn.Identity)
     assert not isinstance(
@@ -470,6 +483,7 @@ def test_stages_need_as_many_values_in_every_list(name):
         build(name, {"widths": [8, 16]})
 
 
+@pytest.mark.slow
 def test_blocks_that_join_spikes_have_neurons_behind_every_convolution():
     body = build("sew_resnet34", unit=spiking)
     units = [module.connection for module in body.modules() if isinstance(module, SpikingUnit)]
@@ -523,6 +537,7 @@ def test_googlenet_says_when_images_are_too_small():
         build("googlenet", shape=(3, 8, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extent", [32, 33, 62, 224])
 @pytest.mark.parametrize("name", ["googlenet", "googlenet_zhou"])
 def test_googlenet_knows_the_size_of_its_map(name, extent):

@@ -70,6 +70,7 @@ def heights(net: Network) -> dict[str, float]:
     return {name: float(unit.neuron.firing.threshold) for name, unit in spiking_units(net).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_the_network_goes_on_giving_finite_scores(name, convention):
@@ -83,6 +84,7 @@ def test_the_network_goes_on_giving_finite_scores(name, convention):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_the_analog_network_is_left_as_it_is(name):
     analog = network()
@@ -93,6 +95,7 @@ def test_the_analog_network_is_left_as_it_is(name):
     assert all(torch.equal(value, after[key]) for key, value in before.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_thresholds_and_the_output_layer_are_not_corrected(name, convention):
@@ -103,6 +106,7 @@ def test_thresholds_and_the_output_layer_are_not_corrected(name, convention):
     assert torch.equal(ours.layer.bias, theirs.layer.bias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_potentials_are_corrected_where_the_class_says_so(name):
     plain, better = (starts(calibrated(each, network()).network) for each in ("none", name))
@@ -110,12 +114,14 @@ def test_potentials_are_corrected_where_the_class_says_so(name):
     assert all(changed) if kind(name).corrects_potentials else not any(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_rates_are_corrected_where_the_class_says_so(name):
     plain, better = (run(calibrated(each, network()).network, 6) for each in ("none", name))
     assert torch.equal(plain, better) != kind(name).corrects_rates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_the_same_seed_comes_to_the_same_network(name):
     one, other = (calibrated(name, network()).network.state_dict() for _ in range(2))
@@ -136,6 +142,7 @@ def per_channel(miss: Tensor) -> Tensor:
     return miss.flatten(1).mean(1) if miss.dim() > 1 else miss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PROJECTION])
 @pytest.mark.parametrize(
     ("calibration", "of"), [("light", per_channel), ("advanced", lambda miss: miss)]
@@ -154,6 +161,7 @@ def test_a_calibration_brings_the_means_together(calibration, of, architecture):
     )
 
 
+@pytest.mark.slow
 def test_a_calibration_of_the_weights_brings_every_layer_closer(monkeypatch):
     monkeypatch.setattr(Light, "__call__", lambda *_: None)
     made = plan(CNN, "batch")
@@ -169,6 +177,7 @@ def test_a_calibration_of_the_weights_brings_every_layer_closer(monkeypatch):
     assert all(fitted[name]["mse"] < 0.6 * plain[name]["mse"] for name in plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", CALIBRATIONS)
 def test_a_calibrated_network_is_saved_and_loaded(tmp_path, calibration):
     made = blueprint(architecture=BARE, neuron=("if", {"amplitude": "threshold"}))

@@ -158,6 +158,7 @@ def test_building_touches_no_data(name):
         assert dataset.classes in (10, 100, 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("dataset"))
 def test_splits_have_the_announced_form(name, small):
     dataset = option(name, small)
@@ -176,6 +177,7 @@ def test_splits_have_the_announced_form(name, small):
         assert data.test.index.tolist() == list(range(TEST_OFFSET, TEST_OFFSET + TEST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("dataset"))
 def test_validation_is_disjoint_and_seeded(name, small):
     def held(split_seed):
@@ -465,6 +467,7 @@ def test_prepare_downloads_only_what_is_missing(name, small, tmp_path, monkeypat
 # Image folders
 
 
+@pytest.mark.slow
 def test_folder_classes_are_sorted_and_images_squared(tmp_path):
     write_folder(tmp_path, test="val")
     dataset = option("image_folder", tmp_path, size=16)
@@ -496,6 +499,7 @@ def decoded(monkeypatch):
     return names
 
 
+@pytest.mark.slow
 def test_folder_cache_is_built_again_after_any_change(tmp_path, monkeypatch):
     write_folder(tmp_path)
     names = decoded(monkeypatch)
@@ -516,6 +520,7 @@ def test_folder_cache_is_built_again_after_any_change(tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_half_written_cache_is_ignored(tmp_path, monkeypatch):
     write_folder(tmp_path)
     first = option("image_folder", tmp_path, size=8).load()
@@ -556,6 +561,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, caplog):
     assert arrays["x"].tolist() == [0, 1, 2] and "kept.npz could not be written" in caplog.text
 
 
+@pytest.mark.slow
 def test_damaged_or_misplaced_images_are_named(tmp_path):
     write_folder(tmp_path)
     path = tmp_path / "train" / "owl" / "03.webp"
@@ -601,6 +607,7 @@ def test_same_epoch_same_batches_and_another_epoch_another_order():
     assert not torch.equal(labels[0], reseeded)
 
 
+@pytest.mark.slow
 def test_batch_size_and_neighbours_change_no_sample():
     split = synthetic(40)
     reference = whole(batches(split, 40, FULL).epoch(1, shuffle=True))
@@ -701,6 +708,7 @@ def digest(passing):
     return digits.hexdigest()[:16]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_same_seed_gives_the_pixels_that_it_has_always_given(name, small):
     dataset = option(
@@ -776,6 +784,7 @@ def test_flip_mirrors_half_of_the_samples():
     assert (flipped ^ kept).all() and abs(flipped.float().mean() - 0.5) < 0.06
 
 
+@pytest.mark.slow
 def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
     split = synthetic(400, side=6)
     y = augmentation(
@@ -799,6 +808,7 @@ def test_a_reflected_border_is_the_image_mirrored_at_its_outermost_pixels():
         ).check((3, 6, 6))
 
 
+@pytest.mark.slow
 def test_an_alternating_flip_shows_both_sides_of_every_image_in_two_epochs():
     split = synthetic(1000, side=5)
     loader = batches(
@@ -956,6 +966,7 @@ def test_augmentation_takes_floating_point_images_and_leaves_its_input():
     assert torch.equal(x, before) and NONE(x, keys_of(32)) is x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
 def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
     x, keys, before = synthetic(300, side=12).input, keys_of(300), torch.get_rng_state()
@@ -975,6 +986,7 @@ def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
     ).double().mean() > 0.5  # the next epoch
 
 
+@pytest.mark.slow
 def test_auto_augment_draws_what_torchvision_draws():
     x, keys = synthetic(1, side=12).input.expand(400, -1, -1, -1), keys_of(400)
     with torch.random.fork_rng(devices=[]):

@@ -31,6 +31,7 @@ def encoder(name: str, images: torch.Tensor, **changes) -> Encoder:
     return built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 8)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -121,6 +122,7 @@ def test_whitening_says_what_it_lacks():
         build_option("encoder", "whitening", {"kernel": 5}).shape((3, 4, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signed", "scale"), [(True, 1.0), (True, 2.0), (False, 0.5)])
 def test_the_analog_form_sees_the_mean_of_poisson_spikes(signed, scale):
     images = torch.linspace(-1.5 if signed else 0.0, 1.5, 7).view(1, 1, 1, 7)
@@ -340,6 +342,7 @@ def test_dct_gives_cifar_images_sixty_pixels_a_side():
     assert build_option("encoder", "dct", {"stride": 4}).shape((3, 64, 64)) == (3, 64, 64)
 
 
+@pytest.mark.slow
 def test_dct_sends_each_frequency_at_its_step():
     # A block that is one basis image has that component alone; with tiny thresholds it spikes at
     # that step only, and nowhere else.

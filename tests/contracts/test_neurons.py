@@ -55,6 +55,7 @@ def trace(cell: Cell, current: list[float]) -> tuple[list[float], list[float]]:
     return spikes.flatten().tolist(), potentials.flatten().tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("neuron"))
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_shape_and_dtype(name, dtype):
@@ -71,6 +72,7 @@ def test_no_drive_no_spike(name):
     assert Over(neuron(name))(torch.zeros(20, 2, 5)).count_nonzero() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("neuron"))
 def test_chunks_give_what_the_whole_gives(name):
     loop, x = Over(neuron(name)), drive(steps=20)
@@ -79,12 +81,14 @@ def test_chunks_give_what_the_whole_gives(name):
     assert torch.equal(chunks, loop(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("neuron"))
 def test_nothing_is_kept_between_calls(name):
     loop, x = Over(neuron(name)), drive(steps=20)
     assert torch.equal(loop(x), loop(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILY)
 @pytest.mark.parametrize("detach_reset", [True, False])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
@@ -176,6 +180,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes", "current", "spikes", "potentials"), TABLE)
 def test_spikes_and_potentials_by_hand(name, changes, current, spikes, potentials):
     found_spikes, found_potentials = trace(neuron(name, **changes), [current] * 4)
@@ -183,6 +188,7 @@ def test_spikes_and_potentials_by_hand(name, changes, current, spikes, potential
     assert found_potentials == pytest.approx(potentials, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes", "current", "spikes", "potentials"), TABLE)
 @pytest.mark.parametrize("amplitude", ["unit", "threshold"])
 def test_potentials_scale_with_the_threshold(name, changes, current, spikes, potentials, amplitude):
@@ -233,6 +239,7 @@ def first_gradient(cell: Cell, current: list[float]) -> float:
     return x.grad[0].item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "reset", "detach_reset", "current", "expected"), GRADIENTS)
 def test_gradient_through_the_reset(name, reset, detach_reset, current, expected):
     assert first_gradient(
@@ -270,6 +277,7 @@ def test_time_constant():
     assert neuron("plif", time_constant=5.0).w.item() == pytest.approx(-math.log(4))
 
 
+@pytest.mark.slow
 def test_straight_through_leak_changes_no_spike():
     exact, straight = (
         neuron("lif", leak=0.99, leak_gradient=each, reset="soft")
@@ -298,6 +306,7 @@ def test_half_precision_input_is_integrated_in_float32(name):
     assert torch.equal(Over(cell)(x), Over(cell)(x.float()).bfloat16())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILY)
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 def test_float64_follows_float32(name, reset):
@@ -335,6 +344,7 @@ def test_set_threshold_moves_the_initial_potential_along(value):
     assert firing.at_rest(torch.zeros(1, 2)).tolist() == [[1.0, 1.0]]
 
 
+@pytest.mark.slow
 def test_what_a_fused_scan_needs():
     found = neuron(
         "lif",

@@ -63,6 +63,7 @@ def test_expected_options_exist():
     assert {"none", "batch", "batch_per_step", "tdbn", "bntt", "neunorm"} <= set(NORMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", NORMS)
 def test_keeps_shape_and_passes_gradients(name, shape):
@@ -73,6 +74,7 @@ def test_keeps_shape_and_passes_gradients(name, shape):
     assert x.grad.isfinite().all() and x.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", NORMS)
@@ -92,6 +94,7 @@ def test_static_current_is_normalised_once(name):
     assert sizes == [B] and y.stride(0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 @pytest.mark.parametrize("name", NORMS)
 def test_chunks_give_the_whole(name, chunk):

@@ -95,6 +95,7 @@ def test_all_others_take_the_steps_of_gradient_descent():
     assert all(torch.allclose(ours[kind], theirs[kind], atol=1e-6) for kind in shapes)
 
 
+@pytest.mark.slow
 def test_the_decay_follows_the_learning_rate():
     weight = parameter(6)
     before = weight.detach().clone()
@@ -126,6 +127,7 @@ def test_it_goes_on_exactly_from_what_it_has_kept():
     assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_what_each_parameter_does_is_known_by_its_place():
     network = spiking_network(
         blueprint(architecture=("cnn", {"layers": ["4C3", "FC6"], "bias": True}), norm="bntt")
@@ -166,6 +168,7 @@ def test_a_closure_is_called_and_what_it_gives_returned():
     assert muon([parameter(3, 3)]).step(lambda: 2.5) == 2.5
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_with_it(tmp_path):
     result = job(
         tmp_path,

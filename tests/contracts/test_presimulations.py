@@ -164,6 +164,7 @@ def spent(name: str, net: Network) -> list[int]:
     return steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESIMULATIONS)
 def test_the_timesteps_that_it_states_are_spent_once_and_in_order(name):
     net, made = network(), presimulation(name)
@@ -172,6 +173,7 @@ def test_the_timesteps_that_it_states_are_spent_once_and_in_order(name):
     assert made.hidden == (made.hidden_timesteps(net) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESIMULATIONS)
 def test_the_network_is_ready_to_start_and_otherwise_as_it_was(name):
     net = network(synapse="exponential")
@@ -187,6 +189,7 @@ def test_the_network_is_ready_to_start_and_otherwise_as_it_was(name):
     assert not any(module._forward_hooks for module in net.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESIMULATIONS)
 @pytest.mark.parametrize("amplitude", ["threshold", "unit"])
 def test_scores_are_those_of_the_reference(name, amplitude):
@@ -198,6 +201,7 @@ def test_scores_are_those_of_the_reference(name, amplitude):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTIVE)
 @pytest.mark.parametrize("encoder", ["direct", ("poisson", {"rate_scale": 2.0})])
 def test_chunks_batches_and_what_came_before_change_nothing(name, encoder):
@@ -211,6 +215,7 @@ def test_chunks_batches_and_what_came_before_change_nothing(name, encoder):
         )
 
 
+@pytest.mark.slow
 def test_silenced_neurons_stay_silent():
     net, made, sent = network(), presimulation("residual_potential"), {}
     for name, unit in spiking_units(net).items():
@@ -248,6 +253,7 @@ NEURONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("current", "moved", "kept"), NEURONS)
 @pytest.mark.parametrize("theta", [1.0, 4.0])
 def test_potentials_to_start_from_by_hand(current, moved, kept, theta):
@@ -273,6 +279,7 @@ def test_potentials_to_start_from_by_hand(current, moved, kept, theta):
 # What an evaluation says
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESIMULATIONS)
 def test_hidden_timesteps_are_part_of_the_timesteps(name):
     net = network()
@@ -288,6 +295,7 @@ def test_hidden_timesteps_are_part_of_the_timesteps(name):
     ) and found.accuracy == pytest.approx(hits[-1].item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTIVE)
 def test_neither_batch_size_nor_chunk_matter_to_an_evaluation(name):
     net = network()
@@ -300,6 +308,7 @@ def test_neither_batch_size_nor_chunk_matter_to_an_evaluation(name):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESIMULATIONS)
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_hidden_spikes_and_operations_count(name, chunk):
@@ -319,12 +328,14 @@ def test_hidden_spikes_and_operations_count(name, chunk):
     assert (found.operations()["ac"] > plain.operations()["ac"]) == (name != "none")
 
 
+@pytest.mark.slow
 def test_analog_networks_have_no_hidden_timesteps():
     analog = analog_network(blueprint()).float().eval()
     found = evaluator("residual_potential")(analog, batches())
     assert found.hidden_timesteps == 0 and len(found.accuracy_by_timestep) == 1
 
 
+@pytest.mark.slow
 def test_hidden_timesteps_of_noise_are_timesteps_of_their_own():
     net, seen = network(encoder=("poisson", {"rate_scale": 2.0})), []
     net.register_forward_pre_hook(lambda _, arguments: seen.extend(arguments[1]))
@@ -332,6 +343,7 @@ def test_hidden_timesteps_of_noise_are_timesteps_of_their_own():
     assert seen == list(range(HIDDEN * len(WIDTHS) + READ))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTIVE)
 def test_an_error_leaves_no_hooks_behind(name):
     net = network()
@@ -342,6 +354,7 @@ def test_an_error_leaves_no_hooks_behind(name):
     assert not any(module._forward_hooks for module in net.modules())
 
 
+@pytest.mark.slow
 def test_a_result_says_what_was_hidden(tmp_path):
     torch.set_default_dtype(torch.float32)  # as runs have it
     settings = [

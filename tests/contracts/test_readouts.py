@@ -82,6 +82,7 @@ def test_every_step_gets_its_gradient(name):
     assert torch.allclose(x.grad, torch.full_like(x, share))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_half_precision_drive_is_tallied_in_float32(name):
     readout = build_option("readout", name)

@@ -163,6 +163,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision_weights, "layers", lambda model, state: layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_class_states_what_its_kind_has(name):
     stated = kind(name)
@@ -171,6 +172,7 @@ def test_a_class_states_what_its_kind_has(name):
     assert stated.code in FITTING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_that_trains_says_how_long_and_how(name):
     training = {"epochs", "optimizer", "scheduler"}  # a loss may be looked at without training
@@ -179,11 +181,13 @@ def test_a_stage_that_trains_says_how_long_and_how(name):
     assert takes(kind(name), "loss") or not kind(name).trains
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_fitting_network_has_no_obstacles(name):
     assert list(stage(name).obstacles(fitting(name), activation(name), "here")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_an_untrained_network_has_the_form(name):
     network = stage(name).untrained(fitting(name))
@@ -191,6 +195,7 @@ def test_an_untrained_network_has_the_form(name):
     require_finite(network, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_what_it_leaves_has_the_form_and_the_norms_it_states(name):
     network = outcome(name).network
@@ -199,6 +204,7 @@ def test_what_it_leaves_has_the_form_and_the_norms_it_states(name):
     assert kind(name).keeps_norms == any(not isinstance(norm, nn.Identity) for norm in norms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_what_it_leaves_is_evaluated(name):
     of_it = session(name)
@@ -207,12 +213,14 @@ def test_what_it_leaves_is_evaluated(name):
     assert not [*figures([evaluation.loss, evaluation.tally.operations(), evaluation.shown])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_what_it_shows_fits_a_result(name):
     result = fake_run.stage().with_shown(outcome(name).shown)
     assert not [*figures(result.to_json())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_an_untrained_network_takes_the_weights_that_it_leaves(name, tmp_path):
     network, made = outcome(name).network, fitting(name)
@@ -229,6 +237,7 @@ def test_an_untrained_network_takes_the_weights_that_it_leaves(name, tmp_path):
     assert torch.equal(*scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STAGES if kind(name).starts_from is not None])
 def test_a_network_of_another_form_is_refused_with_a_stage_that_makes_the_right_one(name):
     network = before(name)
@@ -241,6 +250,7 @@ def test_a_network_of_another_form_is_refused_with_a_stage_that_makes_the_right_
         stage(name)("it", None, session(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STAGES if kind(name).trains])
 def test_without_an_epoch_a_network_of_its_form_keeps_its_weights(name):
     learned = outcome(name).network
@@ -251,6 +261,7 @@ def test_without_an_epoch_a_network_of_its_form_keeps_its_weights(name):
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_that_had_ended_comes_to_the_same_from_its_checkpoint(name, tmp_path):
     epochs = {"epochs": 1} if kind(name).trains else {}

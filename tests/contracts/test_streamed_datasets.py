@@ -77,6 +77,7 @@ def no_children_left():
 # Layout
 
 
+@pytest.mark.slow
 def test_classes_and_files_are_numbered_by_sorted_name(small):
     data = option(small).load()
     assert [name.split(b"/")[1] for name in data.train.names[:6]] == [b"n00000000"] * 3 + [
@@ -120,6 +121,7 @@ def test_missing_data_names_its_archives(name, words, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_half_unpacked_data_is_refused(small, tmp_path):
     root = tmp_path / FOLDERS["imagenette"]
     write_class_folders(root, 10, TRAIN, TEST)
@@ -141,6 +143,7 @@ def test_another_number_of_images_is_said(small, caplog):
     assert "holds 30 + 20 images; 9469 + 3925 were published" in caplog.text
 
 
+@pytest.mark.slow
 def test_verify_compares_counts_and_decodes(small, tmp_path):
     with pytest.raises(DataError, match="it holds 30 images, 9469 were published"):
         option(small).source.verify()
@@ -155,6 +158,7 @@ def test_verify_compares_counts_and_decodes(small, tmp_path):
         dataset.source.verify()
 
 
+@pytest.mark.slow
 def test_prepare_downloads_only_what_is_missing(small, tmp_path, monkeypatch):
     calls = []
 
@@ -176,6 +180,7 @@ def test_prepare_unpacks_imagenet_or_says_what_it_needs(tmp_path):
         option(tmp_path, "imagenet").source.prepare()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -217,6 +222,7 @@ def test_the_middle_is_that_of_torchvision(width, height, size):
     assert np.array_equal(middle(image, size), expected)
 
 
+@pytest.mark.slow
 def test_evaluation_sees_the_middle_of_every_file(small):
     dataset = option(small)
     (batch,) = batches(dataset.load().test, dataset, batch_size=100).epoch(5, shuffle=False)
@@ -234,6 +240,7 @@ def test_evaluation_sees_the_middle_of_every_file(small):
     torch.testing.assert_close(batch.input, (pixels / 255 - mean) / std)
 
 
+@pytest.mark.slow
 def test_grey_and_cmyk_photographs_are_read(tmp_path):
     write_class_folders(tmp_path / FOLDERS["imagenette"], 10, TRAIN, TEST)
     paths = sorted((tmp_path / FOLDERS["imagenette"] / "train").rglob("*.JPEG"))
@@ -260,6 +267,7 @@ def test_the_crop_by_hand():
     )
 
 
+@pytest.mark.slow
 def test_crops_have_the_announced_share_ratio_and_place():
     keys = sample_keys(0, 1, torch.arange(1500)).tolist()
     boxes = torch.tensor(
@@ -295,6 +303,7 @@ def test_images_too_long_for_any_crop_show_their_middle(width, height, box):
     )
 
 
+@pytest.mark.slow
 def test_flip_mirrors_half_of_the_samples_and_the_middle_can_be_kept():
     image = photograph(np.random.default_rng(0), 40, 40)
     plain, mirrored = (
@@ -326,6 +335,7 @@ def equal(first, second):
     )
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(small):
     alone, helped = training(small, workers=0), training(small, workers=2)
     for shuffle in (True, False):
@@ -333,6 +343,7 @@ def test_workers_change_nothing(small):
     assert equal([alone.sample(11)], [helped.sample(11)])
 
 
+@pytest.mark.slow
 def test_epochs_differ_and_repeat(small):
     first, again, other = (
         list(training(small).epoch(number, shuffle=True)) for number in (1, 1, 2)
@@ -341,6 +352,7 @@ def test_epochs_differ_and_repeat(small):
     assert [len(batch.labels) for batch in first] == [8, 8, 8, 6] and len(training(small)) == 4
 
 
+@pytest.mark.slow
 def test_batch_size_and_held_out_samples_change_no_sample(small):
     def by_key(passing):
         return {
@@ -355,6 +367,7 @@ def test_batch_size_and_held_out_samples_change_no_sample(small):
     assert all(torch.equal(reference[key], image) for key, image in fewer.items())
 
 
+@pytest.mark.slow
 def test_reading_draws_nothing_from_the_random_numbers_of_the_run(small):
     for workers in (0, 2):
         torch.manual_seed(5)
@@ -367,6 +380,7 @@ def test_reading_draws_nothing_from_the_random_numbers_of_the_run(small):
 # Workers
 
 
+@pytest.mark.slow
 def test_nothing_is_started_before_the_first_batch(small):
     before = children()
     loader = training(small, workers=2)
@@ -378,6 +392,7 @@ def test_nothing_is_started_before_the_first_batch(small):
         list(passing)
 
 
+@pytest.mark.slow
 def test_the_configuration_check_starts_nothing_and_reads_nothing(monkeypatch):
     from snnexp.cli.job import resolved
     from snnexp.composition.compose import composed
@@ -404,12 +419,14 @@ def interrupted(loader):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_workers_end_with_an_exception_even_while_it_is_kept(small):
     with no_children_left(), pytest.raises(KeyboardInterrupt) as kept:
         interrupted(training(small, workers=2, batch_size=2))
     assert kept.value is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("damage", "words"),
@@ -431,6 +448,7 @@ def test_a_file_that_cannot_be_read_is_named(workers, damage, words, tmp_path):
     assert kept.value is not None
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_said_and_its_siblings_end(small):
     before, handler = children(), signal.getsignal(signal.SIGCHLD)
     passing = training(small, workers=2, batch_size=1).epoch(1, shuffle=True)

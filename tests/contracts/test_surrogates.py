@@ -49,6 +49,7 @@ def gradient(surrogate: nn.Module, z: torch.Tensor, upstream: float = 1.0) -> to
     return z.grad
 
 
+@pytest.mark.slow
 def test_defaults():
     expected = {
         "rectangle": (1, 1),

@@ -101,6 +101,7 @@ def test_a_rule_that_reads_a_bound_reads_nothing_else_and_the_others_none(name):
         assert made(2 * drive(made.spikes), about()) == made(drive(made.spikes), about())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_timesteps_add_up_from_a_threshold_of_zero(name):
     made = rule(name)
@@ -118,6 +119,7 @@ def test_rules_on_spikes_say_how_long_they_measure(name):
     assert not (made.spikes and made.reads_bound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_weights_are_left_as_they_are_and_every_neuron_gets_its_threshold(name):
     made = plan(MLP)
@@ -134,6 +136,7 @@ def test_weights_are_left_as_they_are_and_every_neuron_gets_its_threshold(name):
     assert found == thresholds(result) and all(each > 0 for each in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_the_size_of_batches_does_not_matter(name):
     made = plan(MLP)
@@ -250,18 +253,21 @@ def test_a_decrement_that_leaves_nothing_is_refused():
         build_option("threshold", "ann_percentile", {"decrement": 50.0})(VALUES, layer(place=2))
 
 
+@pytest.mark.slow
 def test_a_bound_that_no_activation_has_learned_is_refused():
     made = plan()
     with pytest.raises(ConfigError, match="ReLU has none.*activation=qcfs"):
         converted(made, trained(analog_network(made)), "learned_clip")
 
 
+@pytest.mark.slow
 def test_percentiles_of_more_values_than_quantile_takes():
     values = torch.arange(2**24 + 1, dtype=torch.float32).flip(0)
     assert percentile(values, 50.0) == 2**23
 
 
 # From 0 the current that became the threshold would meet it exactly, or miss it by rounding.
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", options("threshold"))
 @pytest.mark.parametrize(("start", "scale"), [(0.5, 1.0), (0.3, 0.7)])
 def test_normalised_weights_make_the_same_spikes_as_spikes_of_the_threshold(rule, start, scale):
@@ -293,6 +299,7 @@ def test_normalised_weights_make_the_same_spikes_as_spikes_of_the_threshold(rule
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", MEASURED)
 def test_a_silent_layer_is_named(rule):
     made = plan(MLP)

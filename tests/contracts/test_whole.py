@@ -55,6 +55,7 @@ def test_the_integrate_and_fire_family_brings_its_whole_sequence():
     assert {("neuron", name) for name in ("if", "lif", "plif", "diet")} <= set(CELLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "name"), CELLS)
 @pytest.mark.parametrize("static", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])

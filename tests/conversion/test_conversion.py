@@ -58,6 +58,7 @@ pytestmark = pytest.mark.usefixtures("double")
 GATES = ("efficientnet_b7", {"stem": 4, "widths": [4] * 7, "blocks": [1] * 7, "last": 4})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
 def test_rates_stand_for_clipped_activations(architecture):
     made, steps = plan(architecture, "batch"), 256
@@ -81,6 +82,7 @@ def test_rates_stand_for_clipped_activations(architecture):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
 def test_scores_converge_to_those_of_the_analog_network(architecture):
     made = plan(architecture, "batch")
@@ -93,6 +95,7 @@ def test_scores_converge_to_those_of_the_analog_network(architecture):
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["batch", ("tdbn", {"threshold": 0.7})])
 @pytest.mark.parametrize("architecture", [CNN, MLP, PAD, PROJECTION])
 def test_folded_norms_do_what_the_norms_did(architecture, norm):
@@ -149,6 +152,7 @@ def test_half_a_threshold_at_the_start_makes_the_rounding_quantiser(levels, thre
     assert torch.equal(spikes.double(), quantised) and len(quantised.unique()) == levels + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [100.0, 99.0, 60.0])
 def test_thresholds_are_percentiles_of_the_positive_activations(share):
     made = plan(CNN, "batch")
@@ -179,6 +183,7 @@ def integrate(currents: Tensor, threshold: float, start: float) -> Tensor:
     return torch.stack(spikes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "scale", "start"), [(100.0, 1.0, 0.0), (99.0, 0.7, 0.0), (95.0, 0.4, 0.5)]
 )
@@ -218,6 +223,7 @@ def nearest_rank(values: Tensor, share: float) -> float:
     return ordered[math.ceil(share / 100 * len(ordered)) - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["snn_max", "snn_percentile"])
 def test_unit_spikes_behind_kept_weights_are_the_same_spikes_where_there_is_no_bias(rule):
     results = []
@@ -239,6 +245,7 @@ def test_unit_spikes_behind_kept_weights_are_the_same_spikes_where_there_is_no_b
         )
 
 
+@pytest.mark.slow
 def test_the_analog_network_keeps_its_norms_and_weights():
     made = plan(CNN, "batch")
     analog = trained(analog_network(made))
@@ -249,6 +256,7 @@ def test_the_analog_network_keeps_its_norms_and_weights():
     )
 
 
+@pytest.mark.slow
 def test_dropout_is_off_while_balancing():
     made = plan(("cnn", {"layers": ["6C3", "D0.5", "FC16"]}))
     analog = trained(analog_network(made))
@@ -262,6 +270,7 @@ def test_nothing_is_converted_without_an_analog_network():
             converted(made, network)
 
 
+@pytest.mark.slow
 def test_transfer_refuses_another_network_and_copies_nothing():
     source, target = (
         analog_network(plan(CNN)),
@@ -281,6 +290,7 @@ def test_transfer_refuses_weights_of_another_size():
         )
 
 
+@pytest.mark.slow
 def test_transfer_refuses_to_lose_a_norm():
     with pytest.raises(RuntimeError, match="norm"):
         transfer(analog_network(plan(CNN, "batch")), spiking_network(plan(CNN)))
@@ -322,6 +332,7 @@ def measure(spiking: Network, analog: Network, rule: Any, **changes: Any) -> Thr
     return Balancing(rule, **chosen).thresholds(spiking, analog, sample(COUNT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["snn_max", "ann_percentile"])
 def test_no_layer_behind_the_measured_one_is_run(rule):
     spiking, analog = pair(plan(CNN))
@@ -339,6 +350,7 @@ def test_no_layer_behind_the_measured_one_is_run(rule):
     assert calls == expected and len(names) == 4  # all timesteps in one call
 
 
+@pytest.mark.slow
 def test_a_current_that_does_not_change_is_read_once():
     seen = []
     rule = Mock(spec=build_option("threshold", "snn_max"), spikes=True, timesteps=5)
@@ -347,6 +359,7 @@ def test_a_current_that_does_not_change_is_read_once():
     assert len(seen) == 1 + 5 + 5  # direct input makes the first current the same at every timestep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["snn_max", "ann_max"])
 def test_weights_are_normalised_once_and_not_by_the_measurement(rule):
     spiking, analog = pair(plan(CNN, amplitude="unit"))
@@ -365,6 +378,7 @@ def test_weights_are_normalised_once_and_not_by_the_measurement(rule):
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_the_measurement():
     made = plan(CNN, amplitude="threshold")
     net = converted(made, trained(analog_network(made)), "snn_max", timesteps=3).network
@@ -380,6 +394,7 @@ def test_nothing_is_left_of_the_measurement():
     )
 
 
+@pytest.mark.slow
 def test_a_bias_acts_at_every_timestep():
     made = plan(MLP)
     analog = trained(analog_network(made))
@@ -397,6 +412,7 @@ def test_a_bias_acts_at_every_timestep():
 # The report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PROJECTION])
 def test_the_report_says_what_the_layers_do(architecture):
     made, steps = plan(architecture, "batch"), 9
@@ -425,6 +441,7 @@ def test_the_report_says_what_the_layers_do(architecture):
     assert any(told["dead"] > 0 for told in result.shown["conversion"].values())
 
 
+@pytest.mark.slow
 def test_the_report_reaches_the_trackers():
     made = plan(CNN)
     block = {**BLOCK, "stage": "convert", **converted(made, trained(analog_network(made))).shown}
@@ -440,6 +457,7 @@ def test_the_report_reaches_the_trackers():
 # Branches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [PAD, PROJECTION])
 def test_units_of_blocks_are_told_from_the_stem(architecture):
     net = spiking_network(plan(architecture))
@@ -453,6 +471,7 @@ def test_units_of_blocks_are_told_from_the_stem(architecture):
     assert is_chain(spiking_network(plan(CNN))) and in_blocks(spiking_network(plan(CNN))) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amplitude", AMPLITUDES)
 @pytest.mark.parametrize("architecture", [PAD, PROJECTION])
 def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architecture, amplitude):
@@ -474,6 +493,7 @@ def test_blocks_of_one_threshold_keep_shortcut_and_branch_at_one_scale(architect
     assert float((gain * scores - expected).abs().max()) < 0.03 * float(expected.std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 @pytest.mark.parametrize("rule", ["snn_max", "ann_percentile"])
 def test_blocks_take_the_threshold_of_the_stem(rule, scale):
@@ -486,6 +506,7 @@ def test_blocks_take_the_threshold_of_the_stem(rule, scale):
     assert set(told.values()) == {own["body.stem"]} and len(set(own.values())) == 5
 
 
+@pytest.mark.slow
 def test_without_a_stem_blocks_have_none_to_follow():
     net = spiking_network(plan(PAD))
     net.body.stem = nn.Identity()
@@ -496,6 +517,7 @@ def test_without_a_stem_blocks_have_none_to_follow():
     )
 
 
+@pytest.mark.slow
 def test_a_factor_acts_before_the_layers_behind_are_measured():
     made = plan(CNN)
     analog = trained(analog_network(made))
@@ -564,6 +586,7 @@ REFUSED: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chosen", "rule", "changes", "words"), REFUSED)
 def test_what_cannot_be_kept_is_refused_with_a_remedy(chosen, rule, changes, words):
     made = blueprint(
@@ -652,6 +675,7 @@ def accuracies(net: Network, steps: int) -> Tensor:
     return 100 * (scores.argmax(-1) == batch.labels).double().mean(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", options("threshold"))
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_encoder_with_every_rule_keeps_the_accuracy(name, rule):
@@ -669,6 +693,7 @@ def test_every_encoder_with_every_rule_keeps_the_accuracy(name, rule):
     assert ann > 85 and ann - snn < (8.0 if name == "dct" else 2.0)
 
 
+@pytest.mark.slow
 def test_accuracy_grows_with_time_to_that_of_the_analog_network():
     made, analog = learned("direct", clipped=False)
     session = Mock(
@@ -702,6 +727,7 @@ RATES |= {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", RATES)
 def test_every_neuron_with_a_rate_can_be_converted(neuron):
     made = blueprint(architecture=CNN, norm="batch", neuron=(neuron, RATES[neuron]))
@@ -712,6 +738,7 @@ def test_every_neuron_with_a_rate_can_be_converted(neuron):
     assert all(told["correlation"] > 0.99 and told["rate"] > 1 for told in report.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", ["few_spikes", "switch", "time_to_first_spike"])
 def test_neurons_with_a_window_are_compared_once_the_image_has_reached_them(neuron):
     made = blueprint(
@@ -726,6 +753,7 @@ def test_neurons_with_a_window_are_compared_once_the_image_has_reached_them(neur
     assert all(told["correlation"] > 0.98 for told in report.values()) and len(report) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", ["few_spikes", "time_to_first_spike"])
 def test_codes_of_one_window_can_be_converted_with_max_pools(neuron):
     architecture = ("cnn", {"layers": ["6C3", "MP2", "8C3", "FC16"]})

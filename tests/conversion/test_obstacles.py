@@ -105,6 +105,7 @@ class Settable(Foreign):
         pass
 
 
+@pytest.mark.slow
 def test_the_check_says_what_a_neuron_has_to_state():
     config = configuration("strategy=conversion")
     config["neuron"] = {"_target_": f"{__name__}.Settable"}
@@ -122,6 +123,7 @@ class Median(nn.Module):
         return "takes medians; use means" if code == "rates" else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [Median(), nn.MaxPool2d(1)])
 def test_a_pool_says_what_it_does_to_rates(pool):
     said = list(structural(network(Own, PerStep(pool), PerStep(pool))))

@@ -48,6 +48,7 @@ def calibration() -> Batch:
     return Batch(images(4).double(), torch.zeros(4, dtype=torch.int64), keys(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["ann_percentile", "snn_max"])
 def test_thresholds_are_measured_without_gradients(rule):
     made, seen = blueprint(neuron=("if", {"amplitude": "threshold"})), []
@@ -75,6 +76,7 @@ def evaluated(net: Network, batch_size: int) -> Evaluation:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 5, 6])  # the last batch has 1, 3 and 1 images
 def test_every_batch_starts_from_half_the_threshold_again(batch_size):
     net = network(initial_potential=0.5)
@@ -85,6 +87,7 @@ def test_every_batch_starts_from_half_the_threshold_again(batch_size):
     assert evaluated(network(), COUNT).tally.spikes_by_layer() != expected.tally.spikes_by_layer()
 
 
+@pytest.mark.slow
 def test_the_output_layer_gets_no_threshold_and_keeps_its_weights():
     made = blueprint(neuron=("if", {"amplitude": "threshold"}))
     analog, spiking = dyadic(analog_network(made)), spiking_network(made).eval()
@@ -119,6 +122,7 @@ SUMMED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in SUMMED if name.startswith(("cifar10", "imagenet"))]
 )
@@ -126,6 +130,7 @@ def test_what_is_fine_tuned_on_summed_scores_says_so(name):
     assert configuration(f"+experiment={name}")["readout"]["average"] is False
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_rises_again_is_said_in_the_head():
     rising = set()
     for name in options("experiment"):
@@ -143,6 +148,7 @@ def test_a_learning_rate_that_rises_again_is_said_in_the_head():
     assert rising and all("up again" in head for head in heads.values())
 
 
+@pytest.mark.slow
 def test_no_experiment_selects_by_the_test_set():
     chosen = {
         OmegaConf.load(path).get("selection", "last")
@@ -151,6 +157,7 @@ def test_no_experiment_selects_by_the_test_set():
     assert chosen <= {"last", "best_validation"} and configuration()["selection"] == "last"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images_per_call", [1, 4])
 def test_what_is_measured_does_not_depend_on_how_many_steps_a_call_takes(
     images_per_call, monkeypatch

@@ -82,6 +82,7 @@ def both_forms(
         return spiking, spiking(images(COUNT).double(), range(levels), keys(COUNT)).scores, expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", range(1, 17))
 def test_a_converted_network_with_one_hidden_layer_is_the_quantised_one(levels, double):
     spiking, scores, expected = both_forms([40], levels, 2.0)
@@ -131,6 +132,7 @@ def clips(folder: Path) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timesteps, equal", [(1, True), (2, False)])
 def test_one_step_is_the_network_of_one_level_at_any_depth_and_two_are_not(
     timesteps, equal, double
@@ -142,6 +144,7 @@ def test_one_step_is_the_network_of_one_level_at_any_depth_and_two_are_not(
     assert torch.equal(scores[-1], expected) == equal
 
 
+@pytest.mark.slow
 def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
     settings = ["strategy=ann", "activation=qcfs", "activation.levels=3", "activation.clip=3.0"]
     result = job(tmp_path, *settings)
@@ -157,6 +160,7 @@ def test_learned_bounds_are_kept_and_loaded_again(tmp_path):
     assert session.evaluator(network, session.test).accuracy == result["accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first, handed_over", [("qcfs", True), ("relu", False)])
 def test_a_second_stage_takes_over_what_activations_of_its_kind_have_learned(
     tmp_path, first, handed_over
@@ -170,6 +174,7 @@ def test_a_second_stage_takes_over_what_activations_of_its_kind_have_learned(
     assert all((clip != 5.0) == handed_over for clip in clips(tmp_path).values())
 
 
+@pytest.mark.slow
 def test_the_accuracy_before_conversion_is_that_of_the_quantised_network(tmp_path):
     result = job(
         tmp_path,

@@ -142,6 +142,7 @@ def whole_numbers(timesteps: int = 8, **encoder: Any) -> tuple[Network, Network]
     return analog, spiking.eval()
 
 
+@pytest.mark.slow
 def test_the_spiking_form_comes_to_the_scores_of_the_whole_numbers():
     analog, spiking = whole_numbers()
     expected = analog(images(), range(1), keys()).scores[0]
@@ -306,6 +307,7 @@ def low_pass_network() -> Network:
     return spiking_network(made)
 
 
+@pytest.mark.slow
 def test_thresholds_start_from_the_weights(tmp_path):
     network = low_pass_network()
     start_thresholds(network, 2.0)
@@ -432,6 +434,7 @@ def test_efficiency_of_tandem_learning_is_that_of_integers_with_a_first_layer_at
     )  # in floating point the claim does not hold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, settled",
     [("spatial", []), ("low_pass", []), ("spikegrad", ["timesteps=8", "evaluate.timesteps=40"])],

@@ -89,6 +89,7 @@ def spiking_pass(
     return scores, sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", ["potential", "rate", ("rate", {"average": False})])
 @pytest.mark.parametrize("architecture", [CNN, MAXIMUM, RESIDUAL])
 def test_the_forward_pass_is_that_of_the_spiking_form(architecture, readout):
@@ -104,6 +105,7 @@ def test_the_forward_pass_is_that_of_the_spiking_form(architecture, readout):
     assert all(torch.equal(seen[name], sent[name]) and seen[name].count_nonzero() for name in seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_change_nothing(chunk):
     made = plan(DROPPED)
@@ -120,6 +122,7 @@ def test_chunks_change_nothing(chunk):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amplitude", ["unit", "threshold"])
 def test_the_gradient_is_that_of_the_sum_over_steps(double, amplitude):
     """Every connection sees the spikes of all steps; its unit passes 1 / threshold where the sum of
@@ -156,6 +159,7 @@ def by_hand(spiking: Network, height: float) -> Tensor:
     raise AssertionError("no output layer")
 
 
+@pytest.mark.slow
 def test_what_the_twin_gets_is_the_sum_of_the_spiking_currents(double):
     """A bias that the spiking form adds at every step and the twin once, as b / T forgotten does,
     would show.
@@ -180,6 +184,7 @@ def test_what_the_twin_gets_is_the_sum_of_the_spiking_currents(double):
         torch.testing.assert_close(in_spikes.sum(0), STEPS * of_the_twin[0], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_norms_have_running_statistics_in_spikes_and_those_of_the_batch_in_the_twin():
     made = plan()
     spiking = network(made)
@@ -191,6 +196,7 @@ def test_norms_have_running_statistics_in_spikes_and_those_of_the_batch_in_the_t
     assert not torch.equal(norm.running_mean, before)
 
 
+@pytest.mark.slow
 def test_one_mask_for_the_sequence_and_for_both_passes(double):
     made = plan(DROPPED)
     spiking = network(made)
@@ -216,6 +222,7 @@ def test_one_mask_for_the_sequence_and_for_both_passes(double):
         assert dropped.any() and len(steps) == STEPS and not (twin & dropped).any()
 
 
+@pytest.mark.slow
 def test_dropout_is_off_in_evaluation_and_after_the_pass_is_over():
     made = plan(DROPPED)
     spiking = network(made)
@@ -231,6 +238,7 @@ def test_dropout_is_off_in_evaluation_and_after_the_pass_is_over():
     )
 
 
+@pytest.mark.slow
 def test_both_forms_have_the_same_weights():
     made = plan(RESIDUAL)
     spiking = network(made)
@@ -241,6 +249,7 @@ def test_both_forms_have_the_same_weights():
     assert connections(form.twin) == connections(spiking)
 
 
+@pytest.mark.slow
 def test_without_a_measurement_units_are_analog():
     made = plan(norm="none", threshold=2.0)
     spiking = network(made)
@@ -288,6 +297,7 @@ def saved_bytes(form: nn.Module, batch: Batch) -> int:
     return sum(storages.values())
 
 
+@pytest.mark.slow
 def test_memory_against_training_through_time():
     made, spiking, batch = wide(["32C3", "32C3", "AP2", "64C3", "AP2", "FC64"])
     through_time = saved_bytes(Forward(spiking, range(8), 1), batch)
@@ -296,6 +306,7 @@ def test_memory_against_training_through_time():
     assert at_32 <= 1.02 * at_8  # the readout's few numbers per timestep grow, nothing else does
 
 
+@pytest.mark.slow
 def test_the_stage_trains_and_leaves_the_spiking_form(tmp_path):
     result = job(
         tmp_path,

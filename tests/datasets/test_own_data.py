@@ -115,6 +115,7 @@ def with_frames(package, dataset, *words):
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [composed_of, made_by_one_function])
 def test_frames_go_through_check_and_batches(kind, package):
     config = with_frames(package, kind(package))
@@ -135,6 +136,7 @@ def test_frames_go_through_check_and_batches(kind, package):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [composed_of, made_by_one_function])
 def test_a_network_learns_from_frames_and_is_evaluated_again(kind, package, tmp_path, capsys):
     config = with_frames(package, kind(package), "timesteps=6", "epochs=6")
@@ -155,6 +157,7 @@ def test_an_encoder_of_images_says_that_it_takes_no_frames(package):
     assert "choose an encoder that takes these" in line
 
 
+@pytest.mark.slow
 def test_rules_say_what_they_need_of_a_data_set(package):
     config = with_frames(package, made_by_one_function(package), "selection=best_validation")
     (line,) = faults(config)
@@ -169,6 +172,7 @@ def test_rules_say_what_they_need_of_a_data_set(package):
     )
 
 
+@pytest.mark.slow
 def test_a_network_goes_on_with_samples_normalised_as_they_were(package, tmp_path):
     config = with_frames(package, composed_of(package), "strategy=ann", "epochs=1")
     assert attempt(OmegaConf.create(config), {}, tmp_path / "run")[2] == 0

@@ -177,6 +177,7 @@ def test_a_rival_that_took_a_stale_folder_first_keeps_it(tmp_path):
     assert _names(tmp_path) == ["status.json"]
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_killed_run_can_be_taken_over(tmp_path):
     script = (
         f"import os; from snnexp.runs.status import Status; Status({str(tmp_path)!r}).start(); "

@@ -104,6 +104,7 @@ def leaves(steps: int, size: int, dtype: torch.dtype = torch.float32) -> tuple[T
     ).requires_grad_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("surrogate", options("surrogate"))
 @pytest.mark.parametrize("neuron", NEURONS)
@@ -187,6 +188,7 @@ def test_double_precision(reset, surrogate):
     assert_equal(got, equations(x, v, p), [x, v, *learned], {"rtol": 1e-12, "atol": 1e-12})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(
     ("steps", "size"), [(1, 1), (2, 2500), (500, 150)]
@@ -204,6 +206,7 @@ def test_blocks_and_threads(kernel, steps, size, threads):
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @NEEDS_COMPILER
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("surrogate", sorted(fallback.SHAPES))
@@ -404,6 +407,7 @@ def test_every_library_that_was_compiled_is_found():
     )
 
 
+@pytest.mark.slow
 def test_the_kernel_for_cuda_devices_is_found():
     pytest.importorskip("triton")
     from snnexp.kernels.scan import cuda
@@ -465,6 +469,7 @@ print("equal")
 """
 
 
+@pytest.mark.slow
 def test_triton_under_its_interpreter():
     pytest.importorskip("triton")
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}

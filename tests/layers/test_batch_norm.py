@@ -68,6 +68,7 @@ def processes(tmp_path_factory) -> list[dict]:
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize("split", SPLITS, ids=str)
 def test_two_processes_normalise_as_one(processes, name, split):

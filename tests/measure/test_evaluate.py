@@ -50,6 +50,7 @@ def said(evaluation: Evaluation) -> tuple:
     return evaluation.accuracy_by_timestep, evaluation.images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", options("loss"))
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 def test_neither_batch_size_nor_order_nor_chunk_matter(name, loss):
@@ -72,6 +73,7 @@ def test_neither_batch_size_nor_order_nor_chunk_matter(name, loss):
         assert other.loss == pytest.approx(expected.loss, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", options("readout"))
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 def test_accuracy_read_on_the_way_is_that_of_a_shorter_run(name, readout):
@@ -85,6 +87,7 @@ def test_accuracy_read_on_the_way_is_that_of_a_shorter_run(name, readout):
         )
 
 
+@pytest.mark.slow
 def test_accuracy_and_loss_are_those_of_the_scores():
     net, pictures = network().requires_grad_(False), split()
     logits = net(pictures.input / 255, range(STEPS), torch.zeros(IMAGES, dtype=torch.int64)).scores
@@ -96,6 +99,7 @@ def test_accuracy_and_loss_are_those_of_the_scores():
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_from_chunk_to_chunk():
     net, given, alive = network(), [], []
 
@@ -108,12 +112,14 @@ def test_nothing_is_kept_from_chunk_to_chunk():
     assert len(alive) == 12 and max(alive) <= 1
 
 
+@pytest.mark.slow
 def test_analog_networks_are_read_once():
     assert (
         len(evaluator()(dyadic(analog_network(blueprint())), batches()).accuracy_by_timestep) == 1
     )
 
 
+@pytest.mark.slow
 def test_counts_are_taken_only_when_asked_for_and_change_nothing():
     net = network("poisson")
     plain, counted = evaluator()(net, batches()), evaluator()(net, batches(), count=True)
@@ -133,6 +139,7 @@ def modes(net: nn.Module) -> list[bool]:
     return [module.training for module in net.modules()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_every_module_is_left_as_it_was(training):
     net = network(norm=("batch", {}), architecture=("cnn", {"layers": ["4C3", "D0.5", "FC9"]}))
@@ -143,6 +150,7 @@ def test_the_mode_of_every_module_is_left_as_it_was(training):
     assert modes(net) == before
 
 
+@pytest.mark.slow
 def test_neither_dropout_nor_statistics_move_while_evaluating():
     net = network(
         norm=("batch", {}), architecture=("cnn", {"layers": ["4C3", "D0.5", "FC9"]})
@@ -152,6 +160,7 @@ def test_neither_dropout_nor_statistics_move_while_evaluating():
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_an_error_leaves_the_network_as_it_was():
     net = network(norm=("bntt", {"timesteps": 3}), neuron="if").train()
     with pytest.raises(ValueError, match="3 timesteps"):
@@ -161,6 +170,7 @@ def test_an_error_leaves_the_network_as_it_was():
     assert not any(module._forward_hooks for module in net.modules())
 
 
+@pytest.mark.slow
 def test_gradients_can_be_taken_afterwards():
     net = network()
     evaluator()(net, batches())
@@ -170,6 +180,7 @@ def test_gradients_can_be_taken_afterwards():
     assert net.body.output.layer.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_in_half_precision_scores_stay_float32():
     seen = []
     net = network()

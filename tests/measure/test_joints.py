@@ -49,6 +49,7 @@ def output(channels=1):
 PLACES = SIZE * SIZE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "spikes"), [("add", 2), ("and", 1), ("iand", 0)])
 def test_a_join_sends_on_as_many_spikes_as_its_branches_sent(function, spikes):
     counted = tally(

@@ -138,6 +138,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("name", ["poisson", "direct"])
 def test_accumulates_are_counted_spike_by_spike(name, layers):
@@ -149,11 +150,13 @@ def test_accumulates_are_counted_spike_by_spike(name, layers):
     assert (tally.mac == 0) == (name == "poisson")
 
 
+@pytest.mark.slow
 def test_signed_spikes_count_like_others():
     net, pictures = network((1, 6, 6), "poisson"), images(2, (1, 6, 6)) - 0.5
     assert float(count(net, pictures).ac) == walked(net, lambda: count(net, pictures)) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shortcut", ["pad", "projection"])
 @pytest.mark.parametrize("name", ["poisson", "direct"])
 def test_residual_networks_count_their_shortcuts(name, shortcut):
@@ -172,6 +175,7 @@ def test_residual_networks_count_their_shortcuts(name, shortcut):
     assert added > 0 and float(count(net, pictures).ac) == expected + int(added)
 
 
+@pytest.mark.slow
 def test_multiply_accumulates_follow_the_convention():
     layers = ["4C3", "AP2", "6C3s2", "FC12"]
     by_layer = [9 * 1 * 4 * 8 * 8, 9 * 4 * 6 * 2 * 2, 24 * 12, 12 * 10]
@@ -186,6 +190,7 @@ def test_multiply_accumulates_follow_the_convention():
     assert analog.mac == analog.mac_ann == 3 * sum(by_layer)
 
 
+@pytest.mark.slow
 def test_analog_network_has_no_accumulates_and_no_spikes():
     tally = count(
         dyadic(analog_network(blueprint(architecture=("resnet20", BRANCHED)))), images(3), steps=1
@@ -207,6 +212,7 @@ def facts(tally: Tally) -> tuple:
     return tally.spikes_by_layer(), tally.operations(), tally.spikes_per_inference()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["direct", "poisson", "latency"])
 @pytest.mark.parametrize(
     "architecture",
@@ -238,6 +244,7 @@ class Brighter(Encoder):
         return shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 3, STEPS])
 def test_real_input_is_multiplied_once_if_it_stands_still_and_at_every_step_if_not(length):
     plan, first = blueprint(), 9 * 1 * 4 * 8 * 8
@@ -248,6 +255,7 @@ def test_real_input_is_multiplied_once_if_it_stands_still_and_at_every_step_if_n
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["direct", "poisson"])
 @pytest.mark.parametrize(
     "pools",
@@ -357,6 +365,7 @@ def test_units_that_save_memory_are_counted_too():
     assert facts(count(net, images(2))) == expected
 
 
+@pytest.mark.slow
 def test_half_precision_changes_nothing_in_how_it_is_counted():
     net = network((2, 14, 14), "poisson", ("cnn", {"layers": LAYERS[1]}))
     with torch.autocast("cpu", torch.bfloat16):
@@ -481,6 +490,7 @@ def pooled(behind: Counter, together: Callable[[list[int]], int]) -> int:
 BURSTS = ("burst", {"threshold": 0.25, "largest": 3, "amplitude": "threshold"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, STEPS])
 @pytest.mark.parametrize("neuron", ["if", BURSTS])
 @pytest.mark.parametrize(
@@ -541,6 +551,7 @@ def test_a_layer_that_does_not_say_what_it_makes_of_spikes_is_refused():
     assert not any(unit.cells.counting for unit in spiking_units(net).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("since", [0, 3])
 @pytest.mark.parametrize("name", ["direct", "whitening"])
 def test_an_input_that_stands_still_is_multiplied_once_in_chunks_of_any_length(name, since):

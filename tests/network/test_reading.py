@@ -90,6 +90,7 @@ def test_a_loss_on_spike_trains_teaches_the_count_form_too():
     assert all(parameter.grad.any() for parameter in spiking.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_an_evaluation_shows_a_loss_as_many_timesteps_as_it_reads(chunk):
     net = network()

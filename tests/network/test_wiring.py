@@ -125,6 +125,7 @@ def test_a_module_that_does_not_say_how_its_layers_run_is_refused():
         wiring(network(unsaid=Unsaid()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [spiking_network, analog_network])
 @pytest.mark.parametrize("name", options("architecture"))
 def test_every_architecture_has_a_wiring(name, form):

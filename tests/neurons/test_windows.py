@@ -107,6 +107,7 @@ def run(network: Network, parts: list[range]) -> Tensor:
         return torch.cat([network(pictures(), part, keys(COUNT)).scores for part in parts])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PAD, PROJECTION])
 @pytest.mark.parametrize("code", ["few_spikes", "switch", "time_to_first_spike"])
 def test_equals_the_network_of_its_staircases(code, architecture):
@@ -124,6 +125,7 @@ def test_equals_the_network_of_its_staircases(code, architecture):
     torch.testing.assert_close(later[-1], expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [MAXIMA, BOTTLENECKS])
 @pytest.mark.parametrize("code", ["few_spikes", "time_to_first_spike"])
 def test_max_pools_take_the_largest_value_that_is_sent(code, architecture):
@@ -158,6 +160,7 @@ STAGES = {
 INVERTED = ("efficientnet_b7", {"stem": 6, "last": 8, **STAGES})
 
 
+@pytest.mark.slow
 def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
     made = blueprint(
         architecture=INVERTED,
@@ -185,6 +188,7 @@ def test_inverted_bottlenecks_and_their_gates_are_sent_by_fitted_neurons():
     )  # on its way
 
 
+@pytest.mark.slow
 def test_neurons_of_gates_are_counted_and_stand_for_no_layer():
     made = blueprint(
         architecture=INVERTED, neuron="fitted_few_spikes", readout=("window", {"window": 16})
@@ -200,6 +204,7 @@ def test_neurons_of_gates_are_counted_and_stand_for_no_layer():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["few_spikes", "switch", "time_to_first_spike"])
 def test_chunks_give_what_the_whole_gives(code):
     spiking, _ = pair(code, PAD)
@@ -209,6 +214,7 @@ def test_chunks_give_what_the_whole_gives(code):
         assert torch.equal(run(spiking, chunks(timesteps, length)), whole)
 
 
+@pytest.mark.slow
 def test_switched_pixels_are_the_image_cut_to_levels():
     direct, _ = pair("switch", CNN)
     switched, _ = pair("switch", CNN, encoder=("switch", {"window": WINDOW}))
@@ -250,6 +256,7 @@ def counted(network: Network, parts: list[range], since: int) -> Any:
     return tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [CNN, PAD])
 def test_an_image_costs_two_spikes_per_switched_neuron(architecture):
     spiking, analog = pair("switch", architecture, encoder=("switch", {"window": WINDOW}))
@@ -332,6 +339,7 @@ def test_accumulates_behind_shortcuts_and_pools_are_those_of_the_spikes():
     assert float(tally.ac) == expected + shortcuts and shortcuts > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["few_spikes", "time_to_first_spike"])
 def test_an_image_costs_one_window(code):
     spiking, _ = pair(code, CNN)
@@ -367,6 +375,7 @@ def evaluator(timesteps: int) -> Evaluator:
     return Evaluator(timesteps, 5, build_option("loss", "cross_entropy"), torch.float32)
 
 
+@pytest.mark.slow
 def test_the_evaluator_counts_the_last_window():
     spiking = pair("few_spikes", CNN)[0].float()
     timesteps = (depth(spiking) + 1) * WINDOW
@@ -380,6 +389,7 @@ def test_the_evaluator_counts_the_last_window():
     assert float(found.ac) == float(expected.ac) > 0
 
 
+@pytest.mark.slow
 def test_an_undecided_image_is_counted_and_wrong():
     """Class 0 is right for the first image, and the first of equals."""
     decided, silent = (pair("few_spikes", CNN)[0].float() for _ in range(2))
@@ -425,6 +435,7 @@ def faults(*changes: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_the_rules_let_pass_what_fits():
     assert faults(*LATE) == "" and faults(*CODED) == ""
 

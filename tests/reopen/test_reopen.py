@@ -19,6 +19,7 @@ def run(tmp_path_factory):
     return folder, job(folder, "epochs=1", "evaluate.images=40")
 
 
+@pytest.mark.slow
 def test_it_evaluates_to_its_result(run):
     folder, result = run
     again = reopened(folder)
@@ -26,6 +27,7 @@ def test_it_evaluates_to_its_result(run):
     assert again.config["timesteps"] == 3 and again.choices == {} and not again.network.training
 
 
+@pytest.mark.slow
 def test_a_change_takes_effect_and_leaves_the_folder_as_it_was(run):
     folder, _ = run
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -35,6 +37,7 @@ def test_a_change_takes_effect_and_leaves_the_folder_as_it_was(run):
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_is_upgraded(run, tmp_path):
     folder, result = run
     config = OmegaConf.load(folder / "config.yaml")
@@ -49,6 +52,7 @@ def test_a_run_of_an_earlier_version_is_upgraded(run, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

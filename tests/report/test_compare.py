@@ -268,6 +268,7 @@ def test_published_points_are_those_of_all_rows(tmp_path):
     assert curves.published(read_run(run(tmp_path / "d", reference=None))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_a_picture_is_drawn(form, start, capsys, tmp_path):
     pytest.importorskip("matplotlib")
@@ -292,6 +293,7 @@ def drawn(tmp_path: Path, *more: dict):
     return figure.axes[0]
 
 
+@pytest.mark.slow
 def test_what_a_picture_shows(tmp_path):
     pytest.importorskip("matplotlib")
     axes = drawn(tmp_path, {"ann_accuracy": 97.0}, {"reference": None, "accuracy": 50.0})
@@ -314,6 +316,7 @@ def test_what_a_picture_shows(tmp_path):
     assert names == ["0", "1", "accuracy of the run's ANN", "published"]
 
 
+@pytest.mark.slow
 def test_long_runs_have_a_logarithmic_axis(tmp_path):
     pytest.importorskip("matplotlib")
     assert drawn(tmp_path, {"accuracy_by_timestep": [1.0] * 100}).get_xscale() == "log"

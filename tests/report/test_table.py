@@ -81,6 +81,7 @@ def test_every_row_is_there_once(name):
     assert len(ids) == len(set(ids)) == COUNTS[name]
 
 
+@pytest.mark.slow
 def test_a_result_fills_its_row_and_its_deletion_empties_it(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed, accuracy in enumerate((89.0, 90.0)):
@@ -138,6 +139,7 @@ def test_a_row_is_filled_from_the_project_one_is_in_and_not_from_what_is_broken(
     assert "s2.json: cannot be read" in told.err and "Traceback" not in told.err
 
 
+@pytest.mark.slow
 def test_a_run_stands_for_what_its_experiment_serves_today(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     row, curve = "t3-cifar10-38-256", [88.0] * 256
@@ -159,6 +161,7 @@ def test_a_run_stands_for_what_its_experiment_serves_today(capsys, tmp_path, mon
     )
 
 
+@pytest.mark.slow
 def test_one_run_serves_several_timesteps():
     names = ["t3-cifar10-38-2048", "t3-cifar10-38-256"]
     result = _result(names[0], 91.5, [50.0] * 255 + [88.0] + [89.0] * 1791 + [91.5])
@@ -193,6 +196,7 @@ def test_a_run_that_answers_by_the_timesteps_of_the_row_comes_before_one_that_an
     assert (found.mean, found.timesteps, found.budget) == (87.0, 16, "")
 
 
+@pytest.mark.slow
 def test_the_stages_of_one_run_serve_rows_of_their_kind():
     names = ["t3-cifar10-66-conversion", "t3-cifar10-66-hybrid", "t3-cifar10-70-ann"]
     result = _converted(names, [*[10.0] * 249, 80.0])
@@ -212,6 +216,7 @@ def test_the_stages_of_one_run_serve_rows_of_their_kind():
     )
 
 
+@pytest.mark.slow
 def test_what_is_reduced_after_the_stage_of_a_row_does_not_count_against_it():
     names = ["t3-cifar10-66-conversion", "t3-cifar10-66-hybrid"]
     short = {
@@ -267,6 +272,7 @@ def test_experiments_name_rows_that_exist():
     assert "table" not in MISSING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["rich", "markdown", "html"])
 def test_other_forms_show_published_figures(form, capsys):
     assert table(["1", "--format", form]) == 0
@@ -296,6 +302,7 @@ def test_a_page_needs_nothing_else_and_is_well_formed(capsys, tmp_path, monkeypa
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_on_a_terminal_of_80_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert table(["3"]) == 0

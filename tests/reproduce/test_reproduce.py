@@ -53,6 +53,7 @@ def test_rows_and_experiments_are_jobs_with_what_they_start_from():
         jobs(["digits_nothing"], references(), 1)
 
 
+@pytest.mark.slow
 def test_everything_in_the_plan_is_an_experiment_and_can_be_composed():
     from snnexp.reproduce.ready import configuration
 
@@ -80,6 +81,7 @@ def test_what_says_most_per_hour_comes_first_and_behind_what_it_starts_from():
     assert found == ["ann/s1", "f0/s1", "f1/s1", "f2/s1", "plain/s1", "plain/s2", "unknown/s1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words, code, said",
     [
@@ -187,6 +189,7 @@ def test_a_queue_that_is_killed_anywhere_ends_as_one_that_is_not(code, tmp_path,
     assert left(runs, names) == left(straight, names)
 
 
+@pytest.mark.slow
 def test_runs_take_the_time_that_nobody_wants():
     with open(os.devnull, "wb") as log:
         process = subprocess.Popen(["sleep", "20"], stdout=log, preexec_fn=command.prepare_process)
@@ -204,6 +207,7 @@ def test_runs_take_the_time_that_nobody_wants():
         process.wait()
 
 
+@pytest.mark.slow
 def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
     with processor_share(1) as share:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)

@@ -38,6 +38,7 @@ def lost(before: dict, after: dict, path: str = "") -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: "/".join(path.parts[-2:]))
 def test_recorded_results_of_every_age_are_read_and_lose_nothing(path):
     found = json.loads(path.read_text())
@@ -45,6 +46,7 @@ def test_recorded_results_of_every_age_are_read_and_lose_nothing(path):
     assert lost(found, RunResult.from_json(found).to_json()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -183,6 +185,7 @@ def test_the_page_says_what_the_fields_say():
     assert all(f"| `{name}` |" in page for name in {**hints(StageResult), **hints(RunResult)})
 
 
+@pytest.mark.slow
 def test_results_are_read_and_shown_without_torch():
     rooms = [ROOT / "snnexp" / name for name in ("results", "survey", "report")]
     files = [path.relative_to(ROOT) for room in rooms for path in room.glob("*.py")]

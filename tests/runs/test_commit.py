@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 import snnexp
 from snnexp.runs.result import git_commit
 
@@ -14,6 +16,7 @@ def git(folder, *words: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.slow
 def test_only_a_repository_that_tracks_the_package_is_named(tmp_path, monkeypatch):
     package = tmp_path / "lib" / "snnexp" / "__init__.py"
     package.parent.mkdir(parents=True)

@@ -109,6 +109,7 @@ def interrupted(monkeypatch) -> Any:
 # From every place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["hybrid", "conversion"])
 def test_a_run_stopped_after_every_single_step_ends_as_one_that_was_not(
     tmp_path, straight, interrupted, strategy
@@ -138,6 +139,7 @@ FAST += [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_what_changes_from_batch_to_batch_goes_on_from_where_it_was(
     tmp_path, straight, interrupted, number
@@ -153,12 +155,14 @@ def test_what_changes_from_batch_to_batch_goes_on_from_where_it_was(
     assert_same(tmp_path, straight(*settings))
 
 
+@pytest.mark.slow
 def test_what_the_selection_rule_keeps_survives(tmp_path, straight, interrupted):
     interrupted(tmp_path, 3, *LONG)
     job(tmp_path, *LONG)
     assert_same(tmp_path, straight(*LONG))
 
 
+@pytest.mark.slow
 def test_weights_drawn_anew_between_epochs_are_the_same(tmp_path, straight, interrupted):
     faint = [
         f"strategy.stages.train.{each}"
@@ -181,6 +185,7 @@ def test_weights_drawn_anew_between_epochs_are_the_same(tmp_path, straight, inte
     )  # nothing comes after the last epoch
 
 
+@pytest.mark.slow
 def test_records_past_the_checkpoint_are_written_again(tmp_path, straight, monkeypatch, capsys):
     log = Trackers.epoch
 
@@ -206,6 +211,7 @@ def test_records_past_the_checkpoint_are_written_again(tmp_path, straight, monke
     assert_same(tmp_path, straight(*LONG))
 
 
+@pytest.mark.slow
 def test_the_time_of_all_attempts_is_counted(tmp_path, interrupted, monkeypatch):
     def seconds(self, name):
         return 1000.0
@@ -249,6 +255,7 @@ def signalled(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path,
     return {number: (folder / number.name, told.code, told.err) for number, told in answers.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_a_signal_ends_can_be_resumed(signalled, straight, number):
     folder, code, errors = signalled[number]
@@ -278,6 +285,7 @@ def flipped(data: bytes) -> bytes:
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", [cut(0), cut(0.999), flipped], ids=["empty", "nearly whole", "one bit"]
 )
@@ -297,6 +305,7 @@ def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_used(
     assert_same(tmp_path, straight(*LONG))
 
 
+@pytest.mark.slow
 def test_with_nothing_but_damage_a_run_begins_anew(tmp_path, straight, interrupted, capsys):
     interrupted(tmp_path, 3, *LONG)
     for path in (tmp_path / "checkpoints").iterdir():
@@ -307,6 +316,7 @@ def test_with_nothing_but_damage_a_run_begins_anew(tmp_path, straight, interrupt
     assert_same(tmp_path, straight(*LONG))
 
 
+@pytest.mark.slow
 def test_damage_to_a_finished_stage_costs_its_evaluation_only(
     tmp_path, straight, interrupted, capsys
 ):
@@ -319,6 +329,7 @@ def test_damage_to_a_finished_stage_costs_its_evaluation_only(
     assert_same(tmp_path, straight(*settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [errno.ENOSPC, None], ids=["full disk", "killed"])
 def test_a_checkpoint_that_cannot_be_written_leaves_those_before(
     tmp_path, straight, monkeypatch, capsys, kind
@@ -363,6 +374,7 @@ class Killed(BaseException):
 # Whose folder it is
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["epochs=5", "seed=2", "neuron.leak=0.25"])
 def test_another_configuration_is_refused_and_changes_nothing(
     tmp_path, interrupted, capsys, change
@@ -381,6 +393,7 @@ def test_another_configuration_is_refused_and_changes_nothing(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_what_changes_no_result_may_change(tmp_path, straight, interrupted):
     interrupted(tmp_path, 2, *LONG)
     job(
@@ -395,6 +408,7 @@ def test_what_changes_no_result_may_change(tmp_path, straight, interrupted):
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_run_again(tmp_path, capsys):
     job(tmp_path, *FEW)
     before = (tmp_path / "result.json").read_bytes()
@@ -409,6 +423,7 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
     assert (tmp_path / "result.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_sweep_started_again_takes_the_results_of_its_finished_jobs(tmp_path, capsys):
     def repeated(*changes: str) -> tuple[dict[str, Any] | None, BaseException | None, int]:
         config = composed([*TINY, *NETWORK, *FEW, *changes, f"output_dir={tmp_path}"])
@@ -425,6 +440,7 @@ def test_a_sweep_started_again_takes_the_results_of_its_finished_jobs(tmp_path, 
 # What is kept
 
 
+@pytest.mark.slow
 def test_the_last_two_epochs_are_kept_and_at_the_end_the_last(tmp_path, interrupted):
     interrupted(tmp_path, 4, *LONG)
     assert kept(tmp_path) == ["train-0003", "train-0004"]
@@ -432,6 +448,7 @@ def test_the_last_two_epochs_are_kept_and_at_the_end_the_last(tmp_path, interrup
     assert kept(tmp_path) == ["train-0004"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "found"), [(3, ["train-0003", "train-0004"]), ("null", [])])
 def test_checkpoints_come_as_often_as_they_are_wanted(
     tmp_path, straight, interrupted, every, found
@@ -445,6 +462,7 @@ def test_checkpoints_come_as_often_as_they_are_wanted(
     assert_same(tmp_path, straight(*LONG))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", ["0", "1.5", "often"])
 def test_how_often_is_checked(tmp_path, capsys, every):
     assert attempted(tmp_path / "run", f"checkpoint.every={every}")[2] == 2
@@ -470,6 +488,7 @@ with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), record
 """
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_one_run_for_wandb(tmp_path):
     run_dir = tmp_path / "run"
     run_dir.mkdir()
@@ -489,6 +508,7 @@ def test_a_resumed_run_is_one_run_for_wandb(tmp_path):
     assert len(record["history"]) == 3 and ids == {record["run"][0]["run_id"]}
 
 
+@pytest.mark.slow
 def test_a_tracker_that_comes_too_late_keeps_no_record(tmp_path):
     (tmp_path / "wandb").mkdir()
     (tmp_path / "wandb" / "attempt").write_text("the second")
@@ -511,6 +531,7 @@ def test_the_terminal_names_the_stage_that_goes_on(tmp_path):
 # Several trainings
 
 
+@pytest.mark.slow
 def test_no_stage_repeats_the_epochs_of_another(tmp_path, monkeypatch):
     epochs, epoch = [], Batches.epoch
 

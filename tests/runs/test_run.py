@@ -94,6 +94,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_result_has_every_key_of_the_contract(ran, strategy):
     folder, returned = ran(strategy)
@@ -139,6 +140,7 @@ def test_weights_of_every_form_evaluate_to_the_result_of_their_run(ran, strategy
     assert_evaluates_again(*ran(strategy))
 
 
+@pytest.mark.slow
 def test_spikes_and_operations_belong_together(tmp_path):
     result = job(tmp_path, "epochs=1")
     (layer,) = result["spikes_by_layer"].values()
@@ -151,6 +153,7 @@ def test_spikes_and_operations_belong_together(tmp_path):
     assert operations["ac"] == pytest.approx(10 * result["spikes_per_inference"])
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_is_promised(tmp_path):
     job(tmp_path, "epochs=1")
     names = {path.name for path in tmp_path.iterdir()}
@@ -165,6 +168,7 @@ def test_the_folder_holds_what_is_promised(tmp_path):
     assert "error.txt" not in names and read(tmp_path)["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     network = [
         "architecture=cnn",
@@ -181,6 +185,7 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     assert metrics[0] == metrics[1] != metrics[2] and weights[0] == weights[1] != weights[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -204,6 +209,7 @@ def test_weights_of_a_run_evaluate_to_its_result(tmp_path, overrides):
     assert_evaluates_again(tmp_path, job(tmp_path, *overrides, "epochs=1"))
 
 
+@pytest.mark.slow
 def test_an_encoder_with_other_settings_takes_statistics_of_its_own(tmp_path):
     folder = tmp_path / "run"
     job(
@@ -258,6 +264,7 @@ def differing(network: Network) -> Network:
 FORMS = ["analog", "folded analog", "spiking", "folded spiking"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     "architecture",
@@ -306,6 +313,7 @@ def test_weights_can_be_evaluated_with_another_encoder(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_equal_weights_give_equal_bytes(tmp_path):
     network = spiking_network(blueprint(norm="batch"))
     for name in "abcdefgh":
@@ -319,6 +327,7 @@ def test_weights_without_norms_are_not_taken_for_those_of_a_norm_that_cannot_be_
         load(untrained(blueprint(norm="bntt")), tmp_path / "w.safetensors", CPU)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["missing", "cut", "garbage", "other network"])
 def test_weights_that_do_not_fit_are_refused(tmp_path, wrong):
     path = tmp_path / "w.safetensors"
@@ -338,6 +347,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, wrong):
         load(untrained(blueprint(architecture=("mlp", {"widths": [8]}))), path, CPU)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["epoch 1, batch 2", "the evaluation after epoch 1"])
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, capsys, place):
     batch = (
@@ -375,6 +385,7 @@ def weights_of(network: Network) -> list[torch.Tensor]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_networks_are_channels_last_and_stay_so(tmp_path, form):
     made = blueprint((2, 8, 8), norm="batch")
@@ -388,6 +399,7 @@ def test_networks_are_channels_last_and_stay_so(tmp_path, form):
         )
 
 
+@pytest.mark.slow
 def test_the_layout_changes_nothing(tmp_path):
     made = blueprint((2, 8, 8), norm="batch", neuron=("lif", {"threshold": 4.0}))
     network = differing(spiking_network(made))
@@ -401,6 +413,7 @@ def test_the_layout_changes_nothing(tmp_path):
             torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_nothing_in_the_result_is_infinite(tmp_path):
     job(
         tmp_path, "epochs=0", "scheduler=constant", "neuron.threshold=1000.0"

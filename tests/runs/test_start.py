@@ -33,6 +33,7 @@ def converted(folder, run, *more):
     )
 
 
+@pytest.mark.slow
 def test_the_network_is_taken_over_and_not_trained(ann, tmp_path):
     result, error, _ = converted(tmp_path, ann)
     assert error is None
@@ -46,6 +47,7 @@ def test_the_network_is_taken_over_and_not_trained(ann, tmp_path):
     assert result["accuracy"] > 50
 
 
+@pytest.mark.slow
 def test_it_may_be_trained_on_with_another_activation(ann, tmp_path):
     result = job(
         tmp_path,
@@ -60,6 +62,7 @@ def test_it_may_be_trained_on_with_another_activation(ann, tmp_path):
     assert any(name.endswith("activation.w") for name in after) and result["epochs"] == 0
 
 
+@pytest.mark.slow
 def test_what_its_activations_have_learned_is_kept_where_they_are_of_the_same_kind(tmp_path):
     job(tmp_path / "first", "strategy=ann", "activation=qcfs")
     job(
@@ -78,11 +81,13 @@ def test_what_its_activations_have_learned_is_kept_where_they_are_of_the_same_ki
     )
 
 
+@pytest.mark.slow
 def test_epochs_of_all_runs_count(ann, tmp_path):
     job(tmp_path, "strategy=ann", f"strategy.stages.train.start={ann}", "epochs=1")
     assert epochs({"epochs": 3, "start": str(tmp_path)}) == 3 + 1 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, part",
     [
@@ -101,12 +106,14 @@ def test_another_network_or_other_images_are_refused(ann, tmp_path, changes, par
         raise error
 
 
+@pytest.mark.slow
 def test_a_spiking_network_is_no_start(ann, tmp_path):
     assert converted(tmp_path / "spiking", ann)[1] is None
     _, error, code = converted(tmp_path / "again", tmp_path / "spiking")
     assert code == 3 and "start from the run of an analog one" in str(error)
 
 
+@pytest.mark.slow
 def test_only_the_first_stage_starts(ann, tmp_path):
     _, error, _ = attempted(
         tmp_path,
@@ -117,6 +124,7 @@ def test_only_the_first_stage_starts(ann, tmp_path):
     assert isinstance(error, ConfigError) and "start from a run in the first" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["", "- 1\n", "epochs: 3\n", "dataset: {}\nstrategy: null\n", "a: [1\n"]
 )

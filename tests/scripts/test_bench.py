@@ -26,12 +26,14 @@ def ratio(kind: str, timesteps: int, *overrides: str) -> float:
     return found["spiking"][kind] / (timesteps * found["analog"][kind])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timesteps", [4, 16])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_network_keeps_little_more_than_its_twin_keeps_in_all_steps(timesteps, precision):
     assert ratio("saved", timesteps, f"precision={precision}") <= 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timesteps", [4, 16])
 def test_lean_memory_keeps_half_of_that(timesteps):
     assert ratio("kept", timesteps, "memory=lean") <= 0.55
@@ -53,6 +55,7 @@ def test_what_is_alive_and_what_was():
     assert (alive, peak) == (4000, 12000)
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_network_and_of_a_neuron():
     case = measure.against_twin([*SMALL, "device=cpu", "timesteps=2"], 2, time.process_time)
     assert set(case["ratios"]) == {"train", "evaluate", "saved", "kept", "peak"}
@@ -60,6 +63,7 @@ def test_every_figure_of_a_network_and_of_a_neuron():
     assert case["spiking"]["train"]["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_neuron_keeps_its_input_and_no_potentials(monkeypatch):
     monkeypatch.setattr(measure, "COPIED", 2**16)
     case = measure.against_copy(["device=cpu"], (16, 2, 4, 3, 3), 2, time.process_time)
@@ -69,6 +73,7 @@ def test_the_neuron_keeps_its_input_and_no_potentials(monkeypatch):
     assert set(case["ratios"]) == {"train", "evaluate"}
 
 
+@pytest.mark.slow
 def test_one_way_of_training_against_another():
     words = [*SMALL, "device=cpu", "timesteps=16", "time_segments=auto"]
     case = measure.against_other(words, ["time_segments=1"], 2, time.process_time)
@@ -76,6 +81,7 @@ def test_one_way_of_training_against_another():
     assert case["ratios"]["train"] > 0
 
 
+@pytest.mark.slow
 def test_training_on_counts_keeps_what_does_not_depend_on_time():
     counted = ["strategy=tandem", "neuron=if"]
     kept = [figures(*counted, f"timesteps={steps}")["spiking"]["saved"] for steps in (2, 16)]

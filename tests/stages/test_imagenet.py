@@ -136,6 +136,7 @@ def one_of_each_system():
         systems.add(system)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", one_of_each_system())
 def test_an_experiment_runs_through_all_its_stages(name, photographs):
     config = shrunk(name, photographs)
@@ -187,6 +188,7 @@ def test_experiments_with_fewer_levels_differ_in_that_alone():
         assert texts[0].keys() == texts[1].keys()
 
 
+@pytest.mark.slow
 def test_missing_weights_end_the_run_with_the_code_of_missing_data(
     photographs, tmp_path, monkeypatch
 ):

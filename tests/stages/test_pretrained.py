@@ -79,6 +79,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", torchvision_weights.EXPECTED)
 def test_scores_are_those_of_torchvision(model, cache):
     check(configuration(*overrides(model)))
@@ -139,6 +140,7 @@ def test_a_file_that_is_no_state_is_refused(cache):
         torchvision_weights.read("alexnet", "IMAGENET1K_V1")
 
 
+@pytest.mark.slow
 def test_the_order_of_a_file_does_not_matter():
     state = torchvision_weights.skeleton("resnet34")
     backwards = dict(reversed(list(state.items())))
@@ -150,12 +152,14 @@ def test_the_order_of_a_file_does_not_matter():
     )
 
 
+@pytest.mark.slow
 def test_other_classes_than_the_weights_have_are_refused(cache):
     published("resnet34")
     with pytest.raises(ConfigError, match="weights of body.output are"):
         loaded(configuration(*overrides("resnet34"), "dataset.size=32"), classes=10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong, said",
     [
@@ -184,12 +188,14 @@ def test_nothing_that_was_trained_is_thrown_away(cache):
         stage("train", analog_network(small()), session(small()))
 
 
+@pytest.mark.slow
 def test_a_quantised_rectifier_may_start_from_a_rectifier():
     assert (
         list(published_weights_fit(configuration(*overrides("resnet34"), "activation=qcfs"))) == []
     )
 
 
+@pytest.mark.slow
 def test_every_layer_of_the_network_gets_published_numbers(cache):
     theirs = published("resnet34").state_dict()
     ours = connections(

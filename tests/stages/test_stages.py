@@ -28,6 +28,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_learns(ran, strategy):
     folder, result = ran(strategy)
@@ -83,6 +84,7 @@ def scripted(monkeypatch) -> list[dict[str, torch.Tensor]]:
     return shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("selection", "epoch"), [("last", 4), ("best_test", 2), ("best_validation", 3)]
 )
@@ -108,6 +110,7 @@ def test_a_training_ends_when_the_validation_set_sees_nothing_better(tmp_path, s
     assert result["accuracy_last"] == 65.0
 
 
+@pytest.mark.slow
 def test_accuracy_is_that_of_the_weights_kept(tmp_path):
     result = job(
         tmp_path,
@@ -132,6 +135,7 @@ def test_without_a_split_nothing_is_said_of_validation(ran):
     )
 
 
+@pytest.mark.slow
 def test_best_validation_needs_a_split(tmp_path, capsys):
     _, _, code = attempted(tmp_path / "run", "selection=best_validation")
     assert (
@@ -141,18 +145,21 @@ def test_best_validation_needs_a_split(tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 def test_epochs_between_evaluations(tmp_path):
     result = job(tmp_path, "epochs=3", "evaluate.every=2")
     assert ["test/accuracy" in record for record in records(tmp_path)] == [False, True, True]
     assert result["accuracy_last"] == records(tmp_path)[-1]["test/accuracy"]
 
 
+@pytest.mark.slow
 def test_no_epochs_leave_the_first_weights_and_no_accuracies_of_training(tmp_path):
     result = job(tmp_path, "epochs=0", "scheduler=constant")
     assert records(tmp_path) == [] and result["accuracy"] < 40
     assert result["accuracy_last"] is None and result["accuracy_best_test"] is None
 
 
+@pytest.mark.slow
 def test_dropout_is_a_function_of_seed_and_epoch(tmp_path, monkeypatch):
     masks, forward = [], Dropout.forward
 
@@ -173,6 +180,7 @@ def test_dropout_is_a_function_of_seed_and_epoch(tmp_path, monkeypatch):
     assert len(set(masks)) > 2
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_potentials_in_float32(tmp_path, monkeypatch):
     kinds = set()
 
@@ -201,6 +209,7 @@ def test_half_precision_keeps_potentials_in_float32(tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["bntt", "batch_per_step"])
 def test_norms_per_step_train(tmp_path, norm):
     job(tmp_path, f"norm={norm}", "encoder=poisson")

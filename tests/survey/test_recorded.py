@@ -19,6 +19,7 @@ WITHIN = 0.3
 """Points."""
 
 
+@pytest.mark.slow
 def test_the_readme_counts_what_is_recorded():
     counts = runpy.run_path(str(ROOT / "scripts" / "survey_counts.py"))
     _, _, rest = (ROOT / "README.md").read_text().partition(counts["BEGIN"])
@@ -26,6 +27,7 @@ def test_the_readme_counts_what_is_recorded():
     assert said.strip() == counts["table"]() and len(said.strip().splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_the_table_of_recorded_runs_says_what_they_say():
     script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
     _, _, rest = (ROOT / "results" / "README.md").read_text().partition(script["BEGIN"])

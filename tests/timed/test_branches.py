@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
@@ -48,6 +49,7 @@ def with_branches() -> Network:
     return timed_network(given, timed_form()).eval()
 
 
+@pytest.mark.slow
 def test_branches_stand_side_by_side():
     network = with_branches()
     x = network.encoder(networks.images(5), range(1), networks.keys(5))
@@ -59,6 +61,7 @@ def test_branches_stand_side_by_side():
     assert scores(network).shape == (1, 5, 10) and (scores(network) > -11.5).any()
 
 
+@pytest.mark.slow
 def test_layers_of_branches_are_counted_in_the_order_they_fire_in():
     network = with_branches()
     names = [layer.name for layer in timed_layers(network)]
@@ -74,6 +77,7 @@ def test_layers_of_branches_are_counted_in_the_order_they_fire_in():
     )
 
 
+@pytest.mark.slow
 def test_a_network_with_branches_learns():
     network = with_branches().train()
     optimizer, losses = torch.optim.Adam(network.parameters(), 0.01), []

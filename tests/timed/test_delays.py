@@ -23,6 +23,7 @@ def test_spikes_arrive_once_per_terminal():
     assert delays(torch.tensor([0.0, 2.0]).view(1, 2, 1, 1)).flatten().tolist() == [1, 4, 3, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture", [("mlp", {"widths": [6]}), ("cnn", {"layers": ["3C3", "MP2", "FC5"]})]
 )
@@ -97,6 +98,7 @@ def test_the_gradient_is_the_rule_of_spikeprop():
     )
 
 
+@pytest.mark.slow
 def test_spikeprop_learns_exclusive_or():
     """Bohte 2002 (survey [65]): three inputs, five hidden neurons, sixteen delays per
     connection.

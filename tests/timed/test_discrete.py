@@ -17,6 +17,7 @@ from tests.support.options import build_option
 from tests.support.timed import KERNELS, scores, timed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["linear", "convolution"])
 @pytest.mark.parametrize("kind", KERNELS)
 def test_discrete_time_converges_to_the_exact_times(kind, layer):
@@ -41,6 +42,7 @@ def test_discrete_time_converges_to_the_exact_times(kind, layer):
     assert both.any() and all(error < 4 for error in errors), errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["if_exp", "if_linear", "if_delta"])
 def test_rounded_exact_times_are_what_the_steps_show(kind):
     times = 2 * torch.rand(20, 10, generator=networks.seeded(4), dtype=torch.float64)
@@ -63,6 +65,7 @@ def test_rounded_exact_times_are_what_the_steps_show(kind):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KERNELS)
 def test_a_clocked_network_comes_to_the_exact_decisions(kind):
     network = timed(neuron=kind, changes={"drive": [8.0], "deviation": [4.6]})

@@ -91,6 +91,7 @@ def numbers(shown: Any, path: str = "") -> Iterator[tuple[str, float]]:
         yield from numbers(value, f"{path}.{key}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [20, 17, 2])
 def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     """Of 17 images in batches of 8, or of 2 in all, the third process sees nothing of the last

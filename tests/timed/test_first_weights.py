@@ -32,6 +32,7 @@ def test_first_weights_of_a_convolution_are_balanced_at_every_place_of_the_kerne
     assert weight.std() > 4 * weight.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("gain", [0.5, 1.0])
 @torch.no_grad()
@@ -42,6 +43,7 @@ def test_differences_between_spike_times_grow_by_the_gain_from_layer_to_layer(ke
     assert abs(neurons(list(connections(network))[1], times).std() / times.std() / gain - 1) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"bits": 4}, {"variation": 0.2}], ids=str)
 def test_a_centralized_gradient_is_the_plain_one_less_its_mean_over_the_inputs(changes):
     plain, central = (

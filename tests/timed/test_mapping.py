@@ -157,6 +157,7 @@ def run(tmp_path_factory):
     return folder, json.loads((folder / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_that_of_the_analog_network(run):
     _, result = run
     assert result["form"] == "timed" and result["accuracy"] == pytest.approx(
@@ -214,6 +215,7 @@ def blueprint_and_analog(norm: str = "batch") -> tuple[Blueprint, Network, torch
     return blueprint, analog.eval(), images
 
 
+@pytest.mark.slow
 def test_every_layer_holds_the_activations():
     blueprint, analog, images = blueprint_and_analog()
     pixels = (images * 255).to(torch.uint8)
@@ -263,6 +265,7 @@ def test_every_layer_holds_the_activations():
     )
 
 
+@pytest.mark.slow
 def test_fine_tuning_goes_on_from_the_mapping(tmp_path):
     finetune = ["+stage@strategy.stages.finetune=single_spike", "strategy.stages.finetune.epochs=1"]
     loss = (
@@ -279,6 +282,7 @@ def test_fine_tuning_goes_on_from_the_mapping(tmp_path):
     assert tuned["epochs"] == 1 and tuned["spikes_per_neuron"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -311,6 +315,7 @@ def test_a_threshold_that_differs_takes_the_same_off_every_value():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -324,6 +329,7 @@ def test_what_is_mapped_first_is_trained(tmp_path, change):
     assert code == 2 and "set strategy=mapping" in str(error)
 
 
+@pytest.mark.slow
 def test_the_encoder_that_whitens_is_mapped_and_its_products_are_counted(tmp_path):
     given = [*MAPPED[:2], "encoder=whitening", "encoder.channels=1", *MAPPED[4:]]
     result = job(tmp_path, *given, "epochs=2")
@@ -331,6 +337,7 @@ def test_the_encoder_that_whitens_is_mapped_and_its_products_are_counted(tmp_pat
     assert result["operations"]["mac"] == 7 * 7 * 4 * 4  # places of a patch, filters, weights
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_the_finished_run_gives_the_same(run, capsys):
     folder, result = run
     assert evaluate([str(folder)]) == 0
@@ -338,6 +345,7 @@ def test_an_evaluation_of_the_finished_run_gives_the_same(run, capsys):
     assert json.loads(newest.read_text())["accuracy"] == result["accuracy"]
 
 
+@pytest.mark.slow
 def test_connections_of_the_two_forms_have_one_order():
     blueprint, analog, _ = blueprint_and_analog(norm="none")
     timed = timed_network(blueprint, timed_form())

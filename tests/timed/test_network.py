@@ -53,6 +53,7 @@ def test_what_has_no_timed_form_is_refused_with_a_remedy(chosen, remedy):
         timed(**chosen)
 
 
+@pytest.mark.slow
 def test_weights_vary_in_training_only():
     network = timed(changes={"variation": 0.2})
     assert torch.equal(scores(network), scores(network))

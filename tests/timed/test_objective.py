@@ -12,6 +12,7 @@ from tests.support.options import build_option
 from tests.support.timed import KERNELS, scores, timed
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_learns():
     network = timed(
         architecture=("cnn", {"layers": ["4C3", "MP2", "D0.1", "FC16"], "bias": False}),
@@ -37,6 +38,7 @@ def test_a_convolutional_network_learns():
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss",
     [("spike_time", {"domain": each}) for each in ("exponential", "time")]
@@ -59,6 +61,7 @@ def test_outputs_that_never_fire_give_finite_loss_and_gradients(loss, kernel):
     )
 
 
+@pytest.mark.slow
 def test_the_guard_names_the_layer_that_has_fallen_silent():
     network = timed(changes={"drive": [0.1, 4.0], "deviation": [0.0]}).train()
     loss = Objective(build_option("loss", "spike_time"), network, 0.0, 1.0, "mean", 0.0)
@@ -68,6 +71,7 @@ def test_the_guard_names_the_layer_that_has_fallen_silent():
             assert value.isfinite()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", [{"weight_sum": 10.0}, {"silence": 0.1}])
 def test_both_terms_bring_silent_neurons_back(terms):
     network = timed(changes={"drive": [0.4, 4.0], "deviation": [0.0]}).train()

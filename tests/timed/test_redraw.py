@@ -30,6 +30,7 @@ def with_a_dead_neuron(**chosen):
     return network, first.weight.detach().clone(), first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [("mlp", {"widths": [12], "bias": True}), CNN])
 def test_only_dead_hidden_neurons_get_new_weights(architecture):
     network, before, first = with_a_dead_neuron(architecture=architecture)
@@ -53,6 +54,7 @@ def test_only_dead_hidden_neurons_get_new_weights(architecture):
     )
 
 
+@pytest.mark.slow
 def test_the_draws_depend_on_the_seed_alone():
     found = []
     for seed, noise in ((7, 1), (7, 2), (8, 1)):

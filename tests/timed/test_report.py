@@ -11,6 +11,7 @@ from tests.support import networks
 from tests.support.timed import timed
 
 
+@pytest.mark.slow
 def test_counts_and_curves_of_a_network():
     network = timed()
     images = (255 * networks.images(30)[:, :]).to(torch.uint8)
@@ -36,6 +37,7 @@ def test_counts_and_curves_of_a_network():
     assert float(tally.ac) == arrived and tally.mac_ann == 30 * (64 * 12 + 12 * 10)
 
 
+@pytest.mark.slow
 def test_spikes_reach_every_terminal_in_the_counts():
     network = timed(changes={"delays": [0.0, 0.5, 1.0]})
     split = Split((255 * networks.images(6)).to(torch.uint8), torch.arange(6), torch.arange(6))

@@ -169,6 +169,7 @@ def simulated(kind: str, times: Tensor, synapses: Synapses, horizon: float = 30.
     return synapses.from_rows(torch.tensor(found, dtype=DOUBLE), times)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["scan", "grid"])
 @pytest.mark.parametrize("layer", ["linear", "convolution"])
 @pytest.mark.parametrize("kind", [*KERNELS, "if_delta"])
@@ -210,6 +211,7 @@ def test_gradients_equal_differences_of_the_simulation(kind):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["scan", "grid"])
 @pytest.mark.parametrize("layer", ["linear", "convolution"])
 @pytest.mark.parametrize("kind", KERNELS)
@@ -236,6 +238,7 @@ def test_gradcheck(kind, layer, solver):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kind", KERNELS)
 def test_a_common_delay_delays_the_output_and_late_inputs_do_nothing(kind, seed):
@@ -255,6 +258,7 @@ def test_a_common_delay_delays_the_output_and_late_inputs_do_nothing(kind, seed)
     torch.testing.assert_close(later, out + 0.75, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(events.events.library() is None, reason="the kernel was not compiled")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("layer", ["linear", "convolution"])
@@ -280,6 +284,7 @@ def test_all_solvers_agree_in_single_precision(kind, layer, threads, monkeypatch
 # What must not break
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["scan", "grid", "events"])
 @pytest.mark.parametrize("kind", [*KERNELS, "if_delta"])
 def test_silence_gives_silence_and_no_gradient(kind, solver):
@@ -308,6 +313,7 @@ def test_silence_gives_silence_and_no_gradient(kind, solver):
             assert (out == NEVER).all() and not times.grad.any() and not weight.grad.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["scan", "grid", "events"])
 @pytest.mark.parametrize("kind", [*KERNELS, "if_delta"])
 def test_extreme_weights_and_times_give_numbers(kind, solver):

@@ -351,6 +351,7 @@ def three_runs(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_runs_of_one_process_stay_separate(three_runs):
     raised, good, abandoned = (kept(three_runs / name) for name in ("raised", "good", "abandoned"))
     assert exit_codes(raised) == [1] and "history" not in raised

@@ -45,6 +45,7 @@ def test_without_a_decay_there_is_none():
     assert network.weight.tolist() == [1.0] * 2 and average.state_dict() == {}
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_average(tmp_path):
     plain, mean = tmp_path / "plain", tmp_path / "mean"
     job(plain, "strategy=ann")
@@ -81,6 +82,7 @@ def test_the_teacher_by_hand():
     assert not list(taught.parameters())
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_the_answers_of_its_teacher_alone(tmp_path):
     told = [
         "strategy.stages.finetune.teacher=pretrain",
@@ -108,6 +110,7 @@ def test_an_average_goes_on_where_it_was_on_any_device():
         other.load_state_dict({})
 
 
+@pytest.mark.slow
 def test_a_teacher_that_is_not_there_is_named(tmp_path):
     _, error, code = attempted(
         tmp_path,

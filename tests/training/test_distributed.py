@@ -136,6 +136,7 @@ def assert_same_curve(found: list[dict[str, Any]], expected: list[dict[str, Any]
                 assert record_[key] == pytest.approx(wanted[key], abs=0.3)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_curve_of_one(two, one):
     assert_same_curve(metrics(two / "run"), metrics(one))
     losses = [each["train/loss"] for each in metrics(one) if "train/loss" in each]
@@ -200,6 +201,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_in_one_process_stops_all_and_the_run_can_be_resumed(
     plugin, tmp_path, one
 ):

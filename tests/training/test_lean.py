@@ -62,6 +62,7 @@ def _gradients(network: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> 
     return [parameter.grad for parameter in network.parameters()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("norm", ["batch", "tdbn", "none", "batch_per_step"])
 @pytest.mark.parametrize("amplitude", ["unit", "threshold"])
@@ -83,6 +84,7 @@ def test_lean_gives_the_same_gradients(norm, dtype, amplitude):
     assert all(torch.equal(a, b) for a, b in zip(network.buffers(), twin.buffers(), strict=True))
 
 
+@pytest.mark.slow
 def test_bytes_against_the_analog_twin():
     parts = blueprint("batch", {"threshold": 0.3}, ["32C3", "32C3", "AP2", "32C3", "AP2", "FC64"])
     images, keys, timesteps = torch.rand(4, 2, 12, 12), torch.arange(4), 8

@@ -129,6 +129,7 @@ def test_what_does_not_grow_with_the_batch_is_counted_once():
     )
 
 
+@pytest.mark.slow
 def test_a_process_needs_memory_for_its_part_of_the_batch(monkeypatch):
     from snnexp.cli.job import resolved
     from snnexp.composition.compose import composed
@@ -157,6 +158,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @linux
 def test_a_run_that_is_out_of_memory_says_what_would_need_less(tmp_path):
     big = ["architecture.layers=[32C3,32C3,AP2]", "timesteps=64", "batch_size=1437"]

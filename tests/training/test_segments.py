@@ -13,6 +13,7 @@ from snnexp.training.segments import number_of_segments, segmented
 from tests.training.test_lean import blueprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segments", [2, 3, 5])
 def test_segments_give_the_gradients_of_the_whole(segments):
     network = spiking_network(
@@ -31,6 +32,7 @@ def test_segments_give_the_gradients_of_the_whole(segments):
     assert all(loop.states is None for loop in network.modules() if hasattr(loop, "states"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["batch", "tdbn", "batch_per_step"])
 def test_running_statistics_move_once_per_segment(norm):
     """As if the segments were batches of their own: what is computed again in the backward pass
@@ -51,6 +53,7 @@ def test_running_statistics_move_once_per_segment(norm):
     assert {module.momentum for module in parts.modules() if hasattr(module, "momentum")} == {0.1}
 
 
+@pytest.mark.slow
 def test_segments_need_a_fraction():
     network = spiking_network(
         blueprint("batch", {"threshold": 0.3}, ["8C3", "AP2", "8C3", "FC16"])
@@ -78,6 +81,7 @@ def test_auto_is_the_square_root_from_sixteen_on():
     assert number_of_segments(7, 4) == 4
 
 
+@pytest.mark.slow
 def test_lean_memory_does_not_keep_what_segments_compute_again():
     batch = Batch(torch.rand(2, 2, 12, 12), torch.zeros(2, dtype=torch.int64), torch.arange(2))
 
