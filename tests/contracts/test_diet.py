@@ -12,16 +12,14 @@ from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import run
 from snnexp.training.descent import bound
 from snnexp.training.parameters import parameter_groups
-from tests.support.options import build_option, options
+from tests.support.options import build_option, options, settings
 
 
 def diet(surrogate: str = "triangle", scale: float = 0.3, width: float = 1.0, **changes) -> Cell:
-    return build_option(
-        "neuron",
-        "diet",
-        changes,
-        surrogate=build_option("surrogate", surrogate, {"scale": scale, "width": width}),
-    )
+    known = settings("surrogate", surrogate)
+    chosen = {key: value for key, value in (("scale", scale), ("width", width)) if key in known}
+    slope = build_option("surrogate", surrogate, chosen)
+    return build_option("neuron", "diet", changes, surrogate=slope)
 
 
 def by_steps(cell: Cell, x: Tensor) -> tuple[Tensor, Tensor]:
