@@ -25,7 +25,7 @@ def early_exit(network: nn.Module, accuracies: list[float | None]) -> dict[str, 
     if not layers:
         return {}
     faded = torch.stack([sizes < bound for sizes, bound in layers])[:, : len(accuracies)].all(0)
-    first = int(faded.int().argmax()) if faded.any() else None
+    first = int(faded.nonzero()[0]) if faded.any() else None
     timestep = None if first is None else first + 1
     accuracy = None if first is None else accuracies[first]
     threshold = max(bound for _, bound in layers)

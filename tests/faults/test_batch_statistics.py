@@ -42,7 +42,7 @@ NORMS = {
     "batch": lambda: Batch(**SHARE, scale_spread=0.0, learn_scale=True),
     "tdbn": lambda: TdBN(threshold=1.0, **SHARE, learn_scale=True),
     "batch_per_step": lambda: BatchPerStep(**SHARE),
-    "bntt": lambda: BNTT(timesteps=8, **SHARE),
+    "bntt": lambda: BNTT(timesteps=8, exit_scale=None, **SHARE),
 }
 LAYOUTS = {
     "channels_last": lambda x: x.contiguous(memory_format=torch.channels_last),

@@ -62,7 +62,9 @@ def test_an_evaluation_takes_no_side(chunk, happened):
 
 
 @pytest.mark.fault("A: ties", "two output neurons fire alike under each readout")
-@pytest.mark.parametrize("name", [name for name in options("readout")])
+@pytest.mark.parametrize(
+    "name", [name for name in options("readout") if not build_option("readout", name).gives_chances]
+)  # where a class has two currents, those that are equal say other things
 def test_equal_currents_are_undecided_under_every_readout(name, happened):
     readout = build_option("readout", name)
     x = torch.zeros(1, readout.features(3))

@@ -24,7 +24,7 @@ from snnexp.kernels.scan import dispatch as dispatch
 from snnexp.kernels.scan import torch as fallback
 from snnexp.kernels.scan.dispatch import counted, run, scan
 from snnexp.kernels.scan.parameters import ScanParameters
-from tests.support.options import build_option, options
+from tests.support.options import build_option, options, settings
 
 NEEDS_COMPILER = pytest.mark.skipif(
     compiled.library() is None, reason="the C kernel was not compiled"
@@ -120,11 +120,10 @@ def test_equals_the_cell(kernel, neuron, surrogate):
             "detach_reset": detach,
             "amplitude": amplitude,
         }
+        given = settings("surrogate", surrogate)
+        slope = {key: value for key, value in (("scale", 0.9), ("width", 0.7)) if key in given}
         cell = build_option(
-            "neuron",
-            name,
-            changes,
-            surrogate=build_option("surrogate", surrogate, {"scale": 0.9, "width": 0.7}),
+            "neuron", name, changes, surrogate=build_option("surrogate", surrogate, slope)
         )
         x, v = leaves(6, 33)
         expected, got = cell_loop(cell, x, v), run(kernel, x, v, cell.scan_parameters())
