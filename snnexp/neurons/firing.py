@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from snnexp import cell
 from snnexp.kernels.scan.parameters import Number, ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.start import share_of, with_room
 
 Reset = Literal["hard", "soft"]
 """What a spike does to the potential: sets it to zero, or takes the threshold off it."""
@@ -73,9 +74,7 @@ class Firing(nn.Module):
         fraction of the threshold.
         """
         self.threshold.fill_(value)
-        # Not from the buffer: where networks are built without memory, torch multiplies in Python.
-        own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
-        self.initial_potential.copy_(initial_potential * own.to(self.threshold.dtype))
+        self.initial_potential.copy_(share_of(value, initial_potential, self.threshold))
 
     @torch.no_grad()
     def charge(self, potential: Float[Tensor, "*n"]) -> None:
@@ -84,9 +83,7 @@ class Firing(nn.Module):
 
     def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Makes one potential at the start many, where each neuron was given its own."""
-        shape = shapes.get("initial_potential", ())
-        if len(shape) > self.initial_potential.dim():
-            self.initial_potential = self.initial_potential.new_zeros(shape)
+        self.initial_potential = with_room(self.initial_potential, shapes)
 
     def at_rest(self, x: Float[Tensor, "B *n"]) -> Float[Tensor, "B *n"]:
         """The potential before the first timestep, for an input like `x`."""

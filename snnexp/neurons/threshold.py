@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.start import share_of, with_room
 
 
 class Threshold(nn.Module):
@@ -32,9 +33,7 @@ class Threshold(nn.Module):
     def set(self, value: float | Float[Tensor, ""], initial_potential: Fraction) -> None:
         """Changes both in place."""
         self.value.fill_(value)
-        # Not from the buffer: where networks are built without memory, torch multiplies in Python.
-        own = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
-        self.initial_potential.copy_(initial_potential * own.to(self.value.dtype))
+        self.initial_potential.copy_(share_of(value, initial_potential, self.value))
 
     @torch.no_grad()
     def charge(self, potential: Float[Tensor, "*n"]) -> None:
@@ -43,6 +42,4 @@ class Threshold(nn.Module):
 
     def make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Makes one potential at the start many, where each neuron was given its own."""
-        shape = shapes.get("initial_potential", ())
-        if len(shape) > self.initial_potential.dim():
-            self.initial_potential = self.initial_potential.new_zeros(shape)
+        self.initial_potential = with_room(self.initial_potential, shapes)

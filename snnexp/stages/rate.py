@@ -21,11 +21,10 @@ class RateBased(Stage):
     """Rate-based backpropagation: forward over time in spikes, backward once on firing rates and
     the slopes that neurons have had on average.
 
-    Neither memory nor time of the backward pass depend on T; the forward pass runs all timesteps.
-    At T = 4 a step of a convolutional network takes about two of an artificial neural network, 0.6
-    of one through time. Worth choosing for direct training of leaky neurons where that is too much;
-    see `Rates` for the equations. A loss sees the scores of every timestep; its gradient reaches
-    them by the mean current of the output layer.
+    Neither memory nor time of the backward pass depend on T; the forward pass runs all timesteps,
+    and most of a step is its convolutions. Worth choosing for direct training of leaky neurons
+    where training through time takes too much; see `Rates` for the equations. A loss sees the
+    scores of every timestep; its gradient reaches them by the mean current of the output layer.
 
     Source: Yu 2024. The authors' code divides the gradient by T, which is a choice of the learning
     rate; here it is the sum over timesteps, as through time.
