@@ -28,7 +28,11 @@ def main() -> None:
 
 def table() -> str:
     """Rows of each table of the survey by what has come of them, as Markdown."""
-    counts = {TITLES[name]: Counter(line["status"] for line in found(name)) for name in TABLES}
+    results = standing(read_results([ROOT / "results"]), references())
+    counts = {
+        TITLES[name]: Counter(line["status"] for line in lines(rows(name), results, experiments()))
+        for name in TABLES
+    }
     counts["all"] = sum(counts.values(), Counter())
     head = ["| | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"]
     return "\n".join(
@@ -39,13 +43,6 @@ def table() -> str:
                 for name, each in counts.items()
             ),
         ]
-    )
-
-
-def found(name: str) -> list[dict[str, str]]:
-    """The lines of a table, with what the recorded runs say of them."""
-    return lines(
-        rows(name), standing(read_results([ROOT / "results"]), references()), experiments()
     )
 
 

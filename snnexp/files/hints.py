@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -17,34 +18,70 @@ def taken_apart(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     return get_origin(hint), get_args(hint)
 
 
-def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - one line per kind of type
+def fits(value: Any, hint: Any) -> bool:
     """Whether `value` is one of `hint`; a range that stands in the type counts, and NaN and
     infinities are no numbers.
     """
+    return _test_of(hint)(value)
+
+
+@cache
+def _test_of(hint: Any) -> Callable[[Any], bool]:
+    """What tells whether a value is one of `hint`: the type is taken apart once for all values."""
     origin, arguments = taken_apart(hint)
     if hint is Any:
-        return True
-    if origin is Annotated:
-        return fits(value, arguments[0]) and all(
-            value in limit for limit in arguments[1:] if isinstance(limit, Interval)
-        )
-    if origin is Literal:
-        return any(value == each and type(value) is type(each) for each in arguments)
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, each) for each in arguments)
-    if origin in (list, tuple):
-        return isinstance(value, list) and all(fits(each, arguments[0]) for each in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(
-            fits(key, arguments[0]) and fits(each, arguments[1]) for key, each in value.items()
-        )
+        return lambda value: True
+    if origin in _TESTS:
+        return _TESTS[origin](arguments)
     if hint in (int, float):
-        return (
-            isinstance(value, int if hint is int else int | float)
-            and not isinstance(value, bool)
-            and value in Interval()
-        )
-    return isinstance(value, origin or hint)
+        return _number(int if hint is int else (int, float))
+    return lambda value: isinstance(value, origin or hint)
+
+
+def _number(kinds: type | tuple[type, ...]) -> Callable[[Any], bool]:
+    finite = Interval()
+    return lambda value: (
+        isinstance(value, kinds) and not isinstance(value, bool) and value in finite
+    )
+
+
+def _literal(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
+    return lambda value: any(value == each and type(value) is type(each) for each in arguments)
+
+
+def _within(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
+    plain = _test_of(arguments[0])
+    limits = [limit for limit in arguments[1:] if isinstance(limit, Interval)]
+    return lambda value: plain(value) and all(value in limit for limit in limits)
+
+
+def _one_of(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
+    tests = [_test_of(each) for each in arguments]
+    return lambda value: any(test(value) for test in tests)
+
+
+def _list(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
+    item = _test_of(arguments[0])
+    return lambda value: isinstance(value, list) and all(map(item, value))
+
+
+def _dict(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
+    key, item = map(_test_of, arguments)
+    return lambda value: (
+        isinstance(value, dict) and all(map(key, value)) and all(map(item, value.values()))
+    )
+
+
+_TESTS: dict[Any, Callable[[tuple[Any, ...]], Callable[[Any], bool]]] = {
+    Annotated: _within,
+    Literal: _literal,
+    typing.Union: _one_of,
+    types.UnionType: _one_of,
+    list: _list,
+    tuple: _list,
+    dict: _dict,
+}
+"""By the origin of a type, what makes a test out of its arguments."""
 
 
 def words(hint: Any) -> str:

@@ -16,6 +16,8 @@ def visible(text: str) -> str:
     """`text` with what acts on a terminal as Python writes it, such as `\\\\x1b` or `\\\\u202e`;
     line ends and tabs stay.
     """
+    if text.isprintable():
+        return text
     return "".join(
         each if each in "\n\t" or unicodedata.category(each) not in _HIDDEN else _escaped(each)
         for each in text

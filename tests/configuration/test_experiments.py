@@ -15,11 +15,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from snnexp.cli.options import headline
-from snnexp.composition.compose import composed
 from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import check
 from snnexp.datasets.dataset import Dataset
-from tests.support.composed import added, configuration
+from tests.support.composed import added, configuration, unresolved
 from tests.support.options import CONF, options
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +246,7 @@ def test_keys_of_what_is_shared_do_too(name, group, option):
 @cache
 def as_composed(name: str) -> dict[str, Any]:
     """An experiment as Hydra composes it, with the short names of a data set's settings."""
-    return OmegaConf.to_container(composed([f"+experiment={name}"]), resolve=False)
+    return OmegaConf.to_container(unresolved(f"+experiment={name}"), resolve=False)
 
 
 def assert_ordered(written: dict[str, Any], composed: dict[str, Any]) -> None:
@@ -266,6 +265,26 @@ def branches(written: dict[str, Any], composed: dict[str, Any]) -> Iterator[tupl
         if isinstance(value, dict) and key != "reference":
             yield value, composed[key]
             yield from branches(value, composed[key])
+
+
+# A learning rate that falls to zero before the end
+
+
+@pytest.mark.slow
+def test_a_learning_rate_that_rises_again_is_said_in_the_head():
+    rising = {name for name in EXPERIMENTS if any(map(rises, stages(name)))}
+    assert rising
+    assert all("up again" in " ".join(labels(name).values()) for name in rising)
+
+
+def stages(name: str) -> list[dict[str, Any]]:
+    return [*configuration(f"+experiment={name}")["strategy"]["stages"].values()]
+
+
+def rises(stage: dict[str, Any]) -> bool:
+    """Whether a cosine has come down before the last epoch."""
+    half = (stage.get("scheduler") or {}).get("T_max")
+    return half is not None and half < stage.get("epochs", 0)
 
 
 # Values that depend on others

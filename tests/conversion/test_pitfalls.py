@@ -131,24 +131,6 @@ def test_what_is_fine_tuned_on_summed_scores_says_so(name):
 
 
 @pytest.mark.slow
-def test_a_learning_rate_that_rises_again_is_said_in_the_head():
-    rising = set()
-    for name in options("experiment"):
-        stages = configuration(f"+experiment={name}")["strategy"]["stages"].values()
-        halves = [
-            (stage["scheduler"].get("T_max"), stage.get("epochs", 0))
-            for stage in stages
-            if stage.get("scheduler")
-        ]
-        rising |= {name for half, epochs in halves if half is not None and half < epochs}
-    heads = {
-        name: (CONF / "experiment" / f"{name}.yaml").read_text().replace("\n#   ", " ")
-        for name in rising
-    }
-    assert rising and all("up again" in head for head in heads.values())
-
-
-@pytest.mark.slow
 def test_no_experiment_selects_by_the_test_set():
     chosen = {
         OmegaConf.load(path).get("selection", "last")

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import yaml
+from omegaconf import DictConfig
 
 from snnexp.cli.job import resolved
 from snnexp.composition.compose import composed
@@ -37,8 +38,14 @@ def every_option() -> list[tuple[str, str]]:
 
 
 @cache
+def unresolved(*overrides: str) -> DictConfig:
+    """The configuration as Hydra composes it; nobody may change it."""
+    return composed([*overrides, f"data_dir={NOWHERE}"])
+
+
+@cache
 def _composed(overrides: tuple[str, ...]) -> Config:
-    return resolved(composed([*overrides, f"data_dir={NOWHERE}"]))
+    return resolved(unresolved(*overrides))
 
 
 def configuration(*overrides: str) -> Config:

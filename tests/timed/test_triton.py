@@ -170,7 +170,7 @@ def run(device: str, everything: bool = True) -> None:
             ):
                 print(kind, sizes["BLOCK"], name, flush=True)
                 check(kind, about, device)
-        check_times(kind, problem(kind, 4, "convolution"), device)
+        check_times(kind, problem(kind, 4, "convolution" if everything else "linear"), device)
         if device == "cuda":
             check_wide(kind, device)
     print("equal")
