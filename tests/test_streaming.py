@@ -2,6 +2,8 @@
 block.
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -49,10 +51,15 @@ def states(net: Network) -> list[Any]:
     return [module.states for module in net.modules() if isinstance(module, Over)]
 
 
+def pairs() -> Iterator[tuple[str, str, str]]:
+    """Every encoder with every readout, neurons in turn, so that each meets each of both."""
+    turns = itertools.product(enumerate(options("encoder")), enumerate(options("readout")))
+    for (row, name), (column, readout) in turns:
+        yield name, [*NEURONS][(row + column) % len(NEURONS)], readout
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("readout", options("readout"))
-@pytest.mark.parametrize("neuron", NEURONS)
-@pytest.mark.parametrize("name", options("encoder"))
+@pytest.mark.parametrize("name, neuron, readout", pairs())
 def test_chunks_give_what_the_whole_gives(name, neuron, readout):
     net = network(name, neuron, readout)
     spikes = Spikes(net)
