@@ -30,8 +30,8 @@ format: $(STAMP)  ## Rewrite to the house style
 test: $(STAMP)  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not soak"
 
-quick: $(STAMP)  ## Run the tests that take a blink each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not soak" --ignore tests/faults
+quick: $(STAMP)  ## Run the tests that take a blink each; types are not watched
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal -o addopts=--strict-markers -m "not slow and not soak" --ignore tests/faults
 
 test-faults: $(STAMP)  ## Make everything go wrong that can, and list what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist load tests/faults

@@ -9,6 +9,7 @@ from jaxtyping import TypeCheckError
 import snnexp
 from snnexp.surrogates.triangle import Triangle
 
+pytestmark = pytest.mark.slow  # `make quick` does not watch types
 PACKAGE = Path(snnexp.__file__).parent
 
 

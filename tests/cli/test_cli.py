@@ -16,6 +16,8 @@ from snnexp.reopen.changes import changed
 from snnexp.runs import status
 from tests.support.command_line import ROOT, TINY, Answer, Shell, answer, environment, start
 
+pytestmark = pytest.mark.slow
+
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
@@ -100,7 +102,6 @@ def light(poisoned) -> dict[str, Answer]:
     return told
 
 
-@pytest.mark.slow
 def test_without_a_command_or_with_help_it_explains_itself(light):
     assert light["help"].code == 0 and light["help"] == light["no command"]
     for command in ("train", "evaluate", "list", "data", "doctor", "table", "compare"):
@@ -262,7 +263,6 @@ def completed(shell: Shell, line: str, *words: str) -> list[str]:
     return shell(*words, "-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))).out.split()
 
 
-@pytest.mark.slow
 def test_completion(light, poisoned):
     assert light["install"].code == 0 and "complete -o nospace" in light["install"].out
     assert {"dataset=cifar10", "dataset=digits", "dataset=mnist"} <= set(
@@ -306,7 +306,6 @@ def finished(shell, tmp_path_factory) -> Path:
     return run_dir
 
 
-@pytest.mark.slow
 def test_a_run_leaves_its_records(finished):
     names = {
         "checkpoints",
@@ -324,7 +323,6 @@ def test_a_run_leaves_its_records(finished):
     )
 
 
-@pytest.mark.slow
 def test_the_folder_of_a_run_is_not_used_twice(finished, snnexp):
     before = (finished / "result.json").read_bytes(), files(finished)
     code, _, err = snnexp("train", *TINY, f"hydra.run.dir={finished}")
@@ -332,7 +330,6 @@ def test_the_folder_of_a_run_is_not_used_twice(finished, snnexp):
     assert before == ((finished / "result.json").read_bytes(), files(finished))
 
 
-@pytest.mark.slow
 def test_a_wrong_configuration_leaves_nothing_behind(snnexp, tmp_path):
     code, out, err = snnexp("train", *TINY, "+typo=1", "+neuron.leek=0.3", "timesteps=0")
     assert (code, out) == (2, "") and "Traceback" not in err
@@ -348,7 +345,6 @@ def test_a_wrong_configuration_leaves_nothing_behind(snnexp, tmp_path):
     assert files(tmp_path) == ["here"]
 
 
-@pytest.mark.slow
 def test_a_wrong_configuration_leaves_what_was_there(snnexp, tmp_path):
     (tmp_path / "outputs" / "train").mkdir(parents=True)
     (tmp_path / "outputs" / "mine.txt").touch()
@@ -356,7 +352,6 @@ def test_a_wrong_configuration_leaves_what_was_there(snnexp, tmp_path):
     assert files(tmp_path) == ["outputs", "outputs/mine.txt"]
 
 
-@pytest.mark.slow
 def test_mistakes_of_arguments_and_of_values_are_said_together(snnexp, tmp_path):
     words = (
         "neuron=plif",
@@ -381,7 +376,6 @@ def test_mistakes_of_arguments_and_of_values_are_said_together(snnexp, tmp_path)
     assert files(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_a_reader_that_closes_the_pipe_is_no_error():
     command = [sys.executable, "-m", "snnexp", "list"]
     with subprocess.Popen(
@@ -392,13 +386,11 @@ def test_a_reader_that_closes_the_pipe_is_no_error():
     assert process.returncode == 141
 
 
-@pytest.mark.slow
 def test_a_run_without_epochs_is_evaluated_as_it_is(snnexp, tmp_path):
     assert snnexp("train", *TINY[1:], "epochs=0", "hydra.run.dir=run").code == 0
     assert read(tmp_path / "run" / "result.json")["accuracy"] < 60
 
 
-@pytest.mark.slow
 def test_a_run_says_what_its_experiment_asks_for_beyond_it(snnexp, tmp_path):
     own = tmp_path / "conf" / "experiment" / "mine.yaml"
     own.parent.mkdir(parents=True)
@@ -419,7 +411,6 @@ def test_a_run_says_what_its_experiment_asks_for_beyond_it(snnexp, tmp_path):
     assert result["given_budget"] == {"epochs": 1, "dataset.validation": 100, "evaluate.images": 50}
 
 
-@pytest.mark.slow
 def test_missing_data_is_named_with_the_remedy(snnexp, tmp_path):
     code, _, err = snnexp("train", *TINY, "dataset=mnist", "data_dir=nowhere", "hydra.run.dir=run")
     assert code == 3 and "nowhere/MNIST/raw/train-images-idx3-ubyte: missing" in err
@@ -434,7 +425,6 @@ def test_missing_data_is_named_with_the_remedy(snnexp, tmp_path):
     ).read_text()
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_exit_code_5(snnexp):
     code, _, err = snnexp(
         "train", *TINY, "strategy=ann", "optimizer=sgd", "optimizer.lr=1e30", "hydra.run.dir=run"
@@ -449,7 +439,6 @@ def evaluated(run_dir: Path) -> dict:
     return read(max((run_dir / "evaluations").iterdir(), key=lambda path: path.stat().st_mtime_ns))
 
 
-@pytest.mark.slow
 def test_a_run_is_evaluated_at_another_length(finished, snnexp):
     trained = read(finished / "result.json")
     code, out, err = snnexp("evaluate", str(finished), "timesteps=2")
@@ -461,7 +450,6 @@ def test_a_run_is_evaluated_at_another_length(finished, snnexp):
     assert again["neuron"] == "lif" and again["config_hash"] != trained["config_hash"]
 
 
-@pytest.mark.slow
 def test_a_run_is_evaluated_without_changes_to_the_same_result(finished, snnexp):
     assert snnexp("evaluate", str(finished)).code == 0
     trained, again = read(finished / "result.json"), evaluated(finished)
@@ -476,7 +464,6 @@ def test_a_run_is_evaluated_without_changes_to_the_same_result(finished, snnexp)
         assert again[key] == trained[key]
 
 
-@pytest.mark.slow
 def test_a_run_is_evaluated_with_another_encoder(finished, snnexp):
     code, _, err = snnexp("evaluate", str(finished), "encoder=poisson", "encoder.rate_scale=2.0")
     assert code == 0, err
@@ -488,7 +475,6 @@ def test_a_run_is_evaluated_with_another_encoder(finished, snnexp):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, code, words",
     [
@@ -524,7 +510,6 @@ def test_an_evaluation_that_cannot_be_says_why(finished, snnexp, changes, code, 
     assert told.code == code and words in told.err and "Traceback" not in told.err
 
 
-@pytest.mark.slow
 def test_another_data_root_reaches_the_data_set(finished):
     words = ["dataset=mnist", "data_dir=elsewhere"]
     config, _ = changed(OmegaConf.load(finished / "config.yaml"), words)
@@ -541,7 +526,6 @@ def test_what_is_not_a_run_cannot_be_evaluated(finished, snnexp, tmp_path):
     assert told.code == 3 and "config.yaml: cannot be read" in told.err
 
 
-@pytest.mark.slow
 def test_a_run_folder_of_somebody_else_runs_nothing(finished, snnexp, tmp_path):
     (tmp_path / "alien").mkdir()
     text = (finished / "config.yaml").read_text()
@@ -558,7 +542,6 @@ def test_a_run_folder_of_somebody_else_runs_nothing(finished, snnexp, tmp_path):
 # Data and doctor
 
 
-@pytest.mark.slow
 def test_data_commands(snnexp):
     told = snnexp("data", "list", "data_dir=nowhere")
     assert (
@@ -578,7 +561,6 @@ def test_data_commands(snnexp):
     )
 
 
-@pytest.mark.slow
 def test_doctor_names_versions_and_no_secret(snnexp):
     told = snnexp("doctor", WANDB_API_KEY="dummy0secret")
     assert told.code == 0 and "dummy0secret" not in told.out + told.err
@@ -615,7 +597,6 @@ def sweep(tmp_path_factory) -> tuple[Path, Answer]:
     )
 
 
-@pytest.mark.slow
 def test_the_other_jobs_of_a_sweep_finish(sweep):
     folder, told = sweep
     assert told.code == 1
@@ -671,7 +652,6 @@ def stopped(shell: Shell, run_dir: Path, *words: str) -> Answer:
     return shell.answer()
 
 
-@pytest.mark.slow
 def test_a_run_that_is_told_to_stop_says_so(snnexp, tmp_path):
     told = stopped(snnexp, tmp_path / "run", "hydra.run.dir=run")
     assert told.code == 143 and "stopped by signal 15" in told.err and "Traceback" not in told.err
@@ -680,7 +660,6 @@ def test_a_run_that_is_told_to_stop_says_so(snnexp, tmp_path):
     assert "result.json" not in files(tmp_path / "run")
 
 
-@pytest.mark.slow
 def test_a_sweep_that_is_told_to_stop_stops_with_its_job(snnexp, tmp_path):
     told = stopped(
         snnexp, tmp_path / "sweep" / "0_s1", "hydra.sweep.dir=sweep", "timesteps=1,2", "--multirun"
@@ -740,7 +719,6 @@ def mine(plugin: Shell, *words: str) -> Answer:
     )
 
 
-@pytest.mark.slow
 def test_mistakes_in_a_component_of_the_users_own_are_explained(plugin):
     assert mine(plugin, "neuron.shar=0.2") == Answer(
         2, "", "snnexp: there is no key 'neuron.shar'; did you mean 'neuron.share'?\n"
@@ -759,7 +737,6 @@ def test_mistakes_in_a_component_of_the_users_own_are_explained(plugin):
     assert "run" not in files(plugin.folder)
 
 
-@pytest.mark.slow
 def test_a_component_of_the_users_own_trains_and_is_evaluated(plugin):
     told = mine(plugin)
     assert told.code == 0, told.err

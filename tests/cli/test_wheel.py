@@ -16,6 +16,8 @@ import pytest
 from tests.support.command_line import ROOT, environment
 from tests.support.options import CONF
 
+pytestmark = pytest.mark.slow
+
 BLOCK = """experiment stage strategy dataset encoder neuron synapse norm architecture readout seed timesteps epochs
 accuracy selection accuracy_last accuracy_best_test accuracy_by_timestep spikes_per_inference spikes_per_neuron spikes_by_layer
 operations parameters test_images train_seconds evaluate_seconds reference gap""".split()
@@ -109,7 +111,6 @@ def binaries(wheel, tmp_path_factory) -> Path:
     return python.parent
 
 
-@pytest.mark.slow
 def test_the_wheel_is_what_is_imported(binaries, tmp_path):
     program = (
         "import snnexp, snnexp.conf, torch; print(snnexp.__file__); print(snnexp.conf.__file__)"
@@ -139,7 +140,6 @@ def test_no_page_of_warnings_hides_what_the_build_says(built):
     )
 
 
-@pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)
     (path,) = tmp_path.glob("outputs/train/*/result.json")

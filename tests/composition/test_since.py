@@ -121,6 +121,7 @@ def test_every_former_name_is_tested():
     assert {f"snnexp.datasets.{name}.{name}" for name in options("dataset")} == FORMER.keys()
 
 
+@pytest.mark.slow
 def test_what_no_function_could_make_keeps_its_name():
     for key in ("normalisation", "augmentation"):
         now = {**node("dataset", "mnist"), key: None}

@@ -30,6 +30,8 @@ from snnexp.network.analog import analog_network
 from snnexp.network.spiking import spiking_network
 from tests.support.composed import Config, changed, configuration
 
+pytestmark = pytest.mark.slow
+
 
 def faults(config: Config) -> list[str]:
     with pytest.raises(ConfigError) as raised:
@@ -84,7 +86,6 @@ UNKNOWN = [
 """Keys that are not there, and the nearest; all where none is near."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("change", "near"), UNKNOWN)
 def test_a_key_that_is_not_there_is_named_with_the_nearest_or_all(change, near):
     message = fault(change)
@@ -102,7 +103,6 @@ def test_a_key_of_the_wrong_kind_is_a_fault_not_a_crash():
 LEFTOVER = "neuron.time_constant=2.0"
 
 
-@pytest.mark.slow
 def test_a_leftover_of_another_option_can_be_taken_out():
     assert "~neuron.time_constant" in fault(LEFTOVER)
 
@@ -130,7 +130,6 @@ def without(path: str) -> str:
     return line
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", MISSING)
 def test_a_key_that_is_missing_is_named(path):
     assert key_of(without(path)) == path
@@ -179,7 +178,6 @@ OPEN = ["neuron.leak='???'", "optimizer.lr='???'", "seed='???'"]
 """Values that have to be set."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", WRONG)
 def test_a_value_that_cannot_be_is_named_with_what_can(change):
     path, _, text = change.partition("=")
@@ -189,7 +187,6 @@ def test_a_value_that_cannot_be_is_named_with_what_can(change):
     assert message.startswith(f"{key_of(message)}: expected ")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", OPEN)
 def test_a_value_that_is_needed_is_to_be_set(change):
     path = change.partition("=")[0]
@@ -208,7 +205,6 @@ WRONG_ROWS = "reference={rows: t1, accuracy: 3, timesteps: 2}"
 WRONG_STAGES = "reference={rows: [a], accuracy: 3, timesteps: 2, stages: a}"
 
 
-@pytest.mark.slow
 def test_a_published_accuracy_may_be_unknown():
     check(
         changed(
@@ -218,7 +214,6 @@ def test_a_published_accuracy_may_be_unknown():
     assert key_of(fault(WRONG_ROWS)) == "reference.rows"
 
 
-@pytest.mark.slow
 def test_a_reference_may_name_the_stage_that_stands_for_a_row():
     check(
         changed(
@@ -255,7 +250,6 @@ def test_everything_is_said_at_once():
     assert len(lines) == 6
 
 
-@pytest.mark.slow
 def test_rules_that_do_not_read_what_is_wrong_are_said_beside_it():
     conversion = changed(
         configuration(),
@@ -273,7 +267,6 @@ def test_rules_that_do_not_read_what_is_wrong_are_said_beside_it():
     } <= set(said[5:])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", ["neuron.reset=medium", "neuron.reset='???'", "neuron=3", "neuron._target_=os.system"]
 )
@@ -284,12 +277,10 @@ def test_rules_that_read_what_is_wrong_are_left_for_later(wrong):
     assert "neuron.reset" not in said[1:]
 
 
-@pytest.mark.slow
 def test_what_stands_beside_a_superfluous_key_is_built():
     assert "8X3" in fault("neuron.leek=1", "architecture.layers=[8X3]", path="layer 1")
 
 
-@pytest.mark.slow
 def test_a_mistake_that_is_handed_on_is_said_once():
     config = changed(
         configuration(),
@@ -304,7 +295,6 @@ def test_a_mistake_that_is_handed_on_is_said_once():
     assert len(faults(twice)) == 2
 
 
-@pytest.mark.slow
 def test_no_epochs_need_no_schedule():
     check(configuration("epochs=0"))
     check(configuration("strategy=ann", "epochs=0"))
@@ -325,7 +315,6 @@ def sentinel(tmp_path, monkeypatch) -> str:
     assert not mark.exists() and "sentinel_target" not in sys.modules
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["neuron", "tracker", "optimizer", "strategy.stages.train", "strategy.stages.train.optimizer"],
@@ -360,7 +349,6 @@ ABSENT = ("snnexp.encoders.nowhere.Direct", "snnexp.encoders.direct.Nothing")
 NO_WORDS = ("3", "null", "[a]")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", [*FORBIDDEN, *ELSEWHERE, *ABSENT])
 def test_targets_that_do_not_name_a_component_are_refused(target):
     line = fault(f"encoder._target_={target}")
@@ -1241,7 +1229,6 @@ def said_by_rule(name: str, changes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rule(changed(configuration(), *changes)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "changes", "key", "told", "remedy"),
     BY_RULE,
@@ -1305,20 +1292,17 @@ def said_of_muon(changes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rule(configuration(*changes, "optimizer=muon")))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "told"), MUON)
 def test_muon_wants_norms_that_take_sizes_out(changes, told):
     (message,) = said_of_muon(changes)
     assert settings_of(message) == told
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes", MUON_FITS)
 def test_muon_goes_with_norms_that_take_sizes_out(changes):
     assert said_of_muon(changes) == ()
 
 
-@pytest.mark.slow
 def test_every_process_gets_a_part_of_a_batch(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     (message,) = checking.faults(configuration("batch_size=2"))
@@ -1327,7 +1311,6 @@ def test_every_process_gets_a_part_of_a_batch(monkeypatch):
     assert not checking.faults(configuration("batch_size=3"))
 
 
-@pytest.mark.slow
 def test_several_rules_are_said_together():
     lines = faults(
         changed(

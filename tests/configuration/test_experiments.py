@@ -236,6 +236,7 @@ def test_keys_stand_in_the_order_in_which_they_are_composed(name):
     assert_ordered(contents(name), as_composed(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, group, option", [
     (name, key[1:], option) for name in EXPERIMENTS for key, option in entries(name) if key[1:] in SHARED
 ])  # fmt: skip

@@ -45,6 +45,7 @@ def test_nothing_is_said_where_no_norm_asks():
     assert early_exit(nn.Sequential(norm([0.05], None), nn.Linear(2, 2)), [50.0]) == {}
 
 
+@pytest.mark.slow
 def test_a_result_says_it(tmp_path):
     words = ["norm=bntt", "architecture=cnn", "architecture.layers=[4C3]", "epochs=1"]
     result = job(tmp_path / "a", *words, "norm.exit_scale=5.0", "evaluate.images=40")

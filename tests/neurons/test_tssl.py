@@ -255,6 +255,7 @@ def test_weights_are_cut_after_every_step():
     assert all((each.layer.bias == 2).all() for each in connections(made).values())
 
 
+@pytest.mark.slow
 def test_a_run_keeps_to_the_limit_of_weights(tmp_path):
     result = job(tmp_path, "norm=none", "strategy.stages.train.weight_limit=0.125")
     weights = load_file(tmp_path / "weights.safetensors")

@@ -440,5 +440,6 @@ def test_the_rules_let_pass_what_fits():
     assert faults(*LATE) == "" and faults(*CODED) == ""
 
 
+@pytest.mark.slow
 def test_more_windows_than_needed_are_fine():
     assert faults(*CODED, "timesteps=48", "evaluate.timesteps=40") == ""

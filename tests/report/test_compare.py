@@ -368,6 +368,7 @@ def test_curves_along_a_setting_are_told_apart_by_the_other_settings(tmp_path):
     assert names == [4, 8]
 
 
+@pytest.mark.slow
 def test_a_picture_along_a_setting_has_a_panel_for_each_field(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     words = ["--plot", tmp_path / "a.svg", "--along", "timesteps"]

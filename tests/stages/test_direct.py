@@ -33,6 +33,7 @@ with the norms and the last layer, without which the survey's 85 M are.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_an_experiment_has_the_published_number_of_parameters(name):
     shape, classes, millions = SIZES[name]

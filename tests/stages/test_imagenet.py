@@ -151,6 +151,7 @@ def test_an_experiment_runs_through_all_its_stages(name, photographs):
         assert result["stages"]["convert"]["spikes_per_inference"] > 0
 
 
+@pytest.mark.slow
 def test_every_row_of_the_third_table_has_an_experiment_but_those_named():
     wanted = {row.id for row in rows("3") if row.reference not in BPTT_ROWS}
     files = (OmegaConf.load(path) for path in (CONF / "experiment").glob("*.yaml"))
@@ -158,6 +159,7 @@ def test_every_row_of_the_third_table_has_an_experiment_but_those_named():
     assert len(wanted) >= 24 and wanted - served == set()
 
 
+@pytest.mark.slow
 def test_experiments_with_fewer_levels_differ_in_that_alone():
     for short in (name for name in EXPERIMENTS if "_short_" in name):
         one, other = (

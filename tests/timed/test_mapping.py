@@ -166,6 +166,7 @@ def test_the_accuracy_is_that_of_the_analog_network(run):
     assert result["stages"]["pretrain"]["form"] == "analog" and result["ann_accuracy"] > 80
 
 
+@pytest.mark.slow
 def test_no_neuron_fires_twice_and_all_of_its_windows_are_counted(run):
     _, result = run
     assert (

@@ -369,6 +369,7 @@ def test_runs_of_one_process_stay_separate(three_runs):
     ) == [1]
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_holds_a_secret_or_the_command_line(three_runs):
     files = [path for path in three_runs.rglob("*") if path.is_file() and not path.is_symlink()]
     assert len([path for path in files if path.suffix == ".wandb"]) == 3

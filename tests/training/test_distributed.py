@@ -23,6 +23,8 @@ from snnexp.measure.tally import Layer, Tally
 from tests.support.command_line import environment, hearing
 from tests.support.tiny_run import job
 
+pytestmark = pytest.mark.slow
+
 GENERAL = [
     *(
         "tracker=none",
@@ -136,7 +138,6 @@ def assert_same_curve(found: list[dict[str, Any]], expected: list[dict[str, Any]
                 assert record_[key] == pytest.approx(wanted[key], abs=0.3)
 
 
-@pytest.mark.slow
 def test_two_processes_give_the_curve_of_one(two, one):
     assert_same_curve(metrics(two / "run"), metrics(one))
     losses = [each["train/loss"] for each in metrics(one) if "train/loss" in each]
@@ -201,7 +202,6 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_in_one_process_stops_all_and_the_run_can_be_resumed(
     plugin, tmp_path, one
 ):
