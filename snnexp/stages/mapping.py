@@ -105,7 +105,7 @@ class Mapping(Stage):
                 min(ranges),
                 max(ranges),
             )
-        return Outcome(timed, self.robustness(timed, session.accuracy))
+        return Outcome(timed, self.robustness(timed, session.accuracy, session.train.seed))
 
     def _measured(self, network: Network, batch: Batch) -> tuple[list[float], tuple[float, float]]:
         """The value that 1 stands for in every hidden layer, and the lowest and highest score."""

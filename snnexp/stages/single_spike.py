@@ -100,7 +100,7 @@ class SingleSpike(Stage):
         redraw = Redraw(self.redraw, self.settings.first_weights, timed)
         schedule = replace(self.schedule, loss=loss, after_batch=redraw.see, between=redraw)
         shown = train(name, timed, range(1), schedule, session)
-        return Outcome(timed, shown | self.robustness(timed, session.accuracy))
+        return Outcome(timed, shown | self.robustness(timed, session.accuracy, session.train.seed))
 
 
 class Objective(Loss):

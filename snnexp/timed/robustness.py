@@ -17,7 +17,8 @@ from snnexp.timed.variation import varied
 
 @dataclass(frozen=True)
 class Robustness:
-    """Tests a trained network under each of these, one draw of what is random.
+    """Tests a trained network under each of these, one draw of what is random: that of the seed,
+    whatever was drawn before.
 
     Args:
         bits: of the weights: 8, 4, 2.
@@ -31,13 +32,14 @@ class Robustness:
 
     @torch.no_grad()
     def __call__(
-        self, network: Network, accuracy: Callable[[Network], float]
+        self, network: Network, accuracy: Callable[[Network], float], seed: int
     ) -> dict[str, dict[str, float]]:
         """The accuracies, by what the result file calls them; without those that are not asked for.
 
         Args:
             network: in timed form.
             accuracy: measures that of a changed network.
+            seed: of noise, weights and thresholds.
         """
         tests = {
             "accuracy_by_bits": {str(bits): _coarse(network, bits) for bits in self.bits},
@@ -48,16 +50,25 @@ class Robustness:
                 str(variation): _varied(network, variation) for variation in self.variations
             },
         }
+        devices = [each.device for each in network.parameters() if each.device.type == "cuda"][:1]
+        measured = partial(_measured, accuracy, seed, devices)
         return {
-            name: {strength: _measured(test, accuracy) for strength, test in of_kind.items()}
+            name: {strength: measured(test) for strength, test in of_kind.items()}
             for name, of_kind in tests.items()
             if of_kind
         }
 
 
-def _measured(test: AbstractContextManager[Network], accuracy: Callable[[Network], float]) -> float:
-    with test as changed:
-        return accuracy(changed)
+def _measured(
+    accuracy: Callable[[Network], float],
+    seed: int,
+    devices: list[torch.device],
+    test: AbstractContextManager[Network],
+) -> float:
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        with test as changed:
+            return accuracy(changed)
 
 
 @contextmanager

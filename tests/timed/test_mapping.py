@@ -25,14 +25,14 @@ from snnexp.timed.clock import nearest_step, steps_until
 from snnexp.timed.layers import timed_layers
 from snnexp.timed.network import timed_network
 from snnexp.timed.neuron import TimedNeuron
-from snnexp.timed.robustness import vary_windowed
+from snnexp.timed.robustness import Robustness, vary_windowed
 from snnexp.timed.spike_times import spike_times
 from snnexp.timed.synapses import Synapses
 from snnexp.training.execution import Execution
 from snnexp.training.session import Session
 from tests.support import networks
 from tests.support.options import build_option
-from tests.support.timed import timed_form
+from tests.support.timed import timed, timed_form
 from tests.support.tiny_run import attempted, job
 
 MAPPED = [
@@ -302,6 +302,21 @@ def test_what_does_not_fit_is_refused(changes, said, tmp_path):
     ]
     _, error, _ = attempted(tmp_path, *kept, *changes)
     assert isinstance(error, ConfigError) and said in str(error)
+
+
+def test_noise_is_that_of_the_seed_whatever_was_drawn_before():
+    network = timed()
+    drawn = []
+
+    def accuracy(changed: Network) -> float:
+        drawn.append(torch.cat([each.flatten() for each in changed.parameters()]))
+        return float(torch.rand(()))
+
+    test = Robustness([], [0.1], [0.1, 0.2])
+    first, again, other = (test(network, accuracy, seed) for seed in (3, 3, 4))
+    assert first == again != other
+    assert drawn[1].equal(drawn[4]) and not drawn[1].equal(drawn[7])
+    assert not drawn[1].equal(drawn[0])
 
 
 def test_a_threshold_that_differs_takes_the_same_off_every_value():
