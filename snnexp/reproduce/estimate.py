@@ -40,11 +40,11 @@ def seconds(
     whole run has more of:
 
         s = sum over stages of  train_seconds epochs N / (BATCHES B)  +
-            evaluate_seconds M / IMAGES (1 + epochs / every)
+            evaluate_seconds M / IMAGES (1 + epochs / every + R)
 
-    with N training images in batches of B and M test images. First steps are slow, so that it is
-    too long rather than too short. Where others have kept the processor from it, seconds are
-    counted as far as it was had.
+    with N training images in batches of B and M test images, and R tests of robustness. First steps
+    are slow, so that it is too long rather than too short. Where others have kept the processor
+    from it, seconds are counted as far as it was had.
     """
     kept = _kept(runs)
     key = json.dumps([job.experiment, job.settings, threads])
@@ -77,7 +77,7 @@ def _measured(
     if job.start is not None:
         epochs[job.stage] = 0
     return share() * sum(
-        _scaled(found[name], count, config, dataset) for name, count in epochs.items()
+        scaled(found[name], count, config, dataset) for name, count in epochs.items()
     )
 
 
@@ -124,7 +124,8 @@ def _few(config: Mapping[str, Any], images: int) -> list[str]:
     ]
 
 
-def _scaled(found: StageResult, epochs: int, config: Mapping[str, Any], dataset: str) -> float:
+def scaled(found: StageResult, epochs: int, config: Mapping[str, Any], dataset: str) -> float:
+    """Seconds of a whole stage by those of a short one, as `seconds` says."""
     training, test = IMAGES_OF[dataset]
     training -= config["dataset"].get("validation") or 0
     held = config["dataset"].get("validation") or 0
@@ -132,11 +133,17 @@ def _scaled(found: StageResult, epochs: int, config: Mapping[str, Any], dataset:
         config["evaluate"]["images"] or held, held
     )
     measured = min(BATCHES * config["batch_size"], IMAGES_OF[dataset][0] - 1)
-    evaluations = 1 + math.ceil(epochs / config["evaluate"]["every"])
+    evaluations = 1 + math.ceil(epochs / config["evaluate"]["every"]) + _robustness(found)
     return (
         found.train_seconds * epochs * training / measured
         + found.evaluate_seconds * evaluations * images / IMAGES
     )
+
+
+def _robustness(found: StageResult) -> int:
+    """Times that the test set was seen under fewer bits, jitter or variation."""
+    tests = found.accuracy_by_bits, found.accuracy_by_jitter, found.accuracy_by_variation
+    return sum(len(test or {}) for test in tests)
 
 
 def _kept(runs: Path) -> dict[str, Any]:

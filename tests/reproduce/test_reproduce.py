@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from snnexp.cli.reproduce import reproduce
 from snnexp.cli.table import references
 from snnexp.errors import ConfigError
 from snnexp.reproduce import command
-from snnexp.reproduce.estimate import processor_share
+from snnexp.reproduce.estimate import processor_share, scaled
 from snnexp.reproduce.frozen import frozen
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
@@ -208,6 +209,16 @@ def test_runs_take_the_time_that_nobody_wants():
 
 
 @pytest.mark.slow
+def test_seconds_of_a_stage_are_those_of_its_epochs_evaluations_and_tests_of_robustness():
+    tests = {"accuracy_by_bits": {"8": 99.0}, "accuracy_by_variation": {"0.1": 98.0, "0.2": 97.0}}
+    short = SimpleNamespace(
+        train_seconds=8.0, evaluate_seconds=2.0, accuracy_by_jitter=None, **tests
+    )
+    config = {"batch_size": 100, "dataset": {}, "evaluate": {"images": 1000, "every": 2}}
+    steps, evaluations = 4 * 60_000 / 400, (1 + 2 + 3) * 1000 / 20
+    assert scaled(short, 4, config, "mnist") == 8.0 * steps + 2.0 * evaluations
+
+
 def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
     with processor_share(1) as share:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)
