@@ -11,7 +11,9 @@ import torch
 
 from snnexp.composition.identity import starts
 from snnexp.configuration import build
+from snnexp.configuration.ahead import tasks
 from snnexp.configuration.budget import shortfall
+from snnexp.configuration.described import described
 from snnexp.datasets.base import Splits
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import Dataset, drawn
@@ -22,6 +24,7 @@ from snnexp.measure.by_form import ByForm
 from snnexp.measure.evaluator import Evaluator
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
+from snnexp.progress.work import doing, followed, within
 from snnexp.results.run import RunResult
 from snnexp.results.share import as_fields
 from snnexp.results.stage import StageResult
@@ -32,6 +35,7 @@ from snnexp.runs.weights import save
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.training.execution import Execution
+from snnexp.training.outlook import Outlook
 from snnexp.training.session import Session
 from snnexp.training.shortage import explaining_evaluation
 
@@ -79,8 +83,10 @@ def run(
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         checkpoints.tell_apart(session.class_names)
+        session = _announced(config, choices, session)
         with explaining_evaluation(config["evaluate"]):
-            stages, network = _stages(config, choices, session)
+            with followed(session.outlook.forecast.take):
+                stages, network = _stages(config, choices, session)
         known |= surroundings(config, device, started_from)
         result = _result(stages, config, session, known)
         if run_dir is not None:
@@ -89,6 +95,19 @@ def run(
             write_json(run_dir / "result.json", result.to_json())
         checkpoints.close()
         return result
+
+
+def _announced(config: Config, choices: dict[str, str], session: Session) -> Session:
+    """Says what is trained; the session with what it will take."""
+    if isinstance(session.trackers, Muted):
+        return session
+    stages = build.stages(config)
+    ended = session.checkpoints.past.finished
+    ahead = [task for task in tasks(config, stages, session) if task.stage not in ended]
+    outlook = Outlook(ahead, session.trackers, session.device)
+    session.trackers.say(described(config, choices, stages, session))
+    outlook.begin(session.blueprint, session.test, session.test.batch_size, session.precision)
+    return replace(session, outlook=outlook)
 
 
 def nothing_to_do(config: Config) -> None:
@@ -104,19 +123,22 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
         torch.manual_seed(config["seed"])
         ended = checkpoints.enter(name)
         begun = time.perf_counter() - checkpoints.seconds(name)
-        outcome = stage(name, network, session)
+        with within(name):
+            outcome = stage(name, network, session)
         network = outcome.network
         require_finite(network, f"stage {name}, at its end")
         if ended is None:
             shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
             shown |= _ann_accuracy(results)
-            results[name] = _evaluated(name, network, config, choices, session, shown)
+            with within(name):
+                results[name] = _evaluated(name, network, config, choices, session, shown)
             session.trackers.stage(results[name])
             checkpoints.finish(name, network, results[name].to_json(), session.trackers.records)
         else:
             with checkpoints.taking_over(name):
                 network.load_state_dict(ended["network"])
             results[name] = StageResult.from_json(ended["block"])
+        session.outlook.forecast.finish(name)
         behind = session.epochs_before + results[name].epochs
         session = replace(
             session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network)
@@ -176,12 +198,13 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
     """
     device = _device(config["device"])
     data: Dataset = build.component(config["dataset"])
-    splits = data.load()
-    blueprint = build.blueprint(config, splits.shape, splits.classes)
-    blueprint.encoder.to(device)
-    train, validation, test = _batches(config, data, splits, device)
-    if hasattr(blueprint.encoder, "calibrate"):
-        blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
+    with doing("reading the data"):
+        splits = data.load()
+        blueprint = build.blueprint(config, splits.shape, splits.classes)
+        blueprint.encoder.to(device)
+        train, validation, test = _batches(config, data, splits, device)
+        if hasattr(blueprint.encoder, "calibrate"):
+            blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
     return Session(
         blueprint=blueprint,
         train=train,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import gathered
+from snnexp.measure.presented import presented
 from snnexp.network.network import Network
 from snnexp.timed.discrete import Output, clocked, output_of
 
@@ -83,7 +84,7 @@ def discrete_pass(network: Network, batches: Batches, step: float, read_at: rang
     """Runs a timed network in timesteps of `step`; arguments as those of `DiscretePass`."""
     seen = DiscretePass(step, read_at)
     with clocked(network.body, step, seen.timesteps):
-        for batch in batches.in_order():
+        for batch in presented(batches, seen.timesteps):
             times = network.encoder(batch.input, range(1), batch.keys)
             seen.see(output_of(network.body, times, step), batch.labels)
     seen.gather()

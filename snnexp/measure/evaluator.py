@@ -18,6 +18,7 @@ from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
 from snnexp.measure.answers import added, answers, right
 from snnexp.measure.early_exit import early_exit
+from snnexp.measure.presented import presented
 from snnexp.measure.record import recording
 from snnexp.measure.tally import Tally
 from snnexp.measure.unsound import Unsound
@@ -25,6 +26,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import code_window
 from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
+from snnexp.progress.work import advance, doing
 from snnexp.stopping import look_if_alone
 
 
@@ -110,12 +112,12 @@ class Evaluator:
             self._length(network), dtype=torch.float64, device=batches.split.labels.device
         )
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
-        for batch in batches.in_order():
-            with streaming(network), autocast(batch.input.device, self.precision):
+        for batch in presented(batches, self._hidden(network) + self._length(network)):
+            with self._presenting(network, batch):
                 reading = self._read(network, batch, correct)
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
-                with streaming(network), autocast(batch.input.device, self.precision):
+                with self._presenting(network, batch):
                     unsound.locate(
                         lambda batch=batch: self._read(network, batch, torch.zeros_like(correct))
                     )
@@ -127,6 +129,17 @@ class Evaluator:
         unsound.refuse()
         loss, images = summed(loss, images, device=correct.device)
         return total(correct).cpu(), loss, int(images), added(given)
+
+    @contextmanager
+    def _presenting(self, network: Network, batch: Batch) -> Iterator[None]:
+        """Within the block a batch is shown to `network`, timestep by timestep."""
+        steps = self._hidden(network) + self._length(network)
+        with (
+            doing("running", steps, "timesteps"),
+            streaming(network),
+            autocast(batch.input.device, self.precision),
+        ):
+            yield
 
     def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Reading:
         """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many
@@ -174,7 +187,9 @@ class Evaluator:
     def _chunks(self, steps: range) -> Iterator[range]:
         for start in range(0, len(steps), self.chunk):
             look_if_alone()
-            yield steps[start : start + self.chunk]
+            part = steps[start : start + self.chunk]
+            yield part
+            advance(len(part))
 
 
 @contextmanager

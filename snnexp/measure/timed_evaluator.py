@@ -10,6 +10,7 @@ from snnexp.distributed import summed
 from snnexp.losses.base import Loss
 from snnexp.measure.answers import added, answers, right
 from snnexp.measure.evaluator import Evaluation, in_evaluation
+from snnexp.measure.presented import presented
 from snnexp.measure.timed_report import through_time
 from snnexp.measure.unsound import Unsound
 from snnexp.network.network import Network
@@ -53,7 +54,7 @@ class TimedEvaluator:
 
     def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
-        for batch in batches.in_order():
+        for batch in presented(batches, 1):
             reading = network(batch.input, range(1), batch.keys)
             scores = reading.scores
             unsound.see(scores, images)

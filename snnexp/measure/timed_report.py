@@ -9,6 +9,7 @@ import torch
 from snnexp.datasets.batches import Batches
 from snnexp.measure.discrete_pass import DiscretePass, discrete_pass
 from snnexp.measure.exact_pass import ExactPass
+from snnexp.measure.presented import presented
 from snnexp.measure.tally import Tally
 from snnexp.network.network import Network
 
@@ -32,7 +33,7 @@ def through_time(
     an image takes `windows`, `timesteps` in all, the last to answer.
     """
     exact = ExactPass(network)
-    for batch in batches.in_order():
+    for batch in presented(batches, 1):
         exact.see(batch)
     exact.gather()
     report = _in_discrete_time(network, batches, timesteps, exact.span()) | exact.shown()
