@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from snnexp.configuration.described import described
 from snnexp.datasets.base import Splits
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import Dataset, drawn
+from snnexp.datasets.few import of_few
 from snnexp.distributed import from_first, joined, local_device, processes
 from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
 from snnexp.measure.by_form import ByForm
 from snnexp.measure.evaluator import Evaluator
+from snnexp.measure.predictions import FILE as PREDICTIONS
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
 from snnexp.progress.work import doing, followed, within
@@ -36,6 +39,7 @@ from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.training.execution import Execution
 from snnexp.training.outlook import Outlook
+from snnexp.training.profile import profiled
 from snnexp.training.session import Session
 from snnexp.training.shortage import explaining_evaluation
 
@@ -86,7 +90,8 @@ def run(
         session = _announced(config, choices, session)
         with explaining_evaluation(config["evaluate"]):
             with followed(session.outlook.forecast.take):
-                stages, network = _stages(config, choices, session)
+                with _looked_at(config, run_dir, device):
+                    stages, network = _stages(config, choices, session, run_dir)
         known |= surroundings(config, device, started_from)
         result = _result(stages, config, session, known)
         if run_dir is not None:
@@ -95,6 +100,14 @@ def run(
             write_json(run_dir / "result.json", result.to_json())
         checkpoints.close()
         return result
+
+
+def _looked_at(
+    config: Config, run_dir: Path | None, device: torch.device
+) -> AbstractContextManager[None]:
+    """Around the stages: torch's profiler, where it is asked for."""
+    wanted = (config.get("debug") or {}).get("profile", False)
+    return profiled(run_dir, device) if wanted and run_dir is not None else nullcontext()
 
 
 def _announced(config: Config, choices: dict[str, str], session: Session) -> Session:
@@ -117,7 +130,9 @@ def nothing_to_do(config: Config) -> None:
         from_first(Past(over=True), device)
 
 
-def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[Stages, Network]:
+def _stages(
+    config: Config, choices: dict[str, str], session: Session, run_dir: Path | None
+) -> tuple[Stages, Network]:
     results, network, checkpoints = {}, None, session.checkpoints
     for name, stage in build.stages(config).items():
         torch.manual_seed(config["seed"])
@@ -131,7 +146,7 @@ def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[
             shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
             shown |= _ann_accuracy(results)
             with within(name):
-                results[name] = _evaluated(name, network, config, choices, session, shown)
+                results[name] = _evaluated(name, network, config, choices, session, shown, run_dir)
             session.trackers.stage(results[name])
             checkpoints.finish(name, network, results[name].to_json(), session.trackers.records)
         else:
@@ -161,8 +176,11 @@ def _evaluated(
     choices: dict[str, str],
     session: Session,
     shown: dict[str, Any],
+    run_dir: Path | None,
 ) -> StageResult:
     evaluation = session.evaluator(network, session.test, count=True)
+    if evaluation.predictions is not None and run_dir is not None:
+        evaluation.predictions.write(run_dir / PREDICTIONS, session.class_names)
     if network.form == "analog":
         shown["ann_accuracy"] = evaluation.accuracy
     if session.validation is not None:
@@ -202,6 +220,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         splits = data.load()
         blueprint = build.blueprint(config, splits.shape, splits.classes)
         blueprint.encoder.to(device)
+        splits = of_few(splits, config.get("debug"))
         train, validation, test = _batches(config, data, splits, device)
         if hasattr(blueprint.encoder, "calibrate"):
             blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
@@ -224,7 +243,9 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
 def _batches(
     config: Config, data: Dataset, splits: Splits, device: torch.device
 ) -> tuple[Batches, Batches | None, Batches]:
-    shared = {"normalisation": data.normalisation, "augmentation": data.augmentation}
+    by_heart = (config.get("debug") or {}).get("on_training_images", False)
+    augmentation = None if by_heart else data.augmentation
+    shared = {"normalisation": data.normalisation, "augmentation": augmentation}
     shared |= {"device": device, "seed": config["seed"]}
     training = Batches(splits.train, config["batch_size"], **shared)
     validation, test = (
@@ -246,8 +267,9 @@ def _evaluator(config: Config) -> ByForm:
         loss=loss,
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
+        predictions=settings["predictions"],
     )
-    timed = TimedEvaluator(settings["timesteps"], loss)
+    timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"])
     return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)
 
 

@@ -60,7 +60,7 @@ class Balancing:
         thresholds: dict[str, float] = {}
         names = [*before, *blocks, *behind]
         with (
-            doing("reading the thresholds of", len(names), "layers") as work,
+            doing("balancing", len(names), "layers") as work,
             source(measured, [*before, *behind]) as read,
         ):
             for name in names:

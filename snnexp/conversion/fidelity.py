@@ -81,7 +81,7 @@ def fidelity(converted: Converted, batch: Batch, timesteps: int, images: int) ->
 
 def _compared(batch: Batch, images: int) -> Iterator[Batch]:
     total = -(-len(batch.labels) // images)
-    with doing("recording the rates of", total, "batches") as work:
+    with doing("recording", total, "batches") as work:
         for part in probe.parts(batch, images):
             yield part
             work.advance()

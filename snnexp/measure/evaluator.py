@@ -18,6 +18,8 @@ from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
 from snnexp.measure.answers import added, answers, right
 from snnexp.measure.early_exit import early_exit
+from snnexp.measure.predictions import Kept, Predictions, predicted
+from snnexp.measure.predictions import joined as joined_predictions
 from snnexp.measure.presented import presented
 from snnexp.measure.record import recording
 from snnexp.measure.tally import Tally
@@ -49,6 +51,8 @@ class Evaluation:
     """Percent of the images for which no class is ahead of all others at T; they count as wrong."""
     answers: list[int] = field(default_factory=list)
     """How many images each class is the answer for at T."""
+    predictions: Predictions | None = None
+    """What was answered to every image, where that is kept."""
     shown: dict = field(default_factory=dict)
     """What else the result file says: of a timed network its behaviour in discrete time, of one
     whose norms know when they have no more to say where it may stop.
@@ -73,6 +77,7 @@ class Evaluator:
         precision: dtype of autocast; float32 for none.
         presimulation: hidden timesteps of spiking networks before those that are read; T is the sum
             of both.
+        predictions: whether the answers to every image are kept where spikes are counted.
     """
 
     timesteps: int
@@ -80,13 +85,15 @@ class Evaluator:
     loss: Loss
     precision: torch.dtype
     presimulation: Presimulation = field(default_factory=NoPresimulation)
+    predictions: bool = False
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
         started, hidden = time.perf_counter(), self._hidden(network)
+        kept: Kept | None = [] if count and self.predictions else None
         counted = recording(network, self._since(network)) if count else nullcontext()
         with in_evaluation(network), counted as tally:
-            correct, loss, images, given = self._pass(network, batches)
+            correct, loss, images, given = self._pass(network, batches, kept)
         if tally is not None:
             tally.images, tally.timesteps = (
                 images,
@@ -104,17 +111,21 @@ class Evaluator:
             hidden,
             100.0 * (images - sum(given)) / images,
             given,
+            None if kept is None else joined_predictions(kept, batches),
             early_exit(network, accuracies) if count else {},
         )
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
+    def _pass(
+        self, network: Network, batches: Batches, kept: Kept | None = None
+    ) -> tuple[Tensor, float, int, list[int]]:
         correct = torch.zeros(
             self._length(network), dtype=torch.float64, device=batches.split.labels.device
         )
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
         for batch in presented(batches, self._hidden(network) + self._length(network)):
             with self._presenting(network, batch):
-                reading = self._read(network, batch, correct)
+                answered: list[Tensor] | None = None if kept is None else []
+                reading = self._read(network, batch, correct, answered)
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
                 with self._presenting(network, batch):
@@ -124,6 +135,8 @@ class Evaluator:
                 break
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
+            if kept is not None and answered is not None:
+                kept.append((batch.keys, batch.labels, torch.cat(answered).T))
             own = answers(reading.scores[-1])
             given = own if given is None else given + own
         unsound.refuse()
@@ -141,9 +154,15 @@ class Evaluator:
         ):
             yield
 
-    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Reading:
+    def _read(
+        self,
+        network: Network,
+        batch: Batch,
+        correct: Float[Tensor, " T"],
+        answered: list[Tensor] | None = None,
+    ) -> Reading:
         """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many
-        are right at each timestep.
+        are right at each timestep, to `answered` what was answered.
 
         Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between
         large ones would keep the heap from joining what is free again.
@@ -155,6 +174,8 @@ class Evaluator:
             correct[part.start - steps.start : part.stop - steps.start] += right(
                 reading.scores, batch.labels
             ).sum(1)
+            if answered is not None:
+                answered.append(predicted(reading.scores))
             if self.loss.every_timestep:
                 kept.append(reading)
         return joined(kept) if kept else reading.at_end()

@@ -32,7 +32,7 @@ class Display:
 
     def __init__(self, screen: Console, words: str = ""):
         self.words = words
-        self.begun = time.perf_counter()
+        self.idle_since = time.perf_counter()
         self.forecast: Forecast | None = None
         self.live = Live(
             console=screen,
@@ -52,8 +52,6 @@ class Display:
     def lines(self) -> RenderableType:
         """What stands on the terminal now."""
         labels, works = now()
-        if not works and not self.words:
-            return Text("")
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         grid.add_column(no_wrap=True, overflow="ellipsis")
         grid.add_column(ratio=1, min_width=4)
@@ -66,8 +64,9 @@ class Display:
 
     def _work(self, labels: tuple[str, ...], works: tuple[Work, ...]) -> list[RenderableType]:
         if not works:
-            since = time.perf_counter() - self.begun
-            return [Text(self.words), _moving(since), "", clock(since)]
+            since = time.perf_counter() - self.idle_since
+            return [Text("  ".join(labels) or self.words), _moving(since), "", clock(since)]
+        self.idle_since = time.perf_counter()
         share, within = works[0].share(inner_share(works)), inner_share(works)
         since = time.perf_counter() - works[0].begun
         bar = _moving(since) if share is None else ProgressBar(total=1.0, completed=share)

@@ -95,7 +95,7 @@ class Outlook:
         first = self._first_trained()
         known = None if first is None else first.form
         for form in dict.fromkeys(task.form for task in self.tasks if task.form != known):
-            with doing("estimating the time of"), suppress(ValueError):
+            with doing("estimating how long it takes"), suppress(ValueError):
                 task = next(task for task in self.tasks if task.form == form)
                 network = task.untrained(blueprint).to(self.device)
                 self._guess(form, rehearsed(network, batches, largest, precision))
