@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
-from snnexp.cli.streams import patient_streams, shown
+from snnexp.cli.streams import Patient, patient_streams, shown
 from snnexp.files.visible import visible
 from snnexp.progress.waiting import waiting
 
@@ -64,7 +64,8 @@ def _print_any_letter() -> None:
 def _command(name: str) -> Callable[[list[str]], int]:
     if name in ("-h", "--help", "help"):
         return _help
-    if name == "train" and not any(word.startswith("-") for word in sys.argv[2:]):
+    plain = not any(word.startswith("-") for word in sys.argv[2:])
+    if name == "train" and plain and isinstance(sys.stderr, Patient):
         sys.stderr.stand("reading the configuration")  # until there is more to say
     if name in ("train", "-sc", "--shell-completion"):
         from snnexp.cli.train import train

@@ -16,9 +16,9 @@ from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import summed, total
 from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
-from snnexp.measure.answers import added, answers, right
+from snnexp.measure.answers import added, answers, predicted, right
 from snnexp.measure.early_exit import early_exit
-from snnexp.measure.predictions import Kept, Predictions, predicted
+from snnexp.measure.predictions import Kept, Predictions
 from snnexp.measure.predictions import joined as joined_predictions
 from snnexp.measure.presented import presented
 from snnexp.measure.record import recording
@@ -51,12 +51,12 @@ class Evaluation:
     """Percent of the images for which no class is ahead of all others at T; they count as wrong."""
     answers: list[int] = field(default_factory=list)
     """How many images each class is the answer for at T."""
-    predictions: Predictions | None = None
-    """What was answered to every image, where that is kept."""
     shown: dict = field(default_factory=dict)
     """What else the result file says: of a timed network its behaviour in discrete time, of one
     whose norms know when they have no more to say where it may stop.
     """
+    predictions: Predictions | None = None
+    """What was answered to every image, where that is kept."""
 
     @property
     def accuracy(self) -> float:
@@ -111,8 +111,8 @@ class Evaluator:
             hidden,
             100.0 * (images - sum(given)) / images,
             given,
-            None if kept is None else joined_predictions(kept, batches),
             early_exit(network, accuracies) if count else {},
+            None if kept is None else joined_predictions(kept, batches),
         )
 
     def _pass(

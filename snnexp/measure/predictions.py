@@ -11,16 +11,10 @@ from torch import Tensor
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import gathered
 from snnexp.files.atomic import replacing
-from snnexp.measure.answers import decided
+from snnexp.measure.answers import UNDECIDED
 from snnexp.noise import sample_numbers
 
 FILE = "predictions.npz"
-UNDECIDED = -1
-
-
-def predicted(scores: Tensor) -> Int[Tensor, "*n"]:
-    """The class that is ahead of all others, -1 where there is none."""
-    return torch.where(decided(scores), scores.argmax(-1), UNDECIDED)
 
 
 @dataclass(frozen=True)

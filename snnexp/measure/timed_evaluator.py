@@ -9,9 +9,9 @@ from torch import Tensor
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
 from snnexp.losses.base import Loss
-from snnexp.measure.answers import added, answers, right
+from snnexp.measure.answers import added, answers, predicted, right
 from snnexp.measure.evaluator import Evaluation, in_evaluation
-from snnexp.measure.predictions import Kept, joined, predicted
+from snnexp.measure.predictions import Kept, joined
 from snnexp.measure.presented import presented
 from snnexp.measure.timed_report import through_time
 from snnexp.measure.unsound import Unsound
@@ -58,8 +58,8 @@ class TimedEvaluator:
             0,
             undecided,
             given,
-            answered,
             shown,
+            answered,
         )
 
     def _pass(
