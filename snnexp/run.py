@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,22 @@ import torch
 
 from snnexp.composition.identity import starts
 from snnexp.configuration import build
+from snnexp.configuration.ahead import tasks
 from snnexp.configuration.budget import shortfall
+from snnexp.configuration.described import described
 from snnexp.datasets.base import Splits
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import Dataset, drawn
+from snnexp.datasets.few import of_few
 from snnexp.distributed import from_first, joined, local_device, processes
 from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
 from snnexp.measure.by_form import ByForm
 from snnexp.measure.evaluator import Evaluator
+from snnexp.measure.predictions import FILE as PREDICTIONS
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
+from snnexp.progress.work import doing, followed, within
 from snnexp.results.run import RunResult
 from snnexp.results.share import as_fields
 from snnexp.results.stage import StageResult
@@ -32,6 +38,8 @@ from snnexp.runs.weights import save
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.training.execution import Execution
+from snnexp.training.outlook import Outlook
+from snnexp.training.profile import profiled
 from snnexp.training.session import Session
 from snnexp.training.shortage import explaining_evaluation
 
@@ -79,8 +87,11 @@ def run(
         checkpoints.share(device)
         session = replace(prepare(config, trackers), checkpoints=checkpoints)
         checkpoints.tell_apart(session.class_names)
+        session = _announced(config, choices, session)
         with explaining_evaluation(config["evaluate"]):
-            stages, network = _stages(config, choices, session)
+            with followed(session.outlook.forecast.take):
+                with _looked_at(config, run_dir, device):
+                    stages, network = _stages(config, choices, session, run_dir)
         known |= surroundings(config, device, started_from)
         result = _result(stages, config, session, known)
         if run_dir is not None:
@@ -91,6 +102,27 @@ def run(
         return result
 
 
+def _looked_at(
+    config: Config, run_dir: Path | None, device: torch.device
+) -> AbstractContextManager[None]:
+    """Around the stages: torch's profiler, where it is asked for."""
+    wanted = (config.get("debug") or {}).get("profile", False)
+    return profiled(run_dir, device) if wanted and run_dir is not None else nullcontext()
+
+
+def _announced(config: Config, choices: dict[str, str], session: Session) -> Session:
+    """Says what is trained; the session with what it will take."""
+    if isinstance(session.trackers, Muted):
+        return session
+    stages = build.stages(config)
+    ended = session.checkpoints.past.finished
+    ahead = [task for task in tasks(config, stages, session) if task.stage not in ended]
+    outlook = Outlook(ahead, session.trackers, session.device)
+    session.trackers.say(described(config, choices, stages, session))
+    outlook.begin(session.blueprint, session.test, session.test.batch_size, session.precision)
+    return replace(session, outlook=outlook)
+
+
 def nothing_to_do(config: Config) -> None:
     """Tells the other processes, which wait in `run`, that the run had ended before."""
     device = _device(config["device"])
@@ -98,25 +130,30 @@ def nothing_to_do(config: Config) -> None:
         from_first(Past(over=True), device)
 
 
-def _stages(config: Config, choices: dict[str, str], session: Session) -> tuple[Stages, Network]:
+def _stages(
+    config: Config, choices: dict[str, str], session: Session, run_dir: Path | None
+) -> tuple[Stages, Network]:
     results, network, checkpoints = {}, None, session.checkpoints
     for name, stage in build.stages(config).items():
         torch.manual_seed(config["seed"])
         ended = checkpoints.enter(name)
         begun = time.perf_counter() - checkpoints.seconds(name)
-        outcome = stage(name, network, session)
+        with within(name):
+            outcome = stage(name, network, session)
         network = outcome.network
         require_finite(network, f"stage {name}, at its end")
         if ended is None:
             shown = {"train_seconds": time.perf_counter() - begun, **outcome.shown}
             shown |= _ann_accuracy(results)
-            results[name] = _evaluated(name, network, config, choices, session, shown)
+            with within(name):
+                results[name] = _evaluated(name, network, config, choices, session, shown, run_dir)
             session.trackers.stage(results[name])
             checkpoints.finish(name, network, results[name].to_json(), session.trackers.records)
         else:
             with checkpoints.taking_over(name):
                 network.load_state_dict(ended["network"])
             results[name] = StageResult.from_json(ended["block"])
+        session.outlook.forecast.finish(name)
         behind = session.epochs_before + results[name].epochs
         session = replace(
             session, epochs_before=behind, earlier=_teachers(config, session.earlier, name, network)
@@ -139,8 +176,11 @@ def _evaluated(
     choices: dict[str, str],
     session: Session,
     shown: dict[str, Any],
+    run_dir: Path | None,
 ) -> StageResult:
     evaluation = session.evaluator(network, session.test, count=True)
+    if evaluation.predictions is not None and run_dir is not None:
+        evaluation.predictions.write(run_dir / PREDICTIONS, session.class_names)
     if network.form == "analog":
         shown["ann_accuracy"] = evaluation.accuracy
     if session.validation is not None:
@@ -176,12 +216,14 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
     """
     device = _device(config["device"])
     data: Dataset = build.component(config["dataset"])
-    splits = data.load()
-    blueprint = build.blueprint(config, splits.shape, splits.classes)
-    blueprint.encoder.to(device)
-    train, validation, test = _batches(config, data, splits, device)
-    if hasattr(blueprint.encoder, "calibrate"):
-        blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
+    with doing("reading the data"):
+        splits = data.load()
+        blueprint = build.blueprint(config, splits.shape, splits.classes)
+        blueprint.encoder.to(device)
+        splits = of_few(splits, config.get("debug"))
+        train, validation, test = _batches(config, data, splits, device)
+        if hasattr(blueprint.encoder, "calibrate"):
+            blueprint.encoder.calibrate(train.sample(CALIBRATION_IMAGES).input)
     return Session(
         blueprint=blueprint,
         train=train,
@@ -201,7 +243,9 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
 def _batches(
     config: Config, data: Dataset, splits: Splits, device: torch.device
 ) -> tuple[Batches, Batches | None, Batches]:
-    shared = {"normalisation": data.normalisation, "augmentation": data.augmentation}
+    by_heart = (config.get("debug") or {}).get("on_training_images", False)
+    augmentation = None if by_heart else data.augmentation
+    shared = {"normalisation": data.normalisation, "augmentation": augmentation}
     shared |= {"device": device, "seed": config["seed"]}
     training = Batches(splits.train, config["batch_size"], **shared)
     validation, test = (
@@ -223,8 +267,9 @@ def _evaluator(config: Config) -> ByForm:
         loss=loss,
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
+        predictions=settings["predictions"],
     )
-    timed = TimedEvaluator(settings["timesteps"], loss)
+    timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"])
     return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)
 
 

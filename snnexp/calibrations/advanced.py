@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.calibrations.base import Calibration
+from snnexp.calibrations.base import Calibration, layer_by_layer
 from snnexp.calibrations.light import Light
 from snnexp.conversion.converted import Converted
 from snnexp.conversion.units import hidden_units
@@ -35,7 +35,7 @@ class Advanced(Calibration):
     def __call__(self, converted: Converted, train: Batches) -> None:
         self.light(converted, train)
         batch = train.sample(self.samples)
-        for name, wanted in converted.activations(batch, _per_neuron).items():
+        for name, wanted in layer_by_layer(converted.activations(batch, _per_neuron)):
             missing = wanted - _per_neuron(converted.train(name, batch, self.timesteps).value)
             neuron = hidden_units(converted.spiking)[name].neuron
             neuron.charge(missing * (self.timesteps * converted.current(name)))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from snnexp.calibrations.base import Calibration
+from snnexp.calibrations.base import Calibration, layer_by_layer
 from snnexp.calibrations.light import Light
 from snnexp.cell import Cell
 from snnexp.conversion import probe
@@ -17,6 +17,7 @@ from snnexp.datasets.batches import Batch, Batches
 from snnexp.layers.connection import Connection
 from snnexp.limits import Count, Positive
 from snnexp.neurons.convertible import Chargeable
+from snnexp.progress.work import doing
 from snnexp.stopping import look_together
 
 
@@ -59,7 +60,7 @@ class AdvancedWeights(Calibration):
 
     def __call__(self, converted: Converted, train: Batches) -> None:
         batch = train.sample(self.samples)
-        for name in converted.spans:
+        for name, _ in layer_by_layer(converted.spans):
             connection = converted.connection(name)
             if connection is not None:
                 self._fit(converted, name, connection, batch)
@@ -100,9 +101,11 @@ class AdvancedWeights(Calibration):
         return x.value()[0], current.value()[0] - connection.weights(x.value())[0]
 
     def _draws(self, images: int) -> Iterator[Tensor]:
-        for _ in range(self.iterations):
-            look_together()
-            yield torch.randint(images, (min(self.batch_size, images),))
+        with doing("fitting", self.iterations, "steps") as work:
+            for _ in range(self.iterations):
+                look_together()
+                yield torch.randint(images, (min(self.batch_size, images),))
+                work.advance()
 
     def _rate(
         self, z: Float[Tensor, "B *m"], start: Float[Tensor, "1 *m"]

@@ -1,10 +1,14 @@
 """What a calibration is."""
 
 import abc
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, TypeVar
 
 from snnexp.conversion.converted import Converted
 from snnexp.datasets.batches import Batches
+from snnexp.progress.work import doing
+
+Value = TypeVar("Value")
 
 
 class Calibration(abc.ABC):
@@ -18,3 +22,11 @@ class Calibration(abc.ABC):
     @abc.abstractmethod
     def __call__(self, converted: Converted, train: Batches) -> None:
         """Corrects `converted.spiking`."""
+
+
+def layer_by_layer(layers: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """The layers that a calibration goes through, said as they go."""
+    with doing("calibrating", len(layers), "layers") as work:
+        for name, value in layers.items():
+            yield name, value
+            work.advance()

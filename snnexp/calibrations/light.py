@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from snnexp.calibrations.base import Calibration
+from snnexp.calibrations.base import Calibration, layer_by_layer
 from snnexp.conversion.converted import Converted
 from snnexp.datasets.batches import Batches
 from snnexp.limits import Count
@@ -30,7 +30,7 @@ class Light(Calibration):
 
     def __call__(self, converted: Converted, train: Batches) -> None:
         batch = train.sample(self.samples)
-        for name, wanted in converted.activations(batch, _per_channel).items():
+        for name, wanted in layer_by_layer(converted.activations(batch, _per_channel)):
             missing = wanted - _per_channel(converted.train(name, batch, self.timesteps).value)
             connection = converted.connection(name)
             if connection is not None:

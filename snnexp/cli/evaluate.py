@@ -15,6 +15,7 @@ from snnexp.files.atomic import write_json
 from snnexp.files.drafts import remove_dead_drafts
 from snnexp.files.foreign import Absent, Unreadable
 from snnexp.files.visible import visible
+from snnexp.progress.waiting import waiting
 from snnexp.reopen.opened import Reopened
 from snnexp.reopen.reopened import reopened
 from snnexp.report.summary import summary
@@ -58,24 +59,30 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     if run_dir.is_dir():
         refuse_unusable(run_dir, files=(), folders=("evaluations",))
         remove_dead_drafts(run_dir / "evaluations")
-    run = reopened(run_dir, changes)
+    with waiting("opening the run"):
+        run = reopened(run_dir, changes)
     before = result_of(run_dir)
     known = {
         "command": shlex.join(["snnexp", "evaluate", str(run_dir), *changes]),
         **surroundings(run.config, run.session.device, before.started_from or starts(run.config)),
     }
-    last = _evaluated(run, before.last)
+    name = stamp(run.config["seed"])
+    last = _evaluated(run, before.last, run_dir / "evaluations" / f"{name}.npz")
     result = RunResult(last=last, **known, classes=list(run.session.class_names), changes=changes)
-    write_json(run_dir / "evaluations" / f"{stamp(run.config['seed'])}.json", result.to_json())
+    write_json(run_dir / "evaluations" / f"{name}.json", result.to_json())
     summary(last, run_dir)
     return 0
 
 
-def _evaluated(run: Reopened, before: StageResult) -> StageResult:
-    """The result of the stage that ends the strategy, as it is now."""
+def _evaluated(run: Reopened, before: StageResult, predictions: Path) -> StageResult:
+    """The result of the stage that ends the strategy, as it is now; predictions that are asked for
+    go into a file of their own.
+    """
     chosen = {group: option for group in CHOICES if (option := getattr(before, group))}
-    with explaining_evaluation(run.config["evaluate"]):
+    with waiting("evaluating"), explaining_evaluation(run.config["evaluate"]):
         evaluation = run.session.evaluator(run.network, run.session.test, count=True)
+    if evaluation.predictions is not None:
+        evaluation.predictions.write(predictions, run.session.class_names)
     shown = {} if before.ann_accuracy is None else {"ann_accuracy": before.ann_accuracy}
     stage = list(run.config["strategy"]["stages"])[-1]
     return stage_result(stage, run.network, evaluation, run.config, chosen | run.choices, shown)

@@ -23,6 +23,7 @@ from snnexp.files.disk import NoRoom
 from snnexp.files.drafts import remove_drafts
 from snnexp.files.visible import visible
 from snnexp.jobs.folder import finished_before, past_of, resolved
+from snnexp.progress.waiting import waiting
 from snnexp.results.run import RunResult
 from snnexp.run import nothing_to_do, run
 from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
@@ -38,6 +39,7 @@ NOT_FINITE = "not_finite.json"
 """In the folder of a run that the numerical guard has stopped: of which step, and for which
 images.
 """
+INTERRUPTED = "stopped by signal 2 (SIGINT)"
 ENDINGS = (Exception, KeyboardInterrupt, Stopped)
 COMMON = (ConfigError, NumericalError, KeyboardInterrupt, Stopped)
 """What all processes of a run come to alike, so that one says it for all."""
@@ -70,7 +72,8 @@ def attempt(
     try:
         if rank() > 0:
             return _assisting(config, choices), None, 0
-        plain = checked(config) if overrides is None else {}
+        with waiting("checking the configuration"):
+            plain = checked(config) if overrides is None else {}
         refuse_unusable(run_dir)
         if result := finished_before(config, run_dir):
             return _known(result, config, run_dir), None, 0
@@ -167,11 +170,9 @@ def _tracked(
     checkpoints = Checkpoints(
         run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past
     )
-    labels, ended = Labels(choices.get("experiment"), choices, stages), len(past.finished)
+    labels = Labels(choices.get("experiment"), choices, stages)
     tracker = build.component(config["tracker"])
-    with Trackers(
-        run_dir, config, labels, tracker, config["progress"], past.metrics, ended
-    ) as trackers:
+    with Trackers(run_dir, config, labels, tracker, config["progress"], past.metrics) as trackers:
         result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)
     return result
@@ -197,9 +198,10 @@ def _withdraw(run_dir: Path, config: DictConfig) -> None:
 def _say(error: BaseException, run_dir: Path) -> None:
     kind = (
         ""
-        if isinstance(error, Stopped | ConfigError | RunFolderTaken | NoRoom)
+        if isinstance(error, Stopped | KeyboardInterrupt | ConfigError | RunFolderTaken | NoRoom)
         else f"{type(error).__name__}: "
     )
     has_trace = not isinstance(error, ConfigError) and (run_dir / "error.txt").exists()
     details = f"\n  traceback: {run_dir / 'error.txt'}" if has_trace else ""
-    print(visible(f"snnexp: {kind}{error}{details}"), file=sys.stderr)
+    said = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error
+    print(visible(f"snnexp: {kind}{said}{details}"), file=sys.stderr)

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable
 
 from snnexp.cli.allocator import keep_freed_memory
-from snnexp.cli.streams import patient_streams, shown
+from snnexp.cli.streams import Patient, patient_streams, shown
 from snnexp.files.visible import visible
+from snnexp.progress.waiting import waiting
 
 HELP = """snnexp: train, measure and compare deep spiking neural networks, each way of the survey.
 
@@ -47,7 +48,7 @@ def main() -> None:
     _print_any_letter()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     with patient_streams():
-        code = shown(_command(name), arguments)
+        code = shown(lambda words: _command(name)(words), arguments)
     sys.exit(code)
 
 
@@ -63,6 +64,9 @@ def _print_any_letter() -> None:
 def _command(name: str) -> Callable[[list[str]], int]:
     if name in ("-h", "--help", "help"):
         return _help
+    plain = not any(word.startswith("-") for word in sys.argv[2:])
+    if name == "train" and plain and isinstance(sys.stderr, Patient):
+        sys.stderr.stand("reading the configuration")  # until there is more to say
     if name in ("train", "-sc", "--shell-completion"):
         from snnexp.cli.train import train
 
@@ -74,7 +78,8 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
 def _light_command(name: str) -> Callable[[list[str]], int]:
     if name == "evaluate":
-        from snnexp.cli.evaluate import evaluate as command
+        with waiting("loading PyTorch"):
+            from snnexp.cli.evaluate import evaluate as command
     elif name == "list":
         from snnexp.cli.options import show as command
     elif name == "data":
@@ -86,7 +91,8 @@ def _light_command(name: str) -> Callable[[list[str]], int]:
     elif name == "reproduce":
         from snnexp.cli.reproduce import reproduce as command
     elif name == "doctor":
-        from snnexp.cli.doctor import doctor as command
+        with waiting("loading PyTorch"):
+            from snnexp.cli.doctor import doctor as command
     else:
         return lambda arguments: refuse_unknown(name)
     return command

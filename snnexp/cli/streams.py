@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from snnexp.cli.codes import NO_ROOM, NOBODY_READS, STOPPED
 from snnexp.files.disk import FULL
 
+CLEARED = "\r\x1b[K"
+"""What takes a terminal to the beginning of its line, and wipes that."""
 GONE = (errno.EPIPE, errno.EIO)
 """What is said of a pipe whose reader, such as `head`, has had enough, and of a terminal that was
 closed.
@@ -75,9 +77,25 @@ class Patient:
 
     def __init__(self, stream: TextIO):
         self.stream = stream
+        self.standing = False
+
+    def stand(self, words: str) -> None:
+        """Shows `words` on a terminal until anything else is written."""
+        if self.stream.isatty() and os.environ.get("TERM") != "dumb":
+            self.write(words)
+            self.flush()
+            self.standing = True
+
+    def clear(self) -> None:
+        """Wipes off what stands there."""
+        if self.standing:
+            self.standing = False
+            self.write(CLEARED)
+            self.flush()
 
     def write(self, text: str) -> int:
         """Writes what can be written."""
+        self.clear()
         try:
             return self.stream.write(text)
         except OSError:
@@ -107,8 +125,11 @@ def patient_streams() -> Iterator[None]:
     if listens:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with redirect_stderr(Patient(sys.stderr)):
-            yield
+        with redirect_stderr(Patient(sys.stderr)) as stream:
+            try:
+                yield
+            finally:
+                stream.clear()
     finally:
         if listens:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

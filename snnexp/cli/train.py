@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -28,6 +29,7 @@ from snnexp.composition.identity import PLACES
 from snnexp.composition.resolvers import register
 from snnexp.files.visible import visible
 from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
+from snnexp.progress.waiting import waiting
 
 CONF = "pkg://snnexp.conf"
 
@@ -150,8 +152,9 @@ class _Job:
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def _job(config: DictConfig) -> float | None:
-    from snnexp.cli.job import attempt
-    from snnexp.cli.objective import check_sweeper, objective
+    with waiting("loading PyTorch"):
+        from snnexp.cli.job import attempt
+        from snnexp.cli.objective import check_sweeper, objective
 
     _Job.begun = True
     settings = HydraConfig.get()
@@ -226,6 +229,8 @@ def _exit_code(error: BaseException, overrides: list[str]) -> int:
         print(visible(f"snnexp: {said}"), file=sys.stderr)
         return BAD_CONFIG
     if not hasattr(error, "of_a_job"):  # a job has said and written it already
+        if isinstance(error, KeyboardInterrupt):
+            error = stopping.Stopped(signal.SIGINT)
         trace = "" if str(error) else "".join(traceback.format_exception(error))
         kind = "" if isinstance(error, stopping.Stopped) else f"{type(error).__name__}: "
         place = (

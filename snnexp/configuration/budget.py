@@ -16,10 +16,11 @@ def shortfall(config: Config, intended: Config | None) -> list[Share]:
         config: the configuration that was run.
         intended: that of the experiment by itself; None for a run without one.
     """
+    debugged = [Share("debug", None, None, None)] if config.get("debug") else []
     if intended is None:
-        return []
+        return debugged
     measures = (_epochs, _timesteps, _images, _calibration)
-    return [share for measure in measures for share in measure(config, intended)]
+    return [*debugged, *(share for measure in measures for share in measure(config, intended))]
 
 
 def _stages(

@@ -9,7 +9,15 @@ from typing import Any, Union, get_args, get_origin
 from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS
 from snnexp.configuration.fits import beyond, nearest, out_of_place
 from snnexp.configuration.rules import RULES
-from snnexp.configuration.schema import CHECKPOINT, EVALUATE, REFERENCE, ROOT, STAGE_NAME, TORCH
+from snnexp.configuration.schema import (
+    CHECKPOINT,
+    DEBUG,
+    EVALUATE,
+    REFERENCE,
+    ROOT,
+    STAGE_NAME,
+    TORCH,
+)
 from snnexp.configuration.slots import ALLOWED, SLOTS, Refused, annotations, component_of
 from snnexp.configuration.soundness import Fault, Sound, Unsound, distinct
 from snnexp.errors import ConfigError
@@ -61,13 +69,14 @@ def _root(config: dict[str, Any]) -> Iterator[Fault]:
         "strategy": None,
         "reference": None,
     }
-    known |= {group: None for group in STAGE_GROUPS if group in config}
+    known |= {key: None for key in (*STAGE_GROUPS, "debug") if key in config}
     yield from _keys(config, known, "")
     yield from _values({key: value for key, value in config.items() if key in ROOT}, ROOT, "")
     for name, schema in (
         ("evaluate", EVALUATE),
         ("checkpoint", CHECKPOINT),
         ("reference", REFERENCE),
+        *([("debug", DEBUG)] if "debug" in config else []),
     ):
         node = config.get(name)
         if isinstance(node, Mapping):

@@ -27,6 +27,15 @@ EVALUATE: dict[str, Any] = {
     "batch_size": Count,
     "every": Count,
     "images": Count | None,
+    "predictions": bool,
+}
+DEBUG: dict[str, Any] = {
+    "name": str,
+    "epochs": Natural | None,
+    "images": Count | None,
+    "evaluated": Count | None,
+    "on_training_images": bool,
+    "profile": bool,
 }
 CHECKPOINT: dict[str, Any] = {"every": Count | None, "minutes": Positive | None}
 REFERENCE: dict[str, Any] = {

@@ -11,6 +11,7 @@ from snnexp.conversion.units import BlockThreshold, Weights, hidden_units, parts
 from snnexp.datasets.batches import Batch
 from snnexp.limits import Fraction, Positive
 from snnexp.network.network import Network
+from snnexp.progress.work import doing
 from snnexp.thresholds.base import Rule
 
 
@@ -57,12 +58,17 @@ class Balancing:
     def _measured(self, measured: Measured) -> dict[str, float]:
         before, blocks, behind = self._parts(measured.spiking)
         thresholds: dict[str, float] = {}
-        with source(measured, [*before, *behind]) as read:
-            for name in (*before, *blocks, *behind):
+        names = [*before, *blocks, *behind]
+        with (
+            doing("balancing", len(names), "layers") as work,
+            source(measured, [*before, *behind]) as read,
+        ):
+            for name in names:
                 thresholds[name] = (
                     self._of_blocks(thresholds, before) if name in blocks else read.threshold(name)
                 )
                 read.place(name, thresholds[name])
+                work.advance()
         return thresholds
 
     def _scaled(self, measured: Mapping[str, float], spiking: Network) -> dict[str, float]:

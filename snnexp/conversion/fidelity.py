@@ -9,6 +9,7 @@ from snnexp.conversion import probe
 from snnexp.conversion.converted import Converted
 from snnexp.conversion.units import hidden_units
 from snnexp.datasets.batches import Batch
+from snnexp.progress.work import doing
 
 Report = dict[str, dict[str, float | None]]
 
@@ -66,7 +67,7 @@ def fidelity(converted: Converted, batch: Batch, timesteps: int, images: int) ->
                    for
     """
     sums = {name: _Sums() for name in hidden_units(converted.spiking)}
-    for part in probe.parts(batch, images):
+    for part in _compared(batch, images):
         activations, trains = converted.activations(part), converted.trains(part, timesteps)
         for name, train in trains.items():
             clipped = activations[name].clamp(max=converted.spans[name])
@@ -76,3 +77,11 @@ def fidelity(converted: Converted, batch: Batch, timesteps: int, images: int) ->
         for name in sums
     }
     return {name: heads[name] | each.report(len(batch.input)) for name, each in sums.items()}
+
+
+def _compared(batch: Batch, images: int) -> Iterator[Batch]:
+    total = -(-len(batch.labels) // images)
+    with doing("recording", total, "batches") as work:
+        for part in probe.parts(batch, images):
+            yield part
+            work.advance()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from snnexp.cell import streaming
 from snnexp.datasets.batches import Batch
 from snnexp.network.network import Network
+from snnexp.progress.work import doing
 from snnexp.stopping import look_together
 
 PER_CALL = 1024
@@ -37,11 +38,17 @@ def run(
     Raises `Stopped` between two parts if the run is asked to stop.
     """
     stop = {} if last is None else {last: _stop}
-    with watching(seen), watching(stop), streaming(network):
+    with (
+        doing("running", timesteps, "timesteps") as work,
+        watching(seen),
+        watching(stop),
+        streaming(network),
+    ):
         for steps in chunks(timesteps, len(batch.input) * -(-batch.input[0, 0].numel() // PIXELS)):
             look_together()
             with suppress(_Reached):
                 network(batch.input, steps, batch.keys)
+            work.advance(len(steps))
 
 
 def _stop(output: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from snnexp.composition.debug import limited
 from snnexp.composition.renamed import with_present_names
 from snnexp.composition.since import as_now, completed
 from snnexp.errors import ConfigError
@@ -19,7 +20,7 @@ from snnexp.runs import status
 from snnexp.runs.checkpoint_file import Damaged, read
 from snnexp.runs.past import Past
 from snnexp.runs.past import found as newest
-from snnexp.runs.result import UNHASHED
+from snnexp.runs.result import UNHASHED, UNHASHED_EVALUATE
 from snnexp.track.wandb import flat
 
 _LISTED = 10
@@ -33,7 +34,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         ConfigError: an interpolation leads nowhere.
     """
     try:
-        return as_now(OmegaConf.to_container(config, resolve=True, throw_on_missing=False))
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        return limited(as_now(plain))
     except OmegaConfBaseException as error:
         raise ConfigError(f"1 problem in this configuration\n  {error}") from error
 
@@ -134,6 +136,10 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def _counting(config: dict[str, Any]) -> dict[str, Any]:
     counting = {key: value for key, value in config.items() if key not in _FREE}
+    if isinstance(config.get("evaluate"), dict):
+        counting["evaluate"] = {
+            key: value for key, value in config["evaluate"].items() if key not in UNHASHED_EVALUATE
+        }
     if isinstance(config.get("dataset"), dict):
         counting["dataset"] = _wherever_it_is(config["dataset"])
     return counting

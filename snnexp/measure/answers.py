@@ -6,6 +6,9 @@ from torch import Tensor
 
 from snnexp.distributed import gathered
 
+UNDECIDED = -1
+"""What stands for the class where there is no answer."""
+
 
 def decided(scores: Float[Tensor, "*n K"]) -> Bool[Tensor, "*n"]:
     """Where one class is ahead: a tie at the top is no answer, whichever class `argmax` would name,
@@ -17,6 +20,11 @@ def decided(scores: Float[Tensor, "*n K"]) -> Bool[Tensor, "*n"]:
 def right(scores: Float[Tensor, "*n K"], labels: Int[Tensor, "*m"]) -> Bool[Tensor, "*n"]:
     """Where the class that is ahead is that of the label."""
     return (scores.argmax(-1) == labels) & decided(scores)
+
+
+def predicted(scores: Float[Tensor, "*n K"]) -> Int[Tensor, "*n"]:
+    """The class that is ahead, `UNDECIDED` where there is none."""
+    return torch.where(decided(scores), scores.argmax(-1), UNDECIDED)
 
 
 def answers(scores: Float[Tensor, "B K"]) -> Int[Tensor, "K"]:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import gathered
+from snnexp.measure.predictions import Kept
+from snnexp.measure.presented import presented
 from snnexp.network.network import Network
 from snnexp.timed.discrete import Output, clocked, output_of
 
@@ -40,16 +42,17 @@ class DiscretePass:
         """How many timesteps it takes."""
         return self.read_at[-1]
 
-    def see(self, output: Output, labels: Int[Tensor, "B"]) -> None:
-        """Takes in what the output layer says of a batch."""
+    def see(self, output: Output, labels: Int[Tensor, "B"]) -> Int[Tensor, "B T"]:
+        """Takes in what the output layer says of a batch; the answers at every timestep read."""
         decisions = output.decisions()
-        for place, step in enumerate(self.read_at):
-            self.correct[place] += int((output.labels_at(step, decisions) == labels).sum())
+        answers = torch.stack([output.labels_at(step, decisions) for step in self.read_at], 1)
+        self.correct += (answers == labels[:, None]).sum(0).cpu()
         late = decisions.step > self.timesteps
         self.images += len(labels)
         self.tied += int((decisions.tied & ~late).sum())
         self.undecided += int(late.sum())
         self.decisions.append(decisions.step[~late].cpu())
+        return answers
 
     def gather(self) -> None:
         """Takes in what other processes have seen."""
@@ -79,12 +82,18 @@ class DiscretePass:
 
 
 @torch.no_grad()
-def discrete_pass(network: Network, batches: Batches, step: float, read_at: range) -> DiscretePass:
-    """Runs a timed network in timesteps of `step`; arguments as those of `DiscretePass`."""
+def discrete_pass(
+    network: Network, batches: Batches, step: float, read_at: range, kept: Kept | None = None
+) -> DiscretePass:
+    """Runs a timed network in timesteps of `step`; arguments as those of `DiscretePass`. The
+    answers go into `kept`, if there is one.
+    """
     seen = DiscretePass(step, read_at)
     with clocked(network.body, step, seen.timesteps):
-        for batch in batches.in_order():
+        for batch in presented(batches, seen.timesteps):
             times = network.encoder(batch.input, range(1), batch.keys)
-            seen.see(output_of(network.body, times, step), batch.labels)
+            answers = seen.see(output_of(network.body, times, step), batch.labels)
+            if kept is not None:
+                kept.append((batch.keys, batch.labels, answers))
     seen.gather()
     return seen

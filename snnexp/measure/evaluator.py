@@ -16,8 +16,11 @@ from snnexp.datasets.batches import Batch, Batches
 from snnexp.distributed import summed, total
 from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
-from snnexp.measure.answers import added, answers, right
+from snnexp.measure.answers import added, answers, predicted, right
 from snnexp.measure.early_exit import early_exit
+from snnexp.measure.predictions import Kept, Predictions
+from snnexp.measure.predictions import joined as joined_predictions
+from snnexp.measure.presented import presented
 from snnexp.measure.record import recording
 from snnexp.measure.tally import Tally
 from snnexp.measure.unsound import Unsound
@@ -25,6 +28,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import code_window
 from snnexp.presimulations.base import Presimulation
 from snnexp.presimulations.none import NoPresimulation
+from snnexp.progress.work import advance, doing
 from snnexp.stopping import look_if_alone
 
 
@@ -51,6 +55,8 @@ class Evaluation:
     """What else the result file says: of a timed network its behaviour in discrete time, of one
     whose norms know when they have no more to say where it may stop.
     """
+    predictions: Predictions | None = None
+    """What was answered to every image, where that is kept."""
 
     @property
     def accuracy(self) -> float:
@@ -71,6 +77,7 @@ class Evaluator:
         precision: dtype of autocast; float32 for none.
         presimulation: hidden timesteps of spiking networks before those that are read; T is the sum
             of both.
+        predictions: whether the answers to every image are kept where spikes are counted.
     """
 
     timesteps: int
@@ -78,13 +85,15 @@ class Evaluator:
     loss: Loss
     precision: torch.dtype
     presimulation: Presimulation = field(default_factory=NoPresimulation)
+    predictions: bool = False
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes and operations too."""
         started, hidden = time.perf_counter(), self._hidden(network)
+        kept: Kept | None = [] if count and self.predictions else None
         counted = recording(network, self._since(network)) if count else nullcontext()
         with in_evaluation(network), counted as tally:
-            correct, loss, images, given = self._pass(network, batches)
+            correct, loss, images, given = self._pass(network, batches, kept)
         if tally is not None:
             tally.images, tally.timesteps = (
                 images,
@@ -103,34 +112,57 @@ class Evaluator:
             100.0 * (images - sum(given)) / images,
             given,
             early_exit(network, accuracies) if count else {},
+            None if kept is None else joined_predictions(kept, batches),
         )
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[Tensor, float, int, list[int]]:
+    def _pass(
+        self, network: Network, batches: Batches, kept: Kept | None = None
+    ) -> tuple[Tensor, float, int, list[int]]:
         correct = torch.zeros(
             self._length(network), dtype=torch.float64, device=batches.split.labels.device
         )
         loss, images, given, unsound = 0.0, 0, None, Unsound(network)
-        for batch in batches.in_order():
-            with streaming(network), autocast(batch.input.device, self.precision):
-                reading = self._read(network, batch, correct)
+        for batch in presented(batches, self._hidden(network) + self._length(network)):
+            with self._presenting(network, batch):
+                answered: list[Tensor] | None = None if kept is None else []
+                reading = self._read(network, batch, correct, answered)
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
-                with streaming(network), autocast(batch.input.device, self.precision):
+                with self._presenting(network, batch):
                     unsound.locate(
                         lambda batch=batch: self._read(network, batch, torch.zeros_like(correct))
                     )
                 break
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
+            if kept is not None and answered is not None:
+                kept.append((batch.keys, batch.labels, torch.cat(answered).T))
             own = answers(reading.scores[-1])
             given = own if given is None else given + own
         unsound.refuse()
         loss, images = summed(loss, images, device=correct.device)
         return total(correct).cpu(), loss, int(images), added(given)
 
-    def _read(self, network: Network, batch: Batch, correct: Float[Tensor, " T"]) -> Reading:
+    @contextmanager
+    def _presenting(self, network: Network, batch: Batch) -> Iterator[None]:
+        """Within the block a batch is shown to `network`, timestep by timestep."""
+        steps = self._hidden(network) + self._length(network)
+        with (
+            doing("running", steps, "timesteps"),
+            streaming(network),
+            autocast(batch.input.device, self.precision),
+        ):
+            yield
+
+    def _read(
+        self,
+        network: Network,
+        batch: Batch,
+        correct: Float[Tensor, " T"],
+        answered: list[Tensor] | None = None,
+    ) -> Reading:
         """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many
-        are right at each timestep.
+        are right at each timestep, to `answered` what was answered.
 
         Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between
         large ones would keep the heap from joining what is free again.
@@ -142,6 +174,8 @@ class Evaluator:
             correct[part.start - steps.start : part.stop - steps.start] += right(
                 reading.scores, batch.labels
             ).sum(1)
+            if answered is not None:
+                answered.append(predicted(reading.scores))
             if self.loss.every_timestep:
                 kept.append(reading)
         return joined(kept) if kept else reading.at_end()
@@ -174,7 +208,9 @@ class Evaluator:
     def _chunks(self, steps: range) -> Iterator[range]:
         for start in range(0, len(steps), self.chunk):
             look_if_alone()
-            yield steps[start : start + self.chunk]
+            part = steps[start : start + self.chunk]
+            yield part
+            advance(len(part))
 
 
 @contextmanager

@@ -4,12 +4,15 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
 from snnexp.losses.base import Loss
-from snnexp.measure.answers import added, answers, right
+from snnexp.measure.answers import added, answers, predicted, right
 from snnexp.measure.evaluator import Evaluation, in_evaluation
+from snnexp.measure.predictions import Kept, joined
+from snnexp.measure.presented import presented
 from snnexp.measure.timed_report import through_time
 from snnexp.measure.unsound import Unsound
 from snnexp.network.network import Network
@@ -23,10 +26,12 @@ class TimedEvaluator:
     Args:
         timesteps: of the finest resolution in discrete time.
         loss: a reading and labels to the mean loss.
+        predictions: whether the answers to every image are kept where spikes are counted.
     """
 
     timesteps: int
     loss: Loss
+    predictions: bool = False
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes, operations and discrete time
@@ -34,8 +39,13 @@ class TimedEvaluator:
         """
         started = time.perf_counter()
         with in_evaluation(network), torch.no_grad():
-            correct, loss, images, given = self._pass(network, batches)
-            tally, shown = through_time(network, batches, self.timesteps) if count else (None, {})
+            kept: list[Tensor] = []
+            correct, loss, images, given = self._pass(network, batches, kept)
+            finest: Kept | None = [] if count and self.predictions else None
+            tally, shown = (
+                through_time(network, batches, self.timesteps, finest) if count else (None, {})
+            )
+            answered = None if finest is None else joined(finest, batches, torch.cat(kept))
         seconds = time.perf_counter() - started
         share = 100.0 / images
         undecided = 100.0 * (images - sum(given)) / images
@@ -49,11 +59,14 @@ class TimedEvaluator:
             undecided,
             given,
             shown,
+            answered,
         )
 
-    def _pass(self, network: Network, batches: Batches) -> tuple[int, float, int, list[int]]:
+    def _pass(
+        self, network: Network, batches: Batches, kept: list[Tensor]
+    ) -> tuple[int, float, int, list[int]]:
         correct, loss, images, given, unsound = 0, 0.0, 0, None, Unsound(network)
-        for batch in batches.in_order():
+        for batch in presented(batches, 1):
             reading = network(batch.input, range(1), batch.keys)
             scores = reading.scores
             unsound.see(scores, images)
@@ -62,6 +75,7 @@ class TimedEvaluator:
             correct += int(right(scores, batch.labels).sum())
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
             images += len(batch.labels)
+            kept.append(predicted(scores[0]))
             given = answers(scores[0]) if given is None else given + answers(scores[0])
         unsound.refuse()
         return *summed(correct, loss, images, device=batches.split.labels.device), added(given)

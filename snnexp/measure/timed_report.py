@@ -9,6 +9,8 @@ import torch
 from snnexp.datasets.batches import Batches
 from snnexp.measure.discrete_pass import DiscretePass, discrete_pass
 from snnexp.measure.exact_pass import ExactPass
+from snnexp.measure.predictions import Kept
+from snnexp.measure.presented import presented
 from snnexp.measure.tally import Tally
 from snnexp.network.network import Network
 
@@ -18,7 +20,7 @@ COARSEST = 8
 
 @torch.no_grad()
 def through_time(
-    network: Network, batches: Batches, timesteps: int
+    network: Network, batches: Batches, timesteps: int, kept: Kept | None = None
 ) -> tuple[Tally, dict[str, Any]]:
     """One exact pass that counts, and passes in discrete time of `timesteps` and halves of it down
     to `COARSEST`.
@@ -29,26 +31,28 @@ def through_time(
     resolution: the class of the earliest spike, before it that of the largest potential. Of several
     earliest spikes that of the largest potential counts, where the exact `accuracy` takes two
     classes at one time as wrong. Of windowed neurons `timesteps_per_layer` are those of a window;
-    an image takes `windows`, `timesteps` in all, the last to answer.
+    an image takes `windows`, `timesteps` in all, the last to answer. The answers at the finest
+    resolution go into `kept`, if there is one.
     """
     exact = ExactPass(network)
-    for batch in batches.in_order():
+    for batch in presented(batches, 1):
         exact.see(batch)
     exact.gather()
-    report = _in_discrete_time(network, batches, timesteps, exact.span()) | exact.shown()
+    report = _in_discrete_time(network, batches, timesteps, exact.span(), kept) | exact.shown()
     if exact.neuron.windowed:
         report = _in_windows(report, windows=len(exact.layers) + 1)
     return exact.tally, report
 
 
 def _in_discrete_time(
-    network: Network, batches: Batches, timesteps: int, span: float
+    network: Network, batches: Batches, timesteps: int, span: float, kept: Kept | None
 ) -> dict[str, Any]:
     """Passes of several resolutions, the finest after every timestep."""
 
     def run(steps: int) -> DiscretePass:
-        first = 1 if steps == timesteps else steps
-        return discrete_pass(network, batches, span / steps, range(first, steps + 1))
+        finest = steps == timesteps
+        read_at = range(1 if finest else steps, steps + 1)
+        return discrete_pass(network, batches, span / steps, read_at, kept if finest else None)
 
     passes = [run(steps) for steps in _halves(timesteps)]
     return {

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from snnexp.cell import Over, Sized
+from snnexp.layers.analog import AnalogUnit
+from snnexp.layers.spiking import SpikingUnit
+from snnexp.network.network import Network
 
 
 def size_cells(network: nn.Module, shape: tuple[int, ...]) -> None:
@@ -74,3 +77,29 @@ def _transparent(network: nn.Module, loops: Sequence[Over]) -> Iterator[None]:
         for loop, own in zip(loops, cells, strict=True):
             loop.cells = own
         network.train(training)
+
+
+def neurons(network: Network, shape: tuple[int, ...]) -> int:
+    """How many neurons or activations a network of spikes or real values has, by one pass on the
+    device `meta`.
+
+    Args:
+        network: in either form.
+        shape: of one sample of the input behind the encoder.
+    """
+    seen: dict[nn.Module, int] = {}
+
+    def see(module: nn.Module, _: tuple, output: Tensor) -> None:
+        seen[module] = output[0, 0].numel()
+
+    body = nn.Sequential(network.body, network.output)
+    loops = [module for module in body.modules() if isinstance(module, SpikingUnit)]
+    units = loops or [module for module in body.modules() if isinstance(module, AnalogUnit)]
+    hooks = [unit.register_forward_hook(see) for unit in units]
+    try:
+        with torch.no_grad(), _transparent(body, [unit.cells for unit in loops]):
+            functional_call(body, _on_meta(body), torch.empty(1, 1, *shape, device="meta"))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(seen.values())

@@ -52,6 +52,7 @@ def _conditions(reopened: Reopened) -> dict[str, Any]:
         "data": values(config["dataset"], "data_dir"),
     }
     shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
+    shared["predictions"] = settings["predictions"]
     if form != "timed":
         shared["precision"] = config["precision"]
     if form != "analog":

@@ -28,7 +28,7 @@ class RunResult:
     machine has its own of; null where the run was not started by one."""
     reduced: list[str] | None = None
     """Of what the run was given less than its experiment asks for, such as `epochs` or
-    `finetune.epochs`; empty for a full run.
+    `finetune.epochs`; `debug` of a run with `+debug=...`; empty for a full run.
     """
     given_budget: dict[str, Natural | None] | None = None
     """How much of it, by these names; null for all there is."""

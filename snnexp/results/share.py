@@ -21,7 +21,8 @@ class Share:
 
     Args:
         kind: of what: `epochs`, `timesteps`, `samples` that a conversion measures, images held out
-            for `validation`, test `images`, timesteps from which a `threshold` is found.
+            for `validation`, test `images`, timesteps from which a `threshold` is found; `debug` of
+            a run that looks for mistakes only.
         stage: which stage it was for; None for the run as a whole.
         given: how much; None for all there is.
         full: how much the experiment asks for; None for all there is.

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import snnexp
+from snnexp.composition.debug import mark
 from snnexp.composition.identity import scientific, starts
 from snnexp.finite import require_figures
 from snnexp.measure.evaluator import Evaluation
@@ -39,6 +40,8 @@ UNHASHED = (
     "on_error",
 )
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
+UNHASHED_EVALUATE = ("predictions",)
+"""The same under `evaluate`."""
 
 
 def stage_result(
@@ -106,7 +109,7 @@ def _measured(
         selection=config["selection"],
         accuracy_last=evaluation.accuracy,
         accuracy_best_test=None,  # a stage that trains has chosen among epochs, and shows it
-        flags=flags(evaluation),
+        flags=[*mark(config), *flags(evaluation)],
         gap=None,
     )
 
@@ -189,11 +192,18 @@ def config_hash(config: dict[str, Any], started_from: dict[str, str] | None = No
     not given), not by where it lay.
     """
     known = starts(config) if started_from is None else started_from
-    hashed = scientific(
-        {"dataset": {}} | {key: value for key, value in config.items() if key not in UNHASHED},
-        known,
-    )
+    hashed = scientific({"dataset": {}} | counting(config), known)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def counting(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without keys that cannot change what is computed."""
+    kept = {key: value for key, value in config.items() if key not in UNHASHED}
+    if isinstance(kept.get("evaluate"), dict):
+        kept["evaluate"] = {
+            key: value for key, value in kept["evaluate"].items() if key not in UNHASHED_EVALUATE
+        }
+    return kept
 
 
 def peak_memory(device: torch.device) -> int:

@@ -14,6 +14,7 @@ from snnexp.limits import Count, Natural, Positive
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
+from snnexp.progress.work import doing
 from snnexp.stages.base import Factory, Outcome, Stage
 from snnexp.stages.bptt import spiking_form
 from snnexp.training.execution import TrainingPass
@@ -91,10 +92,13 @@ class SpikeCounts(Stage):
     @torch.no_grad()
     def _warm(self, counted: Counted, session: Session) -> None:
         counted.train()
-        for batch in self._first(session):
-            counted.analog(batch.input)
-        for batch in self._first(session):
-            counted(batch.input, batch.keys)
+        with doing("warming up", 2 * self.warm_up, "batches") as work:
+            for batch in self._first(session):
+                counted.analog(batch.input)
+                work.advance()
+            for batch in self._first(session):
+                counted(batch.input, batch.keys)
+                work.advance()
 
     def _first(self, session: Session) -> Iterator[Batch]:
         """The training batches of the warm-up."""

@@ -191,6 +191,8 @@ def _concerns(share: Share, row: Row, stage: StageResult, result: RunResult) -> 
 def _words(share: Share, stage: StageResult) -> str:
     if share.kind == "validation":
         return f"{(share.given or 0) - (share.full or 0)} training images held out"
+    if share.kind == "debug":
+        return "a run to find mistakes"
     if share.kind == "images":
         return f"{share.given} test images"
     return f"{share.name} {_given(share, stage)} of {share.full}"

@@ -1,7 +1,6 @@
 """The terminal, and `train.log` which keeps the same lines."""
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,66 +12,63 @@ from rich.text import Text
 
 from snnexp.files.disk import writing
 from snnexp.files.visible import visible
-from snnexp.report.lines import epoch_line, epoch_of, stage_line
+from snnexp.progress.display import Display, interactive
+from snnexp.progress.forecast import Forecast
+from snnexp.report.lines import epoch_line, stage_line
 from snnexp.report.summary import summary
 from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
-from snnexp.track.bar import Bar
 
 
 class Console:
-    """One line per epoch on stderr, a bar where stderr is an interactive terminal, and the table of
-    the result on stdout.
+    """One line per epoch on stderr, what goes on below them where stderr is an interactive
+    terminal, and the table of the result on stdout.
 
     A terminal that goes away, or does not know a letter, does not stop the run: `train.log` goes
     on.
 
     Args:
         run_dir: the run folder, for `train.log`.
-        progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
+        progress: "auto" draws on an interactive terminal; "plain" prints lines only.
     """
 
     def __init__(self, run_dir: Path | str, progress: Literal["auto", "plain"]):
         self.run_dir = Path(run_dir)
         self.log_path = self.run_dir / "train.log"
         self.screen = rich.console.Console(stderr=True, highlight=False)
-        self.bar = Bar(self.screen) if progress == "auto" and _interactive(self.screen) else None
+        drawn = progress == "auto" and interactive(self.screen)
+        self.display = Display(self.screen, "starting") if drawn else None
         self.handler = _Handler(self)
-        self.title, self.epochs = "", 0
 
     def start(self) -> None:
-        """From here on, what the package logs comes out here, where it cannot tear the bar
-        apart.
+        """Says where the run is. From here on, what the package logs comes out here, where it
+        cannot tear the lines of the display apart.
         """
         logger = logging.getLogger("snnexp")
         logger.addHandler(self.handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+        self.say(f"run folder  {self.run_dir}")
+        if self.display is not None:
+            with self._terminal():
+                self.display.open()
 
     def close(self) -> None:
-        """Takes the bar down and gives logging back."""
+        """Takes the display down and gives logging back."""
         logger = logging.getLogger("snnexp")
         logger.removeHandler(self.handler)
         logger.setLevel(logging.NOTSET)
         logger.propagate = not logger.handlers
         self._wipe()
 
-    def stage(self, name: str, epochs: int) -> None:
-        """A stage begins."""
-        self.epochs = epochs
-        self._begin(name, 1)
-
-    def advance(self, done: int, total: int) -> None:
-        """`done` of `total` batches of what goes on."""
-        if self.bar is not None:
-            with self._terminal():
-                self.bar.show(self.title, done, total)
+    def foresee(self, forecast: Forecast) -> None:
+        """What is expected of the run, which the display shows from here on."""
+        if self.display is not None:
+            self.display.forecast = forecast
 
     def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None) -> None:
         """An epoch has ended, in so many seconds."""
-        self.epochs = epochs
         self.say(epoch_line(record, epochs, seconds))
-        self._begin(record["stage"], record["epoch"] + 1)
 
     def finished(self, result: StageResult) -> None:
         """A stage has ended, with these results."""
@@ -95,9 +91,6 @@ class Console:
                 rich.console.Console(file=file, width=100, color_system=None, force_terminal=False),
             )
 
-    def _begin(self, name: str, epoch: int) -> None:
-        self.title = f"{name}  {epoch_of(epoch, self.epochs)}" if epoch <= self.epochs else name
-
     def _keep(self, line: str) -> None:
         with (
             writing(self.log_path, len(line) + 1),
@@ -107,7 +100,7 @@ class Console:
 
     def _show(self, line: str) -> None:
         with self._terminal():
-            if self.bar is None:
+            if self.display is None:
                 print(
                     line, file=sys.stderr, flush=True
                 )  # never wrapped, never coloured: a log file or a pipe reads it
@@ -115,9 +108,9 @@ class Console:
                 self.screen.print(Text(line), soft_wrap=True)
 
     def _wipe(self) -> None:
-        if self.bar is not None:
+        if self.display is not None:
             with self._terminal():
-                self.bar.close()
+                self.display.close()
 
     @contextmanager
     def _terminal(self) -> Iterator[None]:
@@ -127,7 +120,7 @@ class Console:
             OSError,
             UnicodeError,
         ):  # the letters, too: a process that a launcher has started has a stdout of its own
-            self.bar = None
+            self.display = None
         except SystemExit as error:  # rich's answer to a broken pipe; anybody else's exit is meant
             if not isinstance(error.__context__, BrokenPipeError):
                 raise
@@ -141,9 +134,3 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         self.console.say(kind + record.getMessage())
-
-
-def _interactive(screen: rich.console.Console) -> bool:
-    # FORCE_COLOR makes rich take a pipe for a terminal, and a bar would fill its log with cursor
-    # codes: ask the stream as well.
-    return screen.is_interactive and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from snnexp.progress.forecast import Forecast
 from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
 
@@ -11,7 +12,10 @@ class Muted:
 
     records = ""
 
-    def advance(self, done: int, total: int) -> None:
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+    def foresee(self, forecast: Forecast) -> None:
         """Nothing."""
 
     def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:

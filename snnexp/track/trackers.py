@@ -8,9 +8,13 @@ from types import TracebackType
 from typing import Any, Literal
 
 from snnexp.files.atomic import plain
+from snnexp.progress.forecast import Forecast
+from snnexp.progress.words import parts, title
+from snnexp.progress.work import place_of
 from snnexp.results.record import to_json
 from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
+from snnexp.stopping import Stopped
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
@@ -34,7 +38,6 @@ class Trackers:
         progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
         records: the metrics file as an earlier attempt in this folder stood, when that is resumed;
             later records are dropped.
-        stages: how many stages had ended in it.
     """
 
     def __init__(
@@ -45,15 +48,8 @@ class Trackers:
         tracker: Tracker,
         progress: Literal["auto", "plain"],
         records: str = "",
-        stages: int = 0,
     ):
         self.start = (Path(run_dir), plain(config), labels)
-        self.ahead = iter(
-            [
-                (name, settings.get("epochs", 0))
-                for name, settings in config["strategy"]["stages"].items()
-            ][stages:]
-        )
         self.console = Console(run_dir, progress)
         self.metrics = MetricsFile(run_dir, records)
         self.tracker = tracker
@@ -71,12 +67,13 @@ class Trackers:
         except BaseException as error:  # a signal: a server may be waited for here
             self.__exit__(type(error), error, None)
             raise
-        self._next_stage()
         return self
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, Stopped | KeyboardInterrupt):
+            self.console.say(_interrupted(error))
         self._tell(self.tracker.finish, int(error is not None))
         self.console.close()
 
@@ -85,9 +82,13 @@ class Trackers:
         """The records of the run by now, as its metrics file has them."""
         return self.metrics.text
 
-    def advance(self, done: int, total: int) -> None:
-        """`done` of `total` batches of the current epoch, for the progress bar."""
-        self.console.advance(done, total)
+    def say(self, line: str) -> None:
+        """A line for the terminal and the log of the run."""
+        self.console.say(line)
+
+    def foresee(self, forecast: Forecast) -> None:
+        """What is expected of the run, for whoever watches."""
+        self.console.foresee(forecast)
 
     def epoch(self, record: dict[str, Any], epochs: int, seconds: float | None = None) -> None:
         """An epoch of `epochs` has ended. The time it took reaches the terminal only: equal runs
@@ -100,7 +101,6 @@ class Trackers:
         """A stage has ended, with these results."""
         self._record(evaluation_record(result))
         self.console.finished(result)
-        self._next_stage()
 
     def result(self, result: RunResult) -> None:
         """The run's result, as in `result.json`."""
@@ -110,11 +110,6 @@ class Trackers:
     def _record(self, record: dict[str, Any]) -> None:
         self.metrics.log(record)
         self._tell(self.tracker.log, plain(record))
-
-    def _next_stage(self) -> None:
-        following = next(self.ahead, None)
-        if following is not None:
-            self.console.stage(*following)
 
     def _tell(self, act: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -130,6 +125,14 @@ class Trackers:
         )
         with suppress(Exception):
             failed.finish(1)
+
+
+def _interrupted(error: BaseException) -> str:
+    labels, works = place_of(error)
+    if not works:
+        return f"interrupted{' in ' if labels else ''}{'  '.join(labels)}"
+    done = parts(works)
+    return f"interrupted while {title(labels, works[0])}{', ' if done else ''}{done}"
 
 
 def evaluation_record(result: StageResult) -> dict[str, Any]:

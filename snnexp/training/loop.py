@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 
+from snnexp.datasets.batches import Batch
 from snnexp.distributed import align, summed
 from snnexp.finite import require_finite
 from snnexp.network.network import Network
+from snnexp.progress.work import doing, within
+from snnexp.report.lines import epoch_of
 from snnexp.runs.checkpoint import Reached
 from snnexp.stopping import Stopped, asked, told
 from snnexp.training.activity import warn_of_idle
@@ -26,6 +29,9 @@ from snnexp.training.schedule import Schedule
 from snnexp.training.session import Session
 from snnexp.training.shortage import explained, warn_if_short
 from snnexp.training.watch import Watch
+
+MEASURED = 5
+"""Steps after which it is said how long the run will take; or all, where an epoch has fewer."""
 
 
 def train(
@@ -91,6 +97,10 @@ class Loop:
         """Of the epoch that is being run."""
         self.epochs = 0
         """That are done."""
+        self.needed = 0
+        """Bytes that a step needs, by an estimate."""
+        self.fresh = True
+        """Whether no step has been made yet."""
 
     @property
     def changing(self) -> dict[str, Any]:
@@ -128,21 +138,24 @@ class Loop:
         reached = self.session.checkpoints.resume(self.name, self.changing)
         self.course = Course.after(reached)
         self.epochs = min(reached.epochs, self.schedule.epochs)
+        if self.epochs:
+            self.session.outlook.resume(self.name, self.epochs / self.schedule.epochs)
         # Else torch warns where the schedule is stepped first in this process.
         self.optimizer._opt_called = reached.batches > 0
 
     def prepare(self, training_pass: TrainingPass | None) -> Descent:
         """What trains on a batch; says so if memory looks short."""
         session = self.session
-        needed = estimate(
-            session.execution,
-            self.network,
-            self.steps,
-            session.train,
-            session.precision,
-            training_pass,
-        )
-        warn_if_short(needed, session.device)
+        with doing("estimating the memory of"):
+            self.needed = estimate(
+                session.execution,
+                self.network,
+                self.steps,
+                session.train,
+                session.precision,
+                training_pass,
+            )
+        warn_if_short(self.needed, session.device)
         return Descent(
             session.execution.forward(self.network, self.steps, training_pass),
             self.schedule,
@@ -150,7 +163,7 @@ class Loop:
             self.average,
             session,
             Watch(self.name, self.network, session, self.schedule.gradient_clip is not None),
-            partial(explained, len(self.steps), needed),
+            partial(explained, len(self.steps), self.needed),
         )
 
     def one_epoch(self, descent: Descent) -> None:
@@ -159,7 +172,7 @@ class Loop:
         self._tell(0.0)
         rate = self.optimizer.param_groups[0]["lr"]
         record = {"stage": self.name, "epoch": epoch, "learning_rate": rate}
-        with self._kept_if_stopped():
+        with within(epoch_of(epoch, self.schedule.epochs)), self._kept_if_stopped():
             record |= self._trained_and_measured(epoch, descent)
         self.scheduler.step()
         if epoch < self.schedule.epochs:
@@ -197,13 +210,25 @@ class Loop:
         descent.forward.train()
         course.begin()
         number = self.session.epochs_before + epoch
-        for batch in train.epoch(number, shuffle=True, first=course.batches):
-            self._tell(course.batches / len(train))
-            course.add(*descent.step(batch, (epoch, course.batches + 1)))
-            self.session.trackers.advance(course.batches, len(train))
-            self._stop_or_keep()
+        size = len(train.split) * len(self.steps)
+        with doing("training", len(train), "batches", size, first=course.batches) as work:
+            for batch in train.epoch(number, shuffle=True, first=course.batches):
+                self._tell(course.batches / len(train))
+                course.add(*self._step(descent, batch, epoch))
+                work.advance()
+                if work.done - work.first == min(MEASURED, len(train)):
+                    self.session.outlook.measured(self.name, work, self.needed)
+                self._stop_or_keep()
         align(descent.forward)
         return course.shown()
+
+    def _step(self, descent: Descent, batch: Batch, epoch: int) -> tuple[float, int, int]:
+        place = (epoch, self.course.batches + 1)
+        if not (self.session.execution.compile and self.fresh):
+            return descent.step(batch, place)
+        self.fresh = False
+        with doing("compiling"):
+            return descent.step(batch, place)
 
     def _stop_or_keep(self) -> None:
         """Obeys at the edge of a batch. Summed at every step, so that all processes stop at the

@@ -13,6 +13,7 @@ from snnexp.runs.checkpoint import Checkpoints
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 from snnexp.training.execution import Execution
+from snnexp.training.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Session:
     """
     earlier: Mapping[str, Network] = field(default_factory=dict)
     """What stages before have left that a later one is taught by, by name."""
+    outlook: Outlook = field(default_factory=Outlook)
+    """What the run will take."""
     class_names: tuple[str, ...] = ()
     """What the network is to tell apart, in the order of its scores."""
 

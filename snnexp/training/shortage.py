@@ -52,6 +52,19 @@ def _unused() -> int | None:
         return None
 
 
+def resident(device: torch.device) -> int:
+    """Bytes in use: of the device's allocator on CUDA, of the whole process elsewhere, where the
+    system says it.
+    """
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, IndexError):
+        return 0
+
+
 REMEDY = (
     "smaller batch_size, memory=lean, time_segments=auto, precision=bfloat16 and fewer timesteps "
     "need less"

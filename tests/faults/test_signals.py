@@ -55,6 +55,7 @@ def test_a_signal_within_an_epoch_costs_no_batch(
         128 + number,
     ) and "Traceback" not in run.said
     assert f"stopped by signal {number:d} ({number.name})" in run.said
+    assert "interrupted while training train  epoch " in run.said
     state = read(names(tmp_path / "run" / "checkpoints", "train")[-1])
     assert state["batch"] == state["sums"]["batches"] > 0
     again = forks.start(tmp_path, *told_command(run.said))

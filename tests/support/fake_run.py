@@ -62,7 +62,6 @@ def trackers(folder: Path, tracker: Tracker, **more) -> Trackers:
 def whole_run(folder: Path, tracker: Tracker) -> None:
     with trackers(folder, tracker) as all_of_them:
         for number in (1, 2):
-            all_of_them.advance(1, 2)
             all_of_them.epoch({**EPOCH, "epoch": number}, 2, seconds=12.3)
         all_of_them.stage(stage(stage="pretrain", epochs=2))
         all_of_them.epoch({**EPOCH, "stage": "finetune"}, 3, seconds=1.0)

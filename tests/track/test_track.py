@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from snnexp.files.atomic import dumps
+from snnexp.progress.work import doing, within
 from snnexp.report.lines import epoch_line, in_units, timesteps_line
 from snnexp.report.summary import summary
 from snnexp.results.stage import StageResult
@@ -414,9 +415,10 @@ def test_away_from_a_terminal_there_are_plain_lines_only(
     monkeypatch.setenv("COLUMNS", "20")
     whole_run(tmp_path, NoTracker())
     lines = capsys.readouterr().err.splitlines()
-    assert lines[1] == "pretrain  epoch 2/2  loss 0.1234  train 97.12 %  test 96.50 %  12.3 s"
-    assert lines[2] == "pretrain  finished  test 96.50 % at T = 4  0.123 spikes per neuron"
-    assert len(lines) == 5 and not any("\x1b" in line for line in lines)
+    assert lines[0] == f"run folder  {tmp_path}"
+    assert lines[2] == "pretrain  epoch 2/2  loss 0.1234  train 97.12 %  test 96.50 %  12.3 s"
+    assert lines[3] == "pretrain  finished  test 96.50 % at T = 4  0.123 spikes per neuron"
+    assert len(lines) == 6 and not any("\x1b" in line for line in lines)
 
 
 def test_the_log_has_the_lines_of_the_terminal_and_the_table(tmp_path, capsys, monkeypatch):
@@ -436,21 +438,22 @@ def test_the_log_has_the_lines_of_the_terminal_and_the_table(tmp_path, capsys, m
         (io.StringIO, "xterm", "auto", False),
     ],
 )
-def test_a_bar_is_drawn_on_an_interactive_terminal_only(
+def test_what_goes_on_is_drawn_on_an_interactive_terminal_only(
     tmp_path, monkeypatch, plain_environment, stream, term, progress, drawn
 ):
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr(sys, "stderr", stream())
     console = Console(tmp_path, progress)
-    console.stage("finetune", 20)
-    console.advance(3, 7)
-    console.epoch({**EPOCH, "epoch": 1}, 20, 1.0)
-    console.close()
+    console.start()
+    with within("finetune"), within("epoch  1/20"), doing("training", 7, "batches") as work:
+        work.advance(3)
+        console.epoch({**EPOCH, "epoch": 1}, 20, 1.0)
+        console.close()
     shown = sys.stderr.getvalue()
     assert (
         ("\x1b" in shown) == drawn
-        and ("3/7" in shown) == drawn
-        and ("finetune  epoch  1/20" in shown) == drawn
+        and ("3/7 batches" in shown) == drawn
+        and ("training finetune  epoch  1/20" in shown) == drawn
     )
     assert "pretrain  epoch  1/20  loss 0.1234" in shown
 
@@ -475,8 +478,9 @@ def test_a_terminal_that_goes_away_does_not_stop_the_run(tmp_path, monkeypatch):
 def test_what_the_package_logs_goes_to_terminal_and_log(tmp_path, capsys):
     with trackers(tmp_path, NoTracker()):
         logging.getLogger("snnexp.stages").warning("the rate is %s", 0)
-    assert capsys.readouterr().err == "warning: the rate is 0\n"
-    assert (tmp_path / "train.log").read_text() == "warning: the rate is 0\n"
+    said = f"run folder  {tmp_path}\nwarning: the rate is 0\n"
+    assert capsys.readouterr().err == said
+    assert (tmp_path / "train.log").read_text() == said
 
 
 def test_the_summary_names_what_a_reader_looks_for(tmp_path, capsys):
