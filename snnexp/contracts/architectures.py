@@ -9,8 +9,7 @@ from snnexp.contracts.drives import Build, require, uniform
 from snnexp.layers.analog import AnalogUnit
 from snnexp.layers.connection import Connection
 from snnexp.layers.spiking import SpikingUnit
-from snnexp.neurons.firing import Firing
-from snnexp.neurons.integrate_and_fire import IntegrateAndFire
+from snnexp.neurons.if_ import IF
 from snnexp.surrogates.triangle import Triangle
 from snnexp.synapses.instantaneous import Instantaneous
 
@@ -24,15 +23,8 @@ def analog(connection: nn.Module) -> nn.Module:
 
 def spiking(connection: nn.Module) -> nn.Module:
     """A unit of neurons."""
-    firing = Firing(1.0, "soft", True, 0.0, "unit", Triangle(0.3, 1.0))
-    return SpikingUnit(connection, Instantaneous(), _Integrating(firing))
-
-
-class _Integrating(IntegrateAndFire):
-    """Without a leak."""
-
-    def step(self, x: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.firing(state + x)
+    neuron = IF("fire_after", 1.0, "soft", True, 0.0, "unit", Triangle(0.3, 1.0))
+    return SpikingUnit(connection, Instantaneous(), neuron)
 
 
 def body(build: Build, unit: Callable[[nn.Module], nn.Module]) -> nn.Sequential:
@@ -55,7 +47,7 @@ def gives_the_current_of_the_output_layer(build: Build) -> None:
 
 
 def names_its_weights_alike_in_every_form(build: Build) -> None:
-    names = [body(build, unit).state_dict().keys() for unit in (analog, spiking)]
+    names = [[*dict(body(build, unit).named_parameters())] for unit in (analog, spiking)]
     require(names[0] == names[1], "its weights have other names in the spiking form")
 
 
