@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from snnexp.cell import Cell, Over, streaming
 from snnexp.composition.compose import composed
 from snnexp.composition.own import own_components
 from snnexp.configuration import build
@@ -28,7 +29,15 @@ from snnexp.survey.recorded import read_results, standing
 from snnexp.survey.rows import rows
 
 __all__ = [
-    *("Cell", "Over", "component", "compose", "evaluate", "load", "spikes", "streaming", "table"),
+    "Cell",
+    "Over",
+    "component",
+    "compose",
+    "evaluate",
+    "load",
+    "spikes",
+    "streaming",
+    "table",
 ]
 
 

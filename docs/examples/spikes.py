@@ -13,7 +13,7 @@ import snnexp
 from snnexp.report.curves import NoMatplotlib, picture
 
 SHOWN = 200
-"""Neurons of a layer that are drawn: the first of those that fire at all."""
+"""Neurons of a layer that are drawn: the first of those that fire for this image."""
 
 
 def main(folder: str, file: str) -> None:
@@ -32,15 +32,14 @@ def main(folder: str, file: str) -> None:
 
 
 def raster(figure, trains: dict[str, Tensor]) -> None:
-    """A panel for each layer: a dot for every spike, time from left to right."""
+    """A panel for each layer: a row for every neuron, black where it fires."""
     panels = figure.subplots(len(trains), sharex=True, squeeze=False)[:, 0]
     for axes, (name, train) in zip(panels, trains.items(), strict=True):
-        fired = train[:, train.any(0)][:, :SHOWN]
-        times, neurons = fired.nonzero(as_tuple=True)
-        axes.plot((times + 1).tolist(), neurons.tolist(), "|", color="black", markersize=4)
-        axes.set_title(
-            f"{name}: {len(train.any(0).nonzero())} of {train.shape[1]} fire", loc="left"
-        )
+        fires = train.any(0)
+        shown = (train[:, fires][:, :SHOWN] != 0).T
+        extent = (0.5, len(train) + 0.5, 0, len(shown))
+        axes.imshow(shown.tolist(), "Greys", aspect="auto", interpolation="nearest", extent=extent)
+        axes.set_title(f"{name}: {int(fires.sum())} of {len(fires)} fire", loc="left")
         axes.set_yticks([])
     panels[-1].set_xlabel("timestep")
 
