@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from snnexp.cell import streaming
 from snnexp.contracts.drives import SAMPLES, Build, noise, require, require_shape
+from snnexp.network.sizing import size_cells
 
 SHAPES = ((3,), (3, 4, 5))
 STEPS = 4
@@ -14,6 +15,8 @@ STEPS = 4
 def norm_of(build: Build, shape: tuple[int, ...]) -> nn.Module:
     """One for currents of a shape."""
     made: nn.Module = build(features=shape[0], dimensions=2 if shape[1:] else 1, branches=1)
+    torch.manual_seed(0)  # of those that draw numbers for every place
+    size_cells(made, shape)
     return made
 
 
