@@ -11,7 +11,7 @@ __path__ = extend_path(__path__, __name__)
 __version__ = "0.1.0"
 
 _NOTEBOOK = (
-    *("Cell", "Over", "component", "compose", "evaluated", "reopened", "streaming", "table"),
+    *("Cell", "Over", "component", "compose", "evaluate", "load", "spikes", "streaming", "table"),
 )
 
 

@@ -34,7 +34,7 @@ FLOORS = [
     {"stages"},
     {"configuration"},
     {"jobs", "run"},
-    {"reopen", "reproduce"},
+    {"contracts", "reopen", "reproduce"},
     {"cli", "notebook"},
     {"__main__"},
 ]

@@ -2,9 +2,11 @@
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 from snnexp.cli.exits import exit_code
+from snnexp.cli.own import with_own_components
 from snnexp.cli.usable import refuse_unusable
 from snnexp.composition.explain import MISTAKES, explained
 from snnexp.composition.identity import starts
@@ -36,6 +38,10 @@ def evaluate(arguments: list[str]) -> int:
     """Evaluates a run again under the changes given, prints the result and keeps it under
     RUN_DIR/evaluations.
     """
+    return with_own_components(partial(_with_changes, arguments), arguments)
+
+
+def _with_changes(typed: list[str], arguments: list[str]) -> int:
     if not arguments or "=" in arguments[0]:
         print(USAGE, file=sys.stderr)
         return 2
@@ -46,7 +52,8 @@ def evaluate(arguments: list[str]) -> int:
         )
         return 2
     try:
-        return _evaluate(Path(arguments[0]), arguments[1:])
+        command = shlex.join(["snnexp", "evaluate", *typed])
+        return _evaluate(Path(arguments[0]), arguments[1:], command)
     except MISTAKES as error:
         print(visible(f"snnexp: {explained(error, arguments[1:])}"), file=sys.stderr)
         return exit_code(error)
@@ -55,7 +62,7 @@ def evaluate(arguments: list[str]) -> int:
         return exit_code(error)
 
 
-def _evaluate(run_dir: Path, changes: list[str]) -> int:
+def _evaluate(run_dir: Path, changes: list[str], command: str) -> int:
     if run_dir.is_dir():
         refuse_unusable(run_dir, files=(), folders=("evaluations",))
         remove_dead_drafts(run_dir / "evaluations")
@@ -63,7 +70,7 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
         run = reopened(run_dir, changes)
     before = result_of(run_dir)
     known = {
-        "command": shlex.join(["snnexp", "evaluate", str(run_dir), *changes]),
+        "command": command,
         **surroundings(run.config, run.session.device, before.started_from or starts(run.config)),
     }
     name = stamp(run.config["seed"])

@@ -1,8 +1,8 @@
 """`snnexp list`: experiments and options, read from the YAML files as they are."""
 
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.resources import files
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snnexp.composition.search import group_folders, search_of
+from snnexp.errors import ConfigError
 from snnexp.files.visible import visible
 
 if TYPE_CHECKING:
@@ -20,19 +22,36 @@ if TYPE_CHECKING:
 
 def show(arguments: list[str]) -> int:
     """Prints the experiments, or the options of one group."""
-    groups = {
-        each.name: each
-        for each in files("snnexp.conf").iterdir()
-        if each.is_dir() and not each.name.startswith("_")
-    }
+    try:
+        search = search_of(arguments)
+    except ConfigError as error:
+        print(visible(f"snnexp: {error}"), file=sys.stderr)
+        return 2
+    return _show(search.others, _groups(search.places))
+
+
+def _groups(places: Iterable[str]) -> dict[str, list["Traversable"]]:
+    """The files of every group, by the name of the option; of two of a name the one that Hydra
+    finds first.
+    """
+    groups: dict[str, dict[str, Traversable]] = {}
+    for folder in group_folders(places):
+        for group in filter(_is_group, folder.iterdir()):
+            for path in (each for each in group.iterdir() if each.name.endswith(".yaml")):
+                groups.setdefault(group.name, {}).setdefault(path.name, path)
+    return {name: [found[key] for key in sorted(found)] for name, found in groups.items()}
+
+
+def _is_group(folder: "Traversable") -> bool:
+    return folder.is_dir() and not folder.name.startswith(("_", "."))
+
+
+def _show(arguments: list[str], groups: dict[str, list["Traversable"]]) -> int:
     group = arguments[0] if arguments else "experiment"
     if group not in groups or len(arguments) > 1:
         print(visible(_no_group(" ".join(arguments), groups)), file=sys.stderr)
         return 2
-    options = sorted(
-        (path for path in groups[group].iterdir() if path.name.endswith(".yaml")),
-        key=lambda path: path.name,
-    )
+    options = groups[group]
     console = Console()
     with (
         console.capture() as capture
@@ -47,7 +66,7 @@ def show(arguments: list[str]) -> int:
     return 0
 
 
-def _no_group(name: str, groups: dict[str, "Traversable"]) -> str:
+def _no_group(name: str, groups: Iterable[str]) -> str:
     near = get_close_matches(name, groups, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"snnexp: there is no group {name!r}; {hint}there are {', '.join(sorted(groups))}"

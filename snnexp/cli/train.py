@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -22,6 +23,7 @@ from omegaconf import DictConfig
 from snnexp import stopping
 from snnexp.cli.codes import BAD_CONFIG, FAILED, NO_ROOM
 from snnexp.cli.goon import going_on
+from snnexp.cli.own import with_own_components
 from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
 from snnexp.composition.explain import MISTAKES
@@ -36,6 +38,11 @@ CONF = "pkg://snnexp.conf"
 
 def train(arguments: list[str]) -> int:
     """Runs `snnexp train` with these arguments and returns the exit code."""
+    return with_own_components(partial(_train, arguments), arguments)
+
+
+def _train(typed: list[str], arguments: list[str]) -> int:
+    """Runs it with what is left of the arguments, which go on as they were `typed`."""
     register()
     _complete_after_the_command()
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
@@ -65,14 +72,14 @@ def train(arguments: list[str]) -> int:
     os.environ.setdefault(
         "HYDRA_FULL_ERROR", "1"
     )  # Hydra then raises its errors instead of printing and leaving with code 1
-    _Job.arguments = arguments
+    _Job.arguments = typed
     code = 1
     try:
         with stopping_between_jobs() if _sweeping(arguments) else nullcontext():
             code = _composed(overrides)
         return code
     finally:
-        _close(arguments, code)
+        _close(typed, code)
 
 
 def _composed(overrides: list[str]) -> int:

@@ -2,7 +2,6 @@
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from snnexp.composition.resolvers import register
@@ -26,9 +25,5 @@ def again(overrides: list[str]) -> DictConfig:
     """The configuration with these overrides alone, also from within a job that Hydra runs, and
     with the search path of that job.
     """
-    if not GlobalHydra.instance().is_initialized():
-        return composed(overrides)
-    given = HydraConfig.get().overrides.hydra if HydraConfig.initialized() else []
-    return compose(
-        "config", [*(each for each in given if each.startswith("hydra.searchpath=")), *overrides]
-    )
+    running = GlobalHydra.instance().is_initialized()
+    return compose("config", overrides) if running else composed(overrides)

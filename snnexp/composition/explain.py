@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snnexp.composition.compose import composed
+from snnexp.composition.own import OwnOptions
 
 MISTAKES = (HydraException, OmegaConfBaseException)
 """What Hydra raises where arguments cannot be composed."""
@@ -126,18 +127,15 @@ def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
 
 
 def _chosen(key: str, arguments: list[str]) -> DictConfig:
-    # Options decide which keys there are, and a search path which options; values may be as wrong
-    # as the key.
+    # Options decide which keys there are; values may be as wrong as the key.
     choices = (
-        each
-        for each in arguments
-        if re.match(r"(\+?\w+|hydra\.searchpath)=", each) and not each.startswith(f"{key}=")
+        each for each in arguments if re.match(r"\+?\w+=", each) and not each.startswith(f"{key}=")
     )
-    return _composed(tuple(choices))
+    return _composed(tuple(choices), OwnOptions.places)
 
 
 @cache
-def _composed(choices: tuple[str, ...]) -> DictConfig:
+def _composed(choices: tuple[str, ...], places: tuple[str, ...]) -> DictConfig:
     try:
         return composed([*choices])
     except MISTAKES:

@@ -9,9 +9,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from snnexp.composition import own
+
 
 def register() -> None:
-    """Makes the resolvers known to OmegaConf; may be called again."""
+    """Makes the resolvers known to OmegaConf, and options of the user's own to Hydra; may be called
+    again.
+    """
+    own.register()
     OmegaConf.register_new_resolver("snnexp.experiment", _experiment, replace=True)
     # Cached with the configuration, so that all jobs of a sweep get the same folder.
     OmegaConf.register_new_resolver("snnexp.stamp", stamp, use_cache=True, replace=True)

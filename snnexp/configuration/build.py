@@ -84,19 +84,19 @@ def blueprint(config: Mapping[str, Any], shape: tuple[int, ...], classes: int) -
         architecture=factory(config["architecture"]),
         norm=factory(config["norm"]),
         synapse=factory(config["synapse"]),
-        neuron=_neuron(config),
+        neuron=neuron(config),
         readout=factory(config["readout"]),
         shape=shape,
         classes=classes,
     )
 
 
-def _neuron(config: Mapping[str, Any]) -> Callable[[], Any]:
+def neuron(config: Mapping[str, Any]) -> Callable[[], Any]:
     """The constructor of the neurons; those that are not trained through time, or bring their own
     slope, take no surrogate.
     """
-    surrogate, neuron = factory(config["surrogate"]), factory(config["neuron"])
-    return (lambda: neuron(surrogate=surrogate())) if takes(neuron, "surrogate") else neuron
+    surrogate, own = factory(config["surrogate"]), factory(config["neuron"])
+    return (lambda: own(surrogate=surrogate())) if takes(own, "surrogate") else own
 
 
 def takes(constructor: Callable[..., Any], argument: str) -> bool:

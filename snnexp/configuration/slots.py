@@ -3,7 +3,6 @@ slot's kind, and nothing else.
 """
 
 import inspect
-import os
 import re
 import typing
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from snnexp.activations.base import Activation
 from snnexp.calibrations.base import Calibration
 from snnexp.cell import Cell
+from snnexp.composition.trust import REMEDY, trusted
 from snnexp.configuration.build import PROVIDED, locate
 from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
@@ -54,10 +54,6 @@ SCHEDULES = tuple(
 """All that are stepped once per epoch and depend on nothing but its number."""
 ALLOWED = frozenset({*OPTIMIZERS, *SCHEDULES})
 """The classes of torch that a `_target_` may name."""
-TRUST = "SNNEXP_TRUST"
-"""The environment variable in which the owner of a machine names packages, with commas between
-them, whose components may be used on it.
-"""
 PLAIN = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
 
 
@@ -121,16 +117,8 @@ def refused(target: str, slot: str) -> str | None:
         f" or is one of {', '.join(kind.named)}" if kind.named else ""
     )
     return (
-        f"{target!r} is not allowed; a component for {slot} {place}, or in a package that "
-        f"{TRUST}=NAME declares as trusted"
+        f"{target!r} is not allowed; a component for {slot} {place}, or in a package that {REMEDY}"
     )
-
-
-def trusted() -> frozenset[str]:
-    """The packages that the owner of this machine has declared as trusted; no file of a run can
-    declare any.
-    """
-    return frozenset(filter(None, (each.strip() for each in os.environ.get(TRUST, "").split(","))))
 
 
 def component_of(target: str, slot: str) -> Callable[..., Any]:

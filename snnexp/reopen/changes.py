@@ -51,13 +51,13 @@ def _apply(change: str, config: DictConfig) -> dict[str, str]:
     if key in GROUPS:
         OmegaConf.update(config, key, composed([change])[key], merge=False)
         return {key: str(value)}
-    for place in _meant(key, config):
+    for place in places_of(key, config):
         _set(place, value, config)
     return {}
 
 
-def _meant(key: str, config: DictConfig) -> Iterator[str]:
-    """The keys that are set: of a setting of the data set wherever one of its parts has it."""
+def places_of(key: str, config: DictConfig) -> Iterator[str]:
+    """The keys that one key sets: of a setting of the data set wherever one of its parts has it."""
     for meant in MEANT.get(key, (key,)):
         group, _, name = meant.partition(".")
         in_data = group == "dataset" and isinstance(config.get("dataset"), DictConfig)

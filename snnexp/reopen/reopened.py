@@ -12,6 +12,7 @@ from snnexp.composition.since import completed
 from snnexp.configuration.check import check
 from snnexp.jobs.folder import resolved
 from snnexp.reopen.changes import changed
+from snnexp.reopen.data import with_data_here
 from snnexp.reopen.effects import effective
 from snnexp.reopen.opened import Reopened
 from snnexp.runs.stored import stored
@@ -52,6 +53,7 @@ def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
 
 def upgraded(run: Path) -> Config:
     """The configuration of a run with the settings that have come since, as they leave the run what
-    it was.
+    it was, and its data where the environment says that data are.
     """
-    return without_lost_starts(resolved(completed(OmegaConf.create(dict(stored(run))))))
+    config = with_data_here(completed(OmegaConf.create(dict(stored(run)))))
+    return without_lost_starts(resolved(config))

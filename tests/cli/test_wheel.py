@@ -122,7 +122,7 @@ def test_the_wheel_is_what_is_imported(binaries, tmp_path):
 def test_the_wheel_holds_every_option_module_and_table(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     options = {f"snnexp/conf/{path.relative_to(CONF).as_posix()}" for path in CONF.rglob("*.yaml")}
-    kinds = (".py", ".c", ".csv")
+    kinds = (".py", ".c", ".csv", ".txt")
     modules = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "snnexp").rglob("*")
