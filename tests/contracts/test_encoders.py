@@ -77,6 +77,13 @@ def test_spiking_and_signed_tell_the_truth(name):
     )  # which sends what is negative on channels of its own
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_global_randomness_is_not_touched(name):
+    images, state = pictures(), torch.get_rng_state()
+    encoder(name, images)(images, STEPS, KEYS)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 @pytest.mark.parametrize(
     "name", [name for name in ENCODERS if name not in ("dct", "count", "whitening")]
 )

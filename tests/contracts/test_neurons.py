@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnexp.cell import Cell, Over
+from snnexp.cell import Cell, Over, streaming
 from snnexp.configuration.build import locate
 from snnexp.surrogates.base import Surrogate
 from snnexp.training.parameters import parameter_groups
-from tests.support.options import build_option, settings
+from tests.support.options import build_option, options, settings
 
 FAMILY = ["if", "lif", "plif"]
 
@@ -53,6 +53,39 @@ def trace(cell: Cell, current: list[float]) -> tuple[list[float], list[float]]:
     """Spikes and potentials after the reset, of one neuron."""
     spikes, potentials = by_steps(cell, torch.tensor(current, dtype=torch.float64).view(-1, 1, 1))
     return spikes.flatten().tolist(), potentials.flatten().tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", options("neuron"))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_shape_and_dtype(name, dtype):
+    s = Over(neuron(name))(drive(dtype, steps=20))  # codes in windows answer in the second
+    assert (
+        s.shape == (20, 2, 5) and s.dtype == dtype and s.isfinite().all() and s.count_nonzero() > 0
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in options("neuron") if name != "fitted_few_spikes"]
+)  # whose spikes add up to f(0)
+def test_no_drive_no_spike(name):
+    assert Over(neuron(name))(torch.zeros(20, 2, 5)).count_nonzero() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", options("neuron"))
+def test_chunks_give_what_the_whole_gives(name):
+    loop, x = Over(neuron(name)), drive(steps=20)
+    with streaming(loop):
+        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:11]), loop(x[11:])])
+    assert torch.equal(chunks, loop(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", options("neuron"))
+def test_nothing_is_kept_between_calls(name):
+    loop, x = Over(neuron(name)), drive(steps=20)
+    assert torch.equal(loop(x), loop(x))
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from snnexp.cell import Over
+from snnexp.cell import Over, streaming
 from tests.support.options import build_option, options
 
 READOUTS = options("readout")
@@ -29,6 +29,32 @@ def drive(readout, steps: int = 6, dtype: torch.dtype = torch.float32) -> torch.
 def logits(name: str, drive: list, **changes) -> list:
     """Running logits of one sample."""
     return Over(build_option("readout", name, changes))(torch.tensor(drive)[:, None])[:, 0].tolist()
+
+
+@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_logits_at_every_step_for_every_class(name, dtype):
+    readout = build_option("readout", name)
+    output = Over(readout)(drive(readout, dtype=dtype))
+    assert output.shape == (6, 4, CLASSES) and output.dtype == dtype
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_logits_are_running(name):
+    readout = build_option("readout", name)
+    x = drive(readout)
+    whole = Over(readout)(x)
+    for steps in range(1, 6):
+        assert torch.equal(Over(readout)(x[:steps]), whole[:steps])
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_chunks_give_what_the_whole_gives(name):
+    loop = Over(build_option("readout", name))
+    x = drive(loop.cells[0])
+    with streaming(loop):
+        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:])])
+    assert torch.equal(chunks, loop(x))
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -63,6 +63,28 @@ def test_defaults():
     assert {name: (values["scale"], values["width"]) for name, values in found.items()} == expected
 
 
+@pytest.mark.parametrize("name", options("surrogate"))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_forward_is_the_step_function(name, dtype):
+    z = torch.tensor([-1e4, -1.0, -1e-30, -0.0, 0.0, 1e-30, 1.0, 1e4], dtype=dtype)
+    s = build_option("surrogate", name)(z)
+    assert s.dtype == dtype
+    assert s.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", options("surrogate"))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_gradients_are_finite_and_follow_the_slope(name, dtype):
+    far = torch.logspace(-6, 4, 201)
+    z = torch.cat([-far, torch.zeros(1), far]).to(dtype)
+    surrogate = build_option("surrogate", name)
+    found = gradient(surrogate, z, upstream=2.0)
+    assert (
+        found.dtype == dtype and found.isfinite().all() and (found >= 0).all() and found.max() > 0
+    )
+    assert torch.equal(found, 2 * surrogate.slope(z))
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_shape(name):
     surrogate = build_option("surrogate", name, {"scale": 1.0, "width": 1.0})

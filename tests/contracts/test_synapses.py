@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from snnexp.cell import Over
+from snnexp.cell import Over, streaming
 from tests.support.options import build_option, options
 
 # filters in front of the weights are tested with their neurons, in tests/neurons/test_srm.py
@@ -95,6 +95,13 @@ def test_instantaneous_is_left_out():
     assert len(Over(build_option("synapse", "instantaneous")).cells) == 0
 
 
+@pytest.mark.parametrize("name", options("synapse"))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_shape_and_dtype(name, dtype):
+    y = Over(build_option("synapse", name))(drive(dtype))
+    assert y.shape == (7, 2, 3) and y.dtype == dtype and y.isfinite().all()
+
+
 @pytest.mark.parametrize("name", FIXED)
 def test_half_precision_input_is_filtered_in_float32(name):
     synapse, x = build_option("synapse", name), drive(torch.bfloat16)
@@ -108,6 +115,14 @@ def test_linear_and_silent_without_input(name):
     loop, x = Over(build_option("synapse", name)), drive(torch.float64)
     torch.testing.assert_close(loop(2 * x - x.flip(1)), 2 * loop(x) - loop(x).flip(1))
     assert loop(torch.zeros_like(x)).count_nonzero() == 0
+
+
+@pytest.mark.parametrize("name", options("synapse"))
+def test_chunks_give_what_the_whole_gives(name):
+    loop, x = Over(build_option("synapse", name)), drive()
+    with streaming(loop):
+        chunks = torch.cat([loop(x[:1]), loop(x[1:4]), loop(x[4:])])
+    assert torch.equal(chunks, loop(x))
 
 
 @pytest.mark.parametrize("name", FIXED)
