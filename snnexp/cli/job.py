@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnexp import stopping
 from snnexp.cli.exits import exit_code
+from snnexp.cli.labels import labels_of
 from snnexp.cli.signals import stopping_on_signals
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.cli.usable import refuse_unusable
@@ -29,7 +30,6 @@ from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
 from snnexp.runs.past import Past
 from snnexp.runs.status import RunFolderTaken, claimed
 from snnexp.stopping import Stopped
-from snnexp.track.base import Labels
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 
@@ -167,10 +167,10 @@ def _tracked(
     checkpoints = Checkpoints(
         run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past
     )
-    labels, ended = Labels(choices.get("experiment"), choices, stages), len(past.finished)
-    tracker = build.component(config["tracker"])
+    labels, ended = labels_of(choices, stages), len(past.finished)
+    chosen = build.trackers(config)
     with Trackers(
-        run_dir, config, labels, tracker, config["progress"], past.metrics, ended
+        run_dir, config, labels, chosen, config["progress"], past.metrics, ended
     ) as trackers:
         result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)

@@ -15,7 +15,16 @@ from snnexp.results.run import RunResult
 from snnexp.track import wandb as tracking
 from snnexp.track.files import MetricsFile
 from snnexp.track.wandb import WandbTracker
-from tests.support.fake_run import CONFIG, EPOCH, LABELS, RESULT, stage, trackers, whole_run
+from tests.support.fake_run import (
+    CONFIG,
+    EPOCH,
+    LABELS,
+    RESULT,
+    stage,
+    trackers,
+    wandb_tracker,
+    whole_run,
+)
 from tests.support.wandb_records import below, eventually, exit_codes, goes_on, kept, told
 from tests.support.wandb_server import KEY, Server
 
@@ -51,7 +60,7 @@ def hasty(monkeypatch):
 
 
 def tracker(mode: str, start_timeout: float = 0.5, finish_timeout: float = 20.0) -> WandbTracker:
-    return WandbTracker(mode, "project", None, start_timeout, finish_timeout)
+    return wandb_tracker(mode, start_timeout, finish_timeout)
 
 
 def assert_whole(run_dir: Path, kind: str = "offline-run") -> None:
@@ -364,9 +373,8 @@ def test_the_end_of_a_run_is_seen_whoever_holds_its_pipes(tmp_path, happened):
         [
             "import os, sys, time",
             "from pathlib import Path",
-            "from snnexp.track.wandb import WandbTracker",
-            "from tests.support.fake_run import CONFIG, EPOCH, LABELS",
-            "tracker = WandbTracker('offline', 'p', None, 5.0, 5.0)",
+            "from tests.support.fake_run import CONFIG, EPOCH, LABELS, wandb_tracker",
+            "tracker = wandb_tracker('offline', 5.0, 5.0)",
             f"tracker.start(Path({str(tmp_path)!r}), CONFIG, LABELS)",
             "tracker.log(EPOCH)",
             "time.sleep(0.2)",
