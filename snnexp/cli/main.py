@@ -24,6 +24,8 @@ HELP = """snnexp: train, measure and compare deep spiking neural networks, each 
       the survey's table, published beside measured
   snnexp compare RUN_DIR... [--plot FILE.png [--along KEY [--show FIELD]]] [--format FORM]
       runs side by side: what differs, what came of it; drawn over t, or along a setting
+  snnexp wandb {sweep,workspace}
+      files for W&B: a sweep for its agents, a workspace or report of a project
   snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]
       the queue: what says most per hour first, at idle priority
   snnexp report | export
@@ -67,6 +69,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from snnexp.cli.train import train
 
         return train if name == "train" else lambda arguments: train([name, *arguments])
+    if name == "wandb":
+        from snnexp.cli.wandb import wandb
+
+        return wandb
     if name in MISSING:
         return lambda arguments: _refuse(f"snnexp {name} is not there yet", 1)
     return _light_command(name)
@@ -103,7 +109,10 @@ def refuse_unknown(name: str) -> int:
 
     near = get_close_matches(
         name,
-        ["train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce", *MISSING],
+        [
+            *("train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce"),
+            *("wandb", *MISSING),
+        ],
         1,
     )
     return _refuse(

@@ -9,6 +9,8 @@ OF_STAGE = (
     *("accuracy", "timesteps", "spikes_per_neuron", "spikes_per_inference"),
     *("validation_accuracy", "train_seconds", "evaluate_seconds"),
 )
+UNTOLD = ("command",)
+"""It may hold what was typed."""
 OF_OPERATIONS = ("energy_joule", "energy_ann_joule", "mac", "ac")
 
 
@@ -19,7 +21,7 @@ def headline(result: RunResult) -> dict[str, Any]:
     scalars = {
         key: value
         for key, value in result.to_json().items()
-        if isinstance(value, int | float | str)
+        if isinstance(value, int | float | str) and key not in UNTOLD
     }
     flags = {"flags": "; ".join(result.last.flags)} if result.last.flags else {}
     stages = {

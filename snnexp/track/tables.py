@@ -39,7 +39,7 @@ def tables(result: RunResult, run: str) -> dict[str, Table]:
         kind: Table(
             (*WHICH, *columns),
             [
-                (*_which(run, stage, name == [*stages][-1]), *row)
+                (*_which(run, stage), name, name == [*stages][-1], *row)
                 for name, stage in stages.items()
                 for row in rows(stage)
             ],
@@ -48,8 +48,8 @@ def tables(result: RunResult, run: str) -> dict[str, Table]:
     }
 
 
-def _which(run: str, stage: StageResult, is_last: bool) -> Row:
-    return run, stage.experiment, stage.strategy, stage.seed, stage.stage, is_last
+def _which(run: str, stage: StageResult) -> Row:
+    return run, stage.experiment, stage.strategy, stage.seed
 
 
 def _timesteps(stage: StageResult) -> Iterator[Row]:

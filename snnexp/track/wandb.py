@@ -97,16 +97,7 @@ class WandbTracker(Tracker):
         if self.mode == "disabled":
             return
         run_id = self.known or new_id()
-        waits = (self.start_timeout, self.finish_timeout)
-        run_dir = self.folder.parent
-        settings = {
-            "settings": quiet(*waits, self.system_metrics),
-            "config": {**flat(config), **labels.choices, **_place(run_dir, labels)},
-            "stages": list(labels.stages),
-            "weights": self.weights,
-        }
-        names = names_of(self.given, labels, name_of(labels, config, run_dir.name))
-        self.acts = [("start", {"run_dir": str(run_dir), "id": run_id, **settings, **names})]
+        self.acts = [("start", {"id": run_id, **self._opening(config, labels)})]
         write_text(
             self.folder / "id", run_id
         )  # before there is a record: whoever goes on with a run that is killed now goes on with it
@@ -119,6 +110,19 @@ class WandbTracker(Tracker):
         except BaseException:  # a signal, too
             self._end()
             raise
+
+    def _opening(self, config: dict[str, Any], labels: Labels) -> dict[str, Any]:
+        """What the W&B run is opened with, but for its id and what changes with each attempt."""
+        run_dir = self.folder.parent
+        waits = (self.start_timeout, self.finish_timeout)
+        return {
+            "run_dir": str(run_dir),
+            "settings": quiet(*waits, self.system_metrics),
+            "config": {**flat(config), **labels.choices, **_place(run_dir, labels)},
+            "stages": list(labels.stages),
+            "weights": self.weights,
+            **names_of(self.given, labels, name_of(labels, config, run_dir.name)),
+        }
 
     def log(self, record: dict[str, Any]) -> None:
         """One W&B step; nothing waits for it."""

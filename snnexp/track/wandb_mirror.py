@@ -81,8 +81,8 @@ class Mirror:
         return {}
 
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
-        """The figures as summary, tables, accuracy against timestep as a line, and the weights where
-        they are asked for.
+        """The figures as summary, tables, accuracy against timestep as a line, and the weights
+        where they are asked for.
         """
         told = RunResult.from_json(result)
         self.run.summary.update(headline(told))

@@ -67,9 +67,7 @@ def _first(*values: str | None) -> str:
     return next(value for value in values if value)[:LONGEST_NAME]
 
 
-def _name(
-    given: str | None, labels: Labels, automatic: str, around: Mapping[str, str]
-) -> str:
+def _name(given: str | None, labels: Labels, automatic: str, around: Mapping[str, str]) -> str:
     """One variable names all jobs of a sweep: what tells them apart stands behind it."""
     named = around.get("WANDB_NAME")
     if given or not named:

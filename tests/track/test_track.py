@@ -21,8 +21,8 @@ from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
-from snnexp.track.none import NoTracker
 from snnexp.track.flat import flat
+from snnexp.track.none import NoTracker
 from snnexp.track.wandb_mirror import Mirror, answered
 from tests.support.fake_run import EPOCH, stage, trackers, whole_run
 from tests.support.options import build_option, options
