@@ -222,5 +222,5 @@ class WandbTracker(Tracker):
 
 def _place(run_dir: Path, labels: Labels) -> dict[str, str]:
     """By what the run is found again among others: the names of its folder and its sweep."""
-    sweep = {} if labels.sweep is None else {"sweep": labels.sweep}
+    sweep = {} if labels.sweep is None else {"sweep_folder": labels.sweep}
     return {**sweep, "run_folder": run_dir.name}

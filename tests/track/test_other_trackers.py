@@ -6,8 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from snnexp.composition.compose import composed
+from snnexp.composition.since import completed
 from snnexp.configuration import build
 from snnexp.configuration.build import tracker_nodes
 from snnexp.configuration.check import check
@@ -137,6 +139,18 @@ def test_one_that_fails_leaves_the_others_going(tmp_path, capsys):
         run.result(RunResult.from_json(RESULT))
     assert len(rows(tmp_path)) == 2
     assert capsys.readouterr().err.count("Broken is off") == 1
+
+
+def test_the_configuration_of_an_older_run_still_opens():
+    config = OmegaConf.create(resolved(composed([])))
+    before = {"mode": "online", "project": "snn", "entity": None}
+    times = {"start_timeout": 10.0, "finish_timeout": 15.0}
+    config.tracker = {"_target_": "snnexp.track.wandb.WandbTracker", **before, **times}
+    now = resolved(completed(config))
+    check(now)
+    (tracker,) = build.trackers(now)
+    assert tracker.mode == "online" and tracker.given.project == "snn"
+    assert not tracker.weights and not tracker.system_metrics
 
 
 # Tables

@@ -72,7 +72,7 @@ def test_a_sweep_is_a_group_of_runs_named_after_what_differs(jobs):
             *run["tags"]
         }
     assert [exit_codes(records) for records in jobs.values()] == [[0]] * 4
-    assert {run["config"]["update"]["sweep"] for run in runs} == {"my_sweep"}
+    assert {run["config"]["update"]["sweep_folder"] for run in runs} == {"my_sweep"}
     assert [run["config"]["update"]["run_folder"] for run in runs] == [each.name for each in jobs]
 
 
