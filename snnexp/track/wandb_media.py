@@ -10,6 +10,8 @@ from snnexp.track.tables import tables
 
 FILES = ("weights.safetensors", "config.yaml", "result.json")
 """Of a run folder, what its network is loaded from."""
+LONGEST = 128
+"""Letters that W&B takes in the name of an artifact."""
 
 
 def drawn(result: RunResult, run: str) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def artifact(run_dir: Path, result: RunResult) -> Any:
     """
     import wandb
 
-    name = re.sub(r"[^\w.-]", "-", result.last.experiment or f"train-{result.last.strategy}")
+    known = result.last.experiment or f"train-{result.last.strategy}"
+    name = re.sub(r"[^\w.-]", "-", known, flags=re.ASCII)[:LONGEST]
     model = wandb.Artifact(name, type="model", metadata=figures(result.last))
     for path in (run_dir / file for file in FILES):
         if path.exists():
