@@ -140,7 +140,9 @@ class WandbTracker(Tracker):
         patience = self.finish_timeout + LOCAL
         while not self._listen(patience):
             self._again(f"no answer within {patience:g} s")
-            patience = 4 * LOCAL
+            patience = (
+                12 * LOCAL
+            )  # a new process is told the whole run, on a machine that may be busy
         self.process.close(LOCAL)
         self.process = None
 
