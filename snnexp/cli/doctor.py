@@ -62,10 +62,12 @@ def _hardware() -> list[tuple[str, str]]:
 
 
 def _tracker() -> list[tuple[str, str]]:
-    tracker = composed([]).tracker
+    from snnexp.track.wandb_environment import mode_of
+
+    mode = mode_of(composed([]).tracker.mode)
     key = "set" if os.environ.get("WANDB_API_KEY") else "not set"
     return [
-        ("tracker", f"W&B, mode {tracker.mode}"),
+        ("tracker", f"W&B, mode {mode}"),
         ("WANDB_API_KEY", key),
         ("SNNEXP_DATA", os.environ.get("SNNEXP_DATA", "not set")),
     ]

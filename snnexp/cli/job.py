@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnexp import stopping
 from snnexp.cli.exits import exit_code
+from snnexp.cli.labels import labels_of
 from snnexp.cli.signals import stopping_on_signals
 from snnexp.cli.sweep import OVERRIDES
 from snnexp.cli.usable import refuse_unusable
@@ -30,7 +31,6 @@ from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
 from snnexp.runs.past import Past
 from snnexp.runs.status import RunFolderTaken, claimed
 from snnexp.stopping import Stopped
-from snnexp.track.base import Labels
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
 
@@ -170,9 +170,9 @@ def _tracked(
     checkpoints = Checkpoints(
         run_dir / "checkpoints", often["every"], stages, often["minutes"], written, past
     )
-    labels = Labels(choices.get("experiment"), choices, stages)
-    tracker = build.component(config["tracker"])
-    with Trackers(run_dir, config, labels, tracker, config["progress"], past.metrics) as trackers:
+    labels = labels_of(choices, stages)
+    chosen = build.trackers(config)
+    with Trackers(run_dir, config, labels, chosen, config["progress"], past.metrics) as trackers:
         result = run(config, choices, run_dir, trackers, checkpoints, _intended(choices), command)
         trackers.result(result)
     return result

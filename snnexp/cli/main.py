@@ -27,6 +27,8 @@ HELP = """snnexp: train, measure and compare deep spiking neural networks, each 
       runs side by side: what differs, what came of it; drawn over t, or along a setting
   snnexp new GROUP NAME [--package NAME]
       a component of your own: a folder that trains at once
+  snnexp wandb {sweep,workspace}
+      files for W&B: a sweep for its agents, a workspace or report of a project
   snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]
       the queue: what says most per hour first, at idle priority
   snnexp report | export
@@ -77,6 +79,10 @@ def _command(name: str) -> Callable[[list[str]], int]:
         from snnexp.cli.new import new
 
         return new
+    if name == "wandb":
+        from snnexp.cli.wandb import wandb
+
+        return wandb
     if name in MISSING:
         return lambda arguments: _refuse(f"snnexp {name} is not there yet", 1)
     return _light_command(name)
@@ -116,16 +122,8 @@ def refuse_unknown(name: str) -> int:
     near = get_close_matches(
         name,
         [
-            "train",
-            "evaluate",
-            "list",
-            "data",
-            "doctor",
-            "table",
-            "compare",
-            "reproduce",
-            "new",
-            *MISSING,
+            *("train", "evaluate", "list", "data", "doctor", "table", "compare", "reproduce"),
+            *("wandb", "new", *MISSING),
         ],
         1,
     )

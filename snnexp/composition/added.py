@@ -28,6 +28,11 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     },
     "snnexp.stages.count.SpikeCounts": {"patience": None},
     "snnexp.stages.low_pass.LowPassSignals": {"patience": None},
+    "snnexp.track.wandb.WandbTracker": {
+        **dict.fromkeys(("name", "group", "tags", "notes", "job_type")),
+        "system_metrics": False,
+        "weights": False,
+    },
 }
 """By component. A hash of the science is the same with and without them, so that recorded results
 and new seeds are taken together.

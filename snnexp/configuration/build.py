@@ -77,6 +77,24 @@ def _names_component(value: Any) -> bool:
     return isinstance(value, Mapping) and "_target_" in value
 
 
+def tracker_nodes(node: Any) -> dict[str, Any]:
+    """The trackers of a configuration by the paths of their settings.
+
+    Options that stand under names of their own, as `tracker=[wandb,csv]` composes them, are
+    trackers beside the one that the settings right below `tracker` are of.
+    """
+    if not isinstance(node, Mapping):
+        return {"tracker": node}
+    others = {f"tracker.{key}": value for key, value in node.items() if _names_component(value)}
+    own = {key: value for key, value in node.items() if f"tracker.{key}" not in others}
+    return {"tracker": own, **others} if own or not others else others
+
+
+def trackers(config: Mapping[str, Any]) -> list[Any]:
+    """What a run reports to beside its own files."""
+    return [component(node) for node in tracker_nodes(config["tracker"]).values()]
+
+
 def blueprint(config: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> Blueprint:
     """The blueprint of the configured network for samples of `shape` and `classes`."""
     return Blueprint(

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS
+from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS, tracker_nodes
 from snnexp.configuration.fits import beyond, nearest, out_of_place
 from snnexp.configuration.rules import RULES
 from snnexp.configuration.schema import (
@@ -43,7 +43,12 @@ def faults(config: dict[str, Any]) -> list[str]:
     groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
     found = [
         *_root(config),
-        *(fault for group in groups for fault in _component(config[group], group, group)),
+        *(
+            fault
+            for group in groups
+            for path, node in _nodes(group, config[group]).items()
+            for fault in _component(node, path, group)
+        ),
         *_stages(config),
     ]
     sound = Sound(config, found) if found else config
@@ -53,6 +58,13 @@ def faults(config: dict[str, Any]) -> list[str]:
 def component_faults(node: Any, slot: str) -> list[str]:
     """Every fault of a component by itself, in words."""
     return [str(fault) for fault in _component(node, slot, slot)]
+
+
+def _nodes(group: str, node: Any) -> dict[str, Any]:
+    """The components of a group by their paths: one, but for trackers, of which there may be
+    several.
+    """
+    return tracker_nodes(node) if group == "tracker" else {group: node}
 
 
 def _said(rule: Callable, config: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from snnexp.runs.checkpoint_file import Damaged, read
 from snnexp.runs.past import Past
 from snnexp.runs.past import found as newest
 from snnexp.runs.result import UNHASHED, UNHASHED_EVALUATE
-from snnexp.track.wandb import flat
+from snnexp.track.flat import flat
 
 _LISTED = 10
 _FREE = tuple(key for key in UNHASHED if key != "seed")

@@ -17,22 +17,31 @@ class Labels:
         experiment: name of the experiment; None for a run without one.
         choices: the option chosen in each group, such as `{"neuron": "lif", "strategy": "bptt"}`.
         stages: names of the stages, in order.
+        overrides: what was set on the command line, such as `neuron.leak=0.9`; in a sweep, for this
+            job.
+        sweep: name of the sweep's folder; None for a single run.
     """
 
     experiment: str | None
     choices: Mapping[str, str | None]
     stages: tuple[str, ...]
+    overrides: tuple[str, ...] = ()
+    sweep: str | None = None
 
     @property
     def group(self) -> str:
-        """The experiment, "train" where there is none."""
-        return self.experiment or "train"
+        """The sweep; for a single run the experiment, "train" where there is none."""
+        return self.sweep or self.experiment or "train"
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The chosen options, each once."""
-        chosen = (option for group, option in self.choices.items() if group != "experiment")
-        return tuple(dict.fromkeys(option for option in chosen if option not in (None, "none")))
+        """The chosen options with their groups, such as `encoder:direct`."""
+        chosen = (each for each in self.choices.items() if each[0] != "tracker")
+        return tuple(
+            f"{group}:{option}"
+            for group, option in chosen
+            if "@" not in group and option not in (None, "none")
+        )
 
 
 class Tracker(abc.ABC):
@@ -40,6 +49,10 @@ class Tracker(abc.ABC):
     it.
     """
 
+    package: ClassVar[str | None] = None
+    """What has to be installed for it, an extra of this package with the same name; None for
+    nothing.
+    """
     in_address: ClassVar[bool] = False
     """Whether its settings `project` and `entity` become parts of an address of W&B."""
 

@@ -1,7 +1,7 @@
-"""What a run reports to: the terminal, the metrics file and the chosen tracker at once."""
+"""What a run reports to: the terminal, the metrics file and the chosen trackers at once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,6 @@ from snnexp.stopping import Stopped
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
-from snnexp.track.none import NoTracker
 
 __all__ = ["Labels", "Trackers"]
 logger = logging.getLogger(__name__)
@@ -27,14 +26,14 @@ logger = logging.getLogger(__name__)
 class Trackers:
     """Passes on what happens within its `with` block.
 
-    The first error of the chosen tracker switches it off, with one warning; errors of the run's own
+    The first error of a chosen tracker switches it off, with one warning; errors of the run's own
     files are raised.
 
     Args:
         run_dir: the run folder, which exists.
         config: the resolved configuration.
         labels: what the run is filed under.
-        tracker: the chosen tracker.
+        chosen: the chosen trackers.
         progress: "auto" draws a bar on an interactive terminal; "plain" prints lines only.
         records: the metrics file as an earlier attempt in this folder stood, when that is resumed;
             later records are dropped.
@@ -45,14 +44,14 @@ class Trackers:
         run_dir: Path,
         config: dict[str, Any],
         labels: Labels,
-        tracker: Tracker,
+        chosen: Sequence[Tracker],
         progress: Literal["auto", "plain"],
         records: str = "",
     ):
         self.start = (Path(run_dir), plain(config), labels)
         self.console = Console(run_dir, progress)
         self.metrics = MetricsFile(run_dir, records)
-        self.tracker = tracker
+        self.chosen = list(chosen)
 
     def __enter__(self) -> "Trackers":
         self.console.start()
@@ -61,9 +60,9 @@ class Trackers:
                 logger.warning(
                     "%s was gone or damaged; it is restored from the checkpoint", self.metrics.path
                 )
-            self._tell(self.tracker.start, *self.start)
+            self._tell("start", *self.start)
             for record in self.metrics.read():  # a tracker starts anew where a run is resumed
-                self._tell(self.tracker.log, record)
+                self._tell("log", record)
         except BaseException as error:  # a signal: a server may be waited for here
             self.__exit__(type(error), error, None)
             raise
@@ -74,7 +73,7 @@ class Trackers:
     ) -> None:
         if isinstance(error, Stopped | KeyboardInterrupt):
             self.console.say(_interrupted(error))
-        self._tell(self.tracker.finish, int(error is not None))
+        self._tell("finish", int(error is not None))
         self.console.close()
 
     @property
@@ -105,20 +104,21 @@ class Trackers:
     def result(self, result: RunResult) -> None:
         """The run's result, as in `result.json`."""
         self.console.result(result)
-        self._tell(self.tracker.result, plain(result.to_json()))
+        self._tell("result", plain(result.to_json()))
 
     def _record(self, record: dict[str, Any]) -> None:
         self.metrics.log(record)
-        self._tell(self.tracker.log, plain(record))
+        self._tell("log", plain(record))
 
-    def _tell(self, act: Callable[..., None], *arguments: Any) -> None:
-        try:
-            act(*arguments)
-        except Exception as error:
-            self._switch_off(error)
+    def _tell(self, act: str, *arguments: Any) -> None:
+        for tracker in [*self.chosen]:
+            try:
+                getattr(tracker, act)(*arguments)
+            except Exception as error:
+                self._switch_off(tracker, error)
 
-    def _switch_off(self, error: Exception) -> None:
-        failed, self.tracker = self.tracker, NoTracker()
+    def _switch_off(self, failed: Tracker, error: Exception) -> None:
+        self.chosen.remove(failed)
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         logger.warning(
             "%s is off, and the run goes on without it (%s)", type(failed).__name__, reason

@@ -4,7 +4,7 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,8 +12,10 @@ from snnexp.files.atomic import write_text
 from snnexp.limits import Interval
 from snnexp.track.apart import Apart, Ended
 from snnexp.track.base import Labels, Tracker
-from snnexp.track.wandb_environment import environment
-from snnexp.track.wandb_names import known_id, names_of, new_id, quiet
+from snnexp.track.flat import flat
+from snnexp.track.naming import name_of
+from snnexp.track.wandb_environment import environment, mode_of
+from snnexp.track.wandb_names import Given, known_id, names_of, new_id, quiet
 
 ATTEMPTS = {
     "online": ("online", "offline", "offline"),
@@ -41,26 +43,40 @@ class WandbTracker(Tracker):
 
     Args:
         mode: "offline" keeps files in the run folder, for `wandb sync`; "online" needs an account
-            and falls back to offline.
-        project: name of the W&B project.
-        entity: user or team that owns it, null for the default one.
+            and falls back to offline; null for `WANDB_MODE`, or offline.
+        project: name of the W&B project; null for `WANDB_PROJECT`, or "snnexp".
+        entity: user or team that owns it; null for `WANDB_ENTITY`, or the default one.
         start_timeout: longest wait for the server at the start, in seconds.
         finish_timeout: longest wait for the last upload, in seconds.
+        name: of the run; null for `WANDB_NAME`, or its experiment and what differs from it.
+        group: what it belongs to; null for `WANDB_RUN_GROUP`, or its sweep, or its experiment.
+        tags: beside the chosen options; null for `WANDB_TAGS`.
+        notes: a longer text; null for `WANDB_NOTES`.
+        job_type: null for `WANDB_JOB_TYPE`, or the strategy.
+        system_metrics: whether use of processor, memory and GPU is recorded.
+        weights: whether the weights are kept as an artifact.
     """
 
     in_address: ClassVar[bool] = True
 
     def __init__(
         self,
-        mode: Literal["offline", "online", "disabled"],
-        project: str,
+        mode: Literal["offline", "online", "disabled"] | None,
+        project: str | None,
         entity: str | None,
         start_timeout: Wait,
         finish_timeout: Wait,
+        name: str | None,
+        group: str | None,
+        tags: list[str] | None,
+        notes: str | None,
+        job_type: str | None,
+        system_metrics: bool,
+        weights: bool,
     ):
-        self.mode = mode
-        self.project = project
-        self.entity = entity
+        self.mode = mode_of(mode)
+        self.given = Given(project, entity, name, group, tags, notes, job_type)
+        self.system_metrics, self.weights = system_metrics, weights
         self.start_timeout = start_timeout
         self.finish_timeout = finish_timeout
         self.process: Apart | None = None
@@ -81,17 +97,7 @@ class WandbTracker(Tracker):
         if self.mode == "disabled":
             return
         run_id = self.known or new_id()
-        settings = {
-            "settings": quiet(self.start_timeout, self.finish_timeout),
-            "config": {**flat(config), **labels.choices},
-        }
-        names = {
-            "id": run_id,
-            "project": self.project,
-            "entity": self.entity,
-            **names_of(self.folder.parent, labels),
-        }
-        self.acts = [("start", {"run_dir": str(self.folder.parent), **settings, **names})]
+        self.acts = [("start", {"id": run_id, **self._opening(config, labels)})]
         write_text(
             self.folder / "id", run_id
         )  # before there is a record: whoever goes on with a run that is killed now goes on with it
@@ -105,12 +111,25 @@ class WandbTracker(Tracker):
             self._end()
             raise
 
+    def _opening(self, config: dict[str, Any], labels: Labels) -> dict[str, Any]:
+        """What the W&B run is opened with, but for its id and what changes with each attempt."""
+        run_dir = self.folder.parent
+        waits = (self.start_timeout, self.finish_timeout)
+        return {
+            "run_dir": str(run_dir),
+            "settings": quiet(*waits, self.system_metrics),
+            "config": {**flat(config), **labels.choices, **_place(run_dir, labels)},
+            "stages": list(labels.stages),
+            "weights": self.weights,
+            **names_of(self.given, labels, name_of(labels, config, run_dir.name)),
+        }
+
     def log(self, record: dict[str, Any]) -> None:
         """One W&B step; nothing waits for it."""
         self._tell("log", record=record)
 
     def result(self, result: dict[str, Any]) -> None:
-        """The scalars as summary, and accuracy against timestep as table and line."""
+        """The figures as summary, tables, and accuracy against timestep as a line."""
         self._tell("result", result=result)
 
     def finish(self, exit_code: int) -> None:
@@ -121,7 +140,9 @@ class WandbTracker(Tracker):
         patience = self.finish_timeout + LOCAL
         while not self._listen(patience):
             self._again(f"no answer within {patience:g} s")
-            patience = 4 * LOCAL
+            patience = (
+                12 * LOCAL
+            )  # a new process is told the whole run, on a machine that may be busy
         self.process.close(LOCAL)
         self.process = None
 
@@ -201,15 +222,7 @@ class WandbTracker(Tracker):
             self.process = None
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under the dotted keys of the command line: `{"neuron": {"leak": 0.9}}`
-    becomes `{"neuron.leak": 0.9}`.
-    """
-    settings: dict[str, Any] = {}
-    for key, value in config.items():
-        settings |= (
-            flat(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping) and value
-            else {f"{prefix}{key}": value}
-        )
-    return settings
+def _place(run_dir: Path, labels: Labels) -> dict[str, str]:
+    """By what the run is found again among others: the names of its folder and its sweep."""
+    sweep = {} if labels.sweep is None else {"sweep_folder": labels.sweep}
+    return {**sweep, "run_folder": run_dir.name}

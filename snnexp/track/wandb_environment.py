@@ -17,6 +17,21 @@ LABELS = ("WANDB_ENTITY", "WANDB_NOTES", "WANDB_USERNAME", "WANDB_USER_EMAIL")
 AGENT = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID", "WANDB_PROJECT")
 """How W&B's agent tells a run of its sweep which it is."""
 
+MODES = {"dryrun": "offline", "run": "online"}
+"""Names that modes of W&B had before."""
+PROJECT = "snnexp"
+
+
+def mode_of(given: str | None, around: Mapping[str, str] = os.environ) -> str:
+    """How W&B keeps a run: as the configuration says, else as `WANDB_MODE` does, else offline."""
+    mode = given or around.get("WANDB_MODE") or "offline"
+    return MODES.get(mode, mode)
+
+
+def project_of(given: str | None, around: Mapping[str, str] = os.environ) -> str:
+    """The project: of the configuration, else of `WANDB_PROJECT`, else "snnexp"."""
+    return around.get("WANDB_PROJECT") or PROJECT if given is None else given
+
 
 def environment(mode: str, folder: Path, around: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables for a process that speaks with W&B in `mode`.

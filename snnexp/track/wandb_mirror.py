@@ -15,17 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from snnexp.results.run import RunResult
+from snnexp.track.headline import headline
+from snnexp.track.staged import Staged
+from snnexp.track.wandb_media import artifact, drawn
 
-AGAINST_EPOCH = (
-    "train/*",
-    "validation/*",
-    "test/*",
-    "spikes/*",
-    "operations/*",
-    "conversion/*",
-    "learning_rate",
-    "spikes_per_neuron",
-)
 GRACE = 10
 """Seconds beyond the time for the last upload after which this process ends, whatever it is at."""
 
@@ -33,20 +26,26 @@ GRACE = 10
 class Mirror:
     """One W&B run. Each act says what came of it, in a dict.
 
-    The metrics go against `epoch`, which counts on through the stages of a run; `stage_epoch`
-    starts again with each stage.
+    The metrics of every stage go against epochs of its own; see `Staged`.
     """
 
     def __init__(self):
         self.run: Any = None
         self.folder, self.patience = Path(), 0.0
+        self.run_dir, self.name, self.weights = Path(), "", False
         self.earlier: list[Path] = []
         self.lock: int | None = None
         self.there = 0
-        self.stage, self.before, self.epoch = None, 0, 0
+        self.staged = Staged()
 
     def start(
-        self, run_dir: str, settings: dict[str, Any], attempt: str, **labels: Any
+        self,
+        run_dir: str,
+        settings: dict[str, Any],
+        attempt: str,
+        stages: list[str],
+        weights: bool,
+        **labels: Any,
     ) -> dict[str, Any]:
         """Opens the run. Where the server knows it already, it goes on behind the records that the
         server has.
@@ -54,6 +53,7 @@ class Mirror:
         import wandb
 
         self.patience = settings["finish_timeout"]
+        self.run_dir, self.name, self.weights = Path(run_dir), labels["name"], weights
         self._wait_for_another(Path(run_dir) / "wandb")
         if (
             Path(run_dir) / "wandb" / "attempt"
@@ -72,27 +72,23 @@ class Mirror:
         if not self.folder.resolve().is_relative_to(Path(run_dir).resolve()):
             raise OSError(f"{run_dir} cannot be written: W&B would keep its files in {self.folder}")
         self.there = self.run.starting_step
-        self.run.define_metric("epoch")
-        for metric in AGAINST_EPOCH:
-            self.run.define_metric(metric, step_metric="epoch")
+        self._define_axes(stages)
         return {"url": self.run.url, "folder": str(self.folder)}
 
     def log(self, record: dict[str, Any]) -> dict[str, Any]:
         """One W&B step; what is None has no point to draw."""
-        known = {key: value for key, value in record.items() if value is not None}
-        self._step({**known, **self._epochs(record)})
+        self._step(self.staged.points(record))
         return {}
 
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
-        """The scalars as summary, and accuracy against timestep as table and line."""
-        scalars = {
-            key: value for key, value in result.items() if isinstance(value, int | float | str)
-        }
+        """The figures as summary, tables, accuracy against timestep as a line, and the weights
+        where they are asked for.
+        """
         told = RunResult.from_json(result)
-        stages = {f"stages/{name}/accuracy": stage.accuracy for name, stage in told.stages.items()}
-        flags = {"flags": "; ".join(told.last.flags)} if told.last.flags else {}
-        self.run.summary.update({**scalars, **stages, **flags})
-        self._plot(told.last.accuracy_by_timestep)
+        self.run.summary.update(headline(told))
+        self._step({"epoch": self.staged.epoch, **drawn(told, self.name)})
+        if self.weights:
+            self.run.log_artifact(artifact(self.run_dir, told), aliases=["latest", self.run.id])
         return {}
 
     def finish(self, exit_code: int) -> dict[str, Any]:
@@ -125,34 +121,11 @@ class Mirror:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(self.lock, fcntl.LOCK_EX)
 
-    def _epochs(self, record: dict[str, Any]) -> dict[str, int]:
-        if record.get("stage") != self.stage:
-            self.stage, self.before = record.get("stage"), self.epoch
-        stage_epoch = record.get("epoch", self.epoch - self.before)
-        self.epoch = self.before + stage_epoch
-        return {"epoch": self.epoch, "stage_epoch": stage_epoch}
-
-    def _plot(self, accuracies: list[float | None]) -> None:
-        if not accuracies:
-            return
-        import wandb
-
-        rows = [
-            [step, accuracy]
-            for step, accuracy in enumerate(accuracies, start=1)
-            if accuracy is not None
-        ]
-        table = wandb.Table(columns=["timestep", "accuracy"], data=rows)
-        plot = wandb.plot.line(
-            table, "timestep", "accuracy", title="test accuracy against timestep"
-        )
-        self._step(
-            {
-                "test/accuracy_by_timestep": table,
-                "test/accuracy_by_timestep_plot": plot,
-                "epoch": self.epoch,
-            }
-        )
+    def _define_axes(self, stages: list[str]) -> None:
+        for axis in ("epoch", "stage_epoch", *(f"{stage}/epoch" for stage in stages)):
+            self.run.define_metric(axis, hidden=True)
+        for stage in stages:
+            self.run.define_metric(f"{stage}/*", step_metric=f"{stage}/epoch")
 
     def _step(self, values: dict[str, Any]) -> None:
         if self.there:  # a resumed run tells all its records again, and they are the same

@@ -1,32 +1,93 @@
 """Under what a run is filed at W&B, and what W&B is not to know of it."""
 
+import os
 import re
 import secrets
 import string
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snnexp.files.foreign import Unreadable, read_regular
 from snnexp.track.base import Labels
+from snnexp.track.wandb_environment import project_of
 
 LONGEST_NAME, LONGEST_TAG = 128, 64
 LONGEST_ID = 128
 
 
-def names_of(run_dir: Path, labels: Labels) -> dict[str, Any]:
-    """Group, type, name and tags of a run, as long as W&B takes them."""
+class Given(NamedTuple):
+    """What the configuration says of the names of a run; None leaves it to W&B's own variables, and
+    then to what the run is.
+
+    Args:
+        project: name of the project.
+        entity: user or team that owns it.
+        name: name of the run.
+        group: what runs belong together.
+        tags: beside the automatic ones.
+        notes: a longer text.
+        job_type: what kind of run it is.
+    """
+
+    project: str | None
+    entity: str | None
+    name: str | None
+    group: str | None
+    tags: list[str] | None
+    notes: str | None
+    job_type: str | None
+
+
+def names_of(
+    given: Given, labels: Labels, automatic: str, around: Mapping[str, str] = os.environ
+) -> dict[str, Any]:
+    """Under what a run is filed, as long as W&B takes it.
+
+    Args:
+        given: by the configuration, which counts most.
+        labels: of the run, which count where nobody says anything.
+        automatic: the name of the run where nobody gives it one.
+        around: the environment.
+    """
+    strategy = labels.choices.get("strategy") or labels.stages[-1]
     return {
-        "group": labels.group[:LONGEST_NAME],
-        "job_type": labels.stages[-1][:LONGEST_NAME],
-        "name": f"{labels.group} {run_dir.name}"[:LONGEST_NAME],
-        "tags": list(dict.fromkeys(tag[:LONGEST_TAG] for tag in labels.tags)),
+        "project": project_of(given.project, around),
+        "entity": given.entity or around.get("WANDB_ENTITY"),
+        "name": _name(given.name, labels, automatic, around)[:LONGEST_NAME],
+        "group": _first(given.group, around.get("WANDB_RUN_GROUP"), _group(labels, around)),
+        "job_type": _first(given.job_type, around.get("WANDB_JOB_TYPE"), strategy),
+        "notes": around.get("WANDB_NOTES") if given.notes is None else given.notes,
+        "tags": [*dict.fromkeys(tag[:LONGEST_TAG] for tag in _tags(given.tags, labels, around))],
     }
 
 
-def quiet(start_timeout: float, finish_timeout: float) -> dict[str, Any]:
+def _first(*values: str | None) -> str:
+    return next(value for value in values if value)[:LONGEST_NAME]
+
+
+def _name(given: str | None, labels: Labels, automatic: str, around: Mapping[str, str]) -> str:
+    """One variable names all jobs of a sweep: what tells them apart stands behind it."""
+    named = around.get("WANDB_NAME")
+    if given or not named:
+        return given or automatic
+    return f"{named} {automatic}" if labels.sweep else named
+
+
+def _group(labels: Labels, around: Mapping[str, str]) -> str:
+    """W&B's own sweeps, too, are groups."""
+    return labels.sweep or around.get("WANDB_SWEEP_ID") or labels.group
+
+
+def _tags(given: list[str] | None, labels: Labels, around: Mapping[str, str]) -> list[str]:
+    named = around.get("WANDB_TAGS", "").split(",") if given is None else given
+    return [*labels.tags, *filter(None, (tag.strip() for tag in named))]
+
+
+def quiet(start_timeout: float, finish_timeout: float, system_metrics: bool) -> dict[str, Any]:
     """Settings of a W&B run that waits no longer than it is told to, in seconds, and looks at
-    nothing that it is not told.
+    nothing that it is not told; at this process and its machine where `system_metrics` asks for it.
     """
     waits = {
         "init_timeout": start_timeout,
@@ -44,7 +105,8 @@ def quiet(start_timeout: float, finish_timeout: float) -> dict[str, Any]:
     }
     unasked = {
         "x_save_requirements": False,
-        "x_disable_stats": True,
+        "x_disable_stats": not system_metrics,
+        "x_stats_pid": os.getpid(),
         "x_disable_viewer": True,
         "silent": True,
     }

@@ -78,6 +78,8 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "grammar": ("train", "timesteps=[1"),
     "flag": ("train", "--nonsense"),
     "install": ("train", "-sc", "install=bash"),
+    "wandb sweep": ("wandb", "sweep", "neuron=if,lif"),
+    "wandb workspace": ("wandb", "workspace"),
 }
 
 
@@ -117,6 +119,10 @@ def test_help_of_train_lists_groups_and_options(light):
         "readout: .*potential, rate, .*voting",
     ):
         assert re.search(line, out)
+
+
+def test_files_for_wandb_need_no_torch(light):
+    assert light["wandb sweep"].code == light["wandb workspace"].code == 0
 
 
 def test_lists(light):

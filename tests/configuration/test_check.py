@@ -1249,6 +1249,8 @@ def test_every_rule_is_tested():
     elsewhere = {
         "every_process_has_a_part",
         "tracker_takes_the_names",
+        "tracker_is_installed",
+        "tracker_has_a_mode",
         "orthogonal_steps_have_norms",
         "encoder_takes_the_samples",
     }

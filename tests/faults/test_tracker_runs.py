@@ -63,6 +63,7 @@ def test_every_job_of_a_sweep_is_a_run_of_its_own(snnexp, tmp_path, happened):
         "WANDB_MODE": "disabled",
     }
     words = ("data_dir=nowhere", "dataset=mnist,digits", "hydra.sweep.dir=sweep")
+    words += ("tracker.mode=offline",)
     said = snnexp("train", "-m", *TINY, *words, **variables)
     assert said.code == 1 and "WANDB_RUN_ID, WANDB_RESUME left aside" in said.err, said
     jobs = [kept(tmp_path / "sweep" / name) for name in ("0_s1", "1_s1")]

@@ -474,12 +474,11 @@ def test_how_often_is_checked(tmp_path, capsys, every):
 ATTEMPT = """
 import os, sys
 from pathlib import Path
-from snnexp.track.wandb import WandbTracker
-from tests.support.fake_run import EPOCH, stage, trackers
+from tests.support.fake_run import EPOCH, stage, trackers, wandb_tracker
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
 kept = "" if killed else (folder / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
-with trackers(folder, WandbTracker("offline", "project", None, 5.0, 5.0), records=kept) as run:
+with trackers(folder, wandb_tracker("offline", 5.0, 5.0), records=kept) as run:
     for number in (1, 2) if killed else (2,):
         run.epoch({**EPOCH, "epoch": number}, 2)
     if killed:
@@ -515,7 +514,10 @@ def test_a_tracker_that_comes_too_late_keeps_no_record(tmp_path):
     mirror = Mirror()
     with pytest.raises(RuntimeError, match="another attempt at this run has begun since"):
         mirror.start(
-            str(tmp_path), {"finish_timeout": 1.0}, "the first", id="abcd1234", mode="offline"
+            *(str(tmp_path), {"finish_timeout": 1.0}, "the first", ["train"], False),
+            id="abcd1234",
+            mode="offline",
+            name="a run",
         )
     mirror.leave()
     assert mirror.run is None and not list(tmp_path.glob("wandb/*run-*"))

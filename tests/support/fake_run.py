@@ -6,6 +6,7 @@ from snnexp.results.run import RunResult
 from snnexp.results.stage import StageResult
 from snnexp.track.base import Labels, Tracker
 from snnexp.track.trackers import Trackers
+from tests.support.options import build_option
 
 CONFIG = {
     "timesteps": 4,
@@ -56,7 +57,13 @@ def stage(**changes) -> StageResult:
 
 
 def trackers(folder: Path, tracker: Tracker, **more) -> Trackers:
-    return Trackers(folder, CONFIG, LABELS, tracker, "auto", **more)
+    return Trackers(folder, CONFIG, LABELS, [tracker], "auto", **more)
+
+
+def wandb_tracker(mode: str | None, start_timeout: float, finish_timeout: float) -> Tracker:
+    """W&B as its option sets it up, but for these."""
+    changes = {"project": "project", "mode": mode, "start_timeout": start_timeout}
+    return build_option("tracker", "wandb", {**changes, "finish_timeout": finish_timeout})
 
 
 def whole_run(folder: Path, tracker: Tracker) -> None:

@@ -22,8 +22,8 @@ from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
 from snnexp.track.console import Console
 from snnexp.track.files import MetricsFile
+from snnexp.track.flat import flat
 from snnexp.track.none import NoTracker
-from snnexp.track.wandb import flat
 from snnexp.track.wandb_mirror import Mirror, answered
 from tests.support.fake_run import EPOCH, stage, trackers, whole_run
 from tests.support.options import build_option, options
@@ -191,7 +191,7 @@ class FakeWandb:
         self.calls, self.logged, self.defined = [], [], {}
         self.summary: dict = {}
         self.url = "https://wandb.example/run"
-        self.plot = SimpleNamespace(line=lambda table, x, y, title: ("line", table))
+        self.plot = SimpleNamespace(line=lambda table, x, y, title: table)
 
     def setup(self, settings):
         assert settings == {"silent": True}
@@ -213,7 +213,7 @@ class FakeWandb:
     def Table(self, columns, data):
         return data
 
-    def define_metric(self, name, step_metric=None):
+    def define_metric(self, name, step_metric=None, hidden=None):
         self.defined[name] = step_metric
 
     def log(self, values):
@@ -246,25 +246,31 @@ def test_online_falls_back_to_offline_with_one_warning(
     assert fake.exit_code == 0 and "Consider" not in errors
 
 
-def test_wandb_gets_plain_values_filed_under_labels_and_drawn_against_epoch(tmp_path, monkeypatch):
+def test_wandb_gets_plain_values_filed_under_labels_and_drawn_by_stage(tmp_path, monkeypatch):
     fake = _wandb_run(tmp_path, monkeypatch)
     (call,) = fake.calls
     assert (call["group"], call["job_type"], call["tags"], call["dir"]) == (
         "digits_lif",
         "finetune",
-        ["lif", "direct"],
+        ["neuron:lif", "encoder:direct", "experiment:digits_lif"],
         str(tmp_path),
     )
     assert call["config"]["neuron.leak"] == 0.5 and call["config"]["neuron"] == "lif"
-    assert {
-        fake.defined[f"{split}/*"]
-        for split in ("train", "validation", "test", "spikes", "operations")
-    } == {"epoch"}
+    for name in ("pretrain", "finetune"):
+        assert fake.defined[f"{name}/*"] == f"{name}/epoch"
     json.dumps([call["config"], fake.logged])
 
 
-def test_the_epoch_counts_on_through_the_stages(tmp_path, monkeypatch):
+def test_every_stage_has_an_axis_and_the_epoch_counts_on_through_them(tmp_path, monkeypatch):
     logged = _wandb_run(tmp_path, monkeypatch).logged
+    assert [(step.get("pretrain/epoch"), step.get("finetune/epoch")) for step in logged[:-1]] == [
+        (1, None),
+        (2, None),
+        (2, None),
+        (None, 1),
+        (None, 3),
+    ]
+    assert logged[0]["pretrain/test/accuracy"] == 96.5 and "test/accuracy" not in logged[0]
     stages = [
         (values["stage"], values["epoch"], values["stage_epoch"])
         for values in logged
@@ -286,13 +292,13 @@ def test_wandb_gets_the_result(tmp_path, monkeypatch):
         and fake.summary["gap"] == 3.34
         and fake.summary["stages/pretrain/accuracy"] == 90.0
     )
-    assert fake.logged[-1]["test/accuracy_by_timestep"] == [
-        [1, 50.0],
-        [2, 80.0],
-        [3, 90.0],
-        [4, 96.5],
-    ]
-    assert fake.logged[-2]["spikes/hidden.1"] == 0.25 and fake.logged[-2]["operations/mac"] == 1.2e6
+    assert fake.summary["energy_joule"] == fake.summary["stages/finetune/energy_joule"] == 1.23e-5
+    assert fake.summary["spikes_per_neuron"] == 0.123 and fake.summary["timesteps"] == 4
+    steps = [[1, 50.0], [2, 80.0], [3, 90.0], [4, 96.5]]
+    assert fake.logged[-1]["accuracy_by_timestep"] == steps
+    assert [row[-2:] for row in fake.logged[-1]["tables/accuracy_by_timestep"]][1:] == steps
+    last = fake.logged[-2]
+    assert last["finetune/spikes/hidden.1"] == 0.25 and last["finetune/operations/mac"] == 1.2e6
 
 
 def test_nested_settings_get_the_keys_of_the_command_line():
@@ -308,14 +314,13 @@ SECRET = "dummy0secret0" * 4
 THREE_RUNS = """
 import sys
 from pathlib import Path
-from snnexp.track.wandb import WandbTracker
 from tests.support.wandb_records import eventually, exit_codes, kept
-from tests.support.fake_run import LABELS, trackers, whole_run
+from tests.support.fake_run import LABELS, trackers, wandb_tracker, whole_run
 
 root = Path(sys.argv[1])
 for name in ("raised", "abandoned", "good"):
     (root / name).mkdir()
-new = lambda: WandbTracker("offline", "project", None, 5.0, 5.0)
+new = lambda: wandb_tracker("offline", 5.0, 5.0)
 try:
     with trackers(root / "raised", new()) as run:
         raise ValueError
@@ -362,7 +367,7 @@ def test_runs_of_one_process_stay_separate(three_runs):
     assert (run["run_group"], run["job_type"], run["tags"]) == (
         "digits_lif",
         "finetune",
-        ["lif", "direct"],
+        ["neuron:lif", "encoder:direct", "experiment:digits_lif"],
     )
     assert run["config"]["update"]["neuron.leak"] == 0.5
     assert abandoned["run"][0]["config"]["update"]["which"] == "abandoned" and exit_codes(
