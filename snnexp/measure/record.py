@@ -129,7 +129,16 @@ class _Recorder:
         spikes = self._sent_by(unit.neuron, node.name, output, counts)
         layer.spikes = layer.spikes + spikes.totals.sum().to(torch.int64)
         layer.active = layer.active + self._newly_active(node.name, spikes.values, counts).sum()
+        self._fed_back(unit, spikes, len(output[0]))
         self._send(node, spikes)
+
+    def _fed_back(self, unit: SpikingUnit, spikes: Spikes, images: int) -> None:
+        """Weights of a layer to itself: every spike reaches as many as the layer has neurons."""
+        if unit.feedback is None:
+            return
+        self.tally.ac = self.tally.ac + spikes.totals.sum() * unit.feedback.out_features
+        macs = images * unit.feedback.weight.numel()
+        self.tally.mac_ann += macs if self.first_chunk else 0
 
     def _newly_active(self, name: str, values: Tensor, counts: Tensor | None) -> Tensor:
         fires = (values != 0).any(0) if counts is None else counts != 0
