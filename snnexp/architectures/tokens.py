@@ -11,7 +11,8 @@ GRAMMAR = (
     "SP<k>[g<gain>] sum over a k x k window times the gain, "
     "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
     "its own, "
-    "FC<n> linear layer, R<n> one whose neurons hear each other, D<p> dropout with p in [0, 1), DS<p> one that is drawn at every timestep"
+    "FC<n> linear layer, R<n> one whose neurons hear each other, D<p> dropout with p in [0, 1), "
+    "DS<p> one that is drawn at every timestep"
 )
 
 

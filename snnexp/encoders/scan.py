@@ -1,6 +1,5 @@
 """Encoding part by part: pixels in reading order, some at every timestep."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional

@@ -35,9 +35,9 @@ class Feedback(Cell):
 
     The state is the last spikes and the states of both. It runs step by step, since what comes next
     depends on what was fired: no kernel takes the loop. Of neurons whose gradient needs all
-    timesteps at once only those can stand here whose gradient is that of counts (`MacroMicro`): with
-    d_i = dL/do_i of neuron i by what the layer behind gets of it, and k_l e_l|i V_li / (threshold
-    o_i) what its count does to that of l,
+    timesteps at once only those can stand here whose gradient is that of counts (`MacroMicro`):
+    with d_i = dL/do_i of neuron i by what the layer behind gets of it, and k_l e_l|i V_li /
+    (threshold o_i) what its count does to that of l,
 
         dL/do_i = d_i + sum_l dL/do_l k_l V_li e_l|i / (threshold o_i)
 
@@ -111,4 +111,6 @@ class Feedback(Cell):
         filtered, _ = stepwise(self.synapse, heard, self.synapse.initial(heard[0]))
         effect = torch.einsum("tbl,tbi->bil", reach, filtered.to(reach.dtype))
         counts = s.sum(0).clamp(min=1)[..., None]
-        return effect * self.weights.weight.T * self.neuron.slope(current, s, reach)[:, None] / counts
+        return (
+            effect * self.weights.weight.T * self.neuron.slope(current, s, reach)[:, None] / counts
+        )

@@ -17,14 +17,14 @@ class ALIF(Neuron):
         u = leak v + (1 - leak) x                                 charge
         b = decay b + (1 - decay) s(t - 1)                        adaptation
         B = threshold + strength b  (of the share that adapts),  threshold  (of the others)
-        s = 1[u >= B], 0 within `refractory` timesteps of a spike  fire
+        s = 1[u >= B],  0 within `refractory` steps of a spike    fire
         v = u - B s                                               reset
 
-    The surrogate takes the relative distance (u - B) / B, so that its slope is per unit of that; the
-    gradient passes through the threshold, by which it reaches far back. Neurons are counted along
-    the first axis of the layer: the last ones adapt. In terms of time constants leak and decay are
-    exp(-1 / tau). To be chosen with recurrent layers (`R128`), where what was shown long ago counts.
-    No kernel runs it in one operation.
+    The surrogate takes the relative distance (u - B) / B, so that its slope is per unit of that;
+    the gradient passes through the threshold, by which it reaches far back. Neurons are counted
+    along the first axis of the layer: the last ones adapt. In terms of time constants leak and
+    decay are exp(-1 / tau). To be chosen with recurrent layers (`R128`), where what was shown long
+    ago counts. No kernel runs it in one operation.
 
     Source: Bellec 2018 LSNN (survey [50]) and its public code, in which a neuron fires by the
     potential of the timestep before, and is reset one later.
@@ -33,8 +33,8 @@ class ALIF(Neuron):
         leak: share of the potential kept from one timestep to the next, in [0, 1].
         threshold: potential at which a spike is fired at rest, > 0, in units of the current.
         share: of the neurons that adapt, in [0, 1].
-        strength: what an adaptation of 1, which is a spike at every timestep, adds to the threshold,
-            >= 0, in units of the current.
+        strength: what an adaptation of 1, which is a spike at every timestep, adds to the
+            threshold, >= 0, in units of the current.
         decay: share of the adaptation kept from one timestep to the next, in [0, 1].
         refractory: timesteps after a spike in which none is fired, >= 0.
         detach_reset: whether the reset passes no gradient through the spikes.

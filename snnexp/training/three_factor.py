@@ -1,5 +1,5 @@
-"""A training pass by three factors: what has come to a synapse, how near its neuron is to firing, and
-an error that output neurons tell to all others at once.
+"""A training pass by three factors: what has come to a synapse, how near its neuron is to firing,
+and an error that output neurons tell to all others at once.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Recurrent layers of neurons with adaptive thresholds (Bellec 2018 LSNN, survey [50]) against their
-equations.
+"""Recurrent layers of neurons with adaptive thresholds (Bellec 2018 LSNN, survey [50]) against
+their equations.
 """
 
 import pytest
@@ -137,9 +137,7 @@ def test_weights_are_named_once_and_known_to_the_cell():
 
 @pytest.mark.parametrize("name", ["leak_corrected", "switch"])
 def test_a_neuron_that_needs_the_whole_window_is_refused(name):
-    connection = Recurrent(
-        Connection(nn.Linear(2, 3), nn.Identity()), nn.Linear(3, 3, bias=False)
-    )
+    connection = Recurrent(Connection(nn.Linear(2, 3), nn.Identity()), nn.Linear(3, 3, bias=False))
     given = {"surrogate": triangle()} if name == "leak_corrected" else {}
     neuron = build_option("neuron", name, **given)
     with pytest.raises(ValueError, match="set neuron=lif or alif"):

@@ -82,7 +82,9 @@ def layer(inputs: int, outputs: int, own_count: str, recurrent: bool = False) ->
     if recurrent:
         connection = Recurrent(connection, nn.Linear(outputs, outputs, bias=False))
     synapse = build_option("synapse", "exponential", {"time_constant": TAU_S})
-    return SpikingUnit(connection, synapse, build_option("neuron", "macro_micro", settings)).double()
+    return SpikingUnit(
+        connection, synapse, build_option("neuron", "macro_micro", settings)
+    ).double()
 
 
 def drive(steps: int) -> Tensor:
@@ -113,11 +115,11 @@ def test_gradients_are_those_of_the_equations(steps, own_count):
     )
     arriving = delta_out @ (w * e_out)
     fired = counts(mid) > 0
-    of_count = torch.where(fired, arriving / counts(mid).clamp(min=1), silent(w, post, delta_out, steps))
-    expected = (of_count * k_hid / THRESHOLD)[:, None] * e_hid
-    torch.testing.assert_close(
-        hidden.connection.layer.weight.grad, expected, rtol=0, atol=1e-12
+    of_count = torch.where(
+        fired, arriving / counts(mid).clamp(min=1), silent(w, post, delta_out, steps)
     )
+    expected = (of_count * k_hid / THRESHOLD)[:, None] * e_hid
+    torch.testing.assert_close(hidden.connection.layer.weight.grad, expected, rtol=0, atol=1e-12)
     assert steps < 5 or (fired.any() and (arriving != 0).any())
 
 
@@ -190,6 +192,8 @@ def test_a_convolution_has_the_gradient_of_its_positions():
     uneven = torch.randn(1, 3, 1, 2, dtype=torch.float64)
     (filtering(x).sum(0) * uneven).sum().backward()
     (linear(x.flatten(2)).sum(0) * uneven.flatten(1)).sum().backward()
-    expected = torch.einsum("oaib,ab->o", linear.connection.layer.weight.grad.view(3, 2, 1, 2), place)
+    expected = torch.einsum(
+        "oaib,ab->o", linear.connection.layer.weight.grad.view(3, 2, 1, 2), place
+    )
     torch.testing.assert_close(weight.grad.view(3), expected, rtol=0, atol=1e-12)
     assert expected.all()

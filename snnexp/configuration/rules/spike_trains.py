@@ -47,7 +47,7 @@ def counts_can_be_had(config: Config) -> Iterator[str]:
         steps = stage.get("timesteps", config["timesteps"])
         if label > steps:
             yield (
-                f"loss.label: {label} spikes do not fit into the {steps} timesteps of stage {name}; "
+                f"loss.label: {label} spikes do not fit into {steps} timesteps of stage {name}; "
                 f"set loss.label={steps}"
             )
             return
