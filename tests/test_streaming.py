@@ -22,11 +22,14 @@ from tests.support.options import build_option, options, settings
 
 STEPS = 8
 NEURONS = {"if": {}, "lif": {}, "plif": {"threshold": 0.25}}
+IN_ORDER = ("scan", "crossings")  # encoders that send no map
 
 
 def network(
     encoder_name: str = "direct", neuron: str = "lif", readout: str = "potential", **chosen: Any
 ) -> Network:
+    if encoder_name in IN_ORDER:
+        chosen.setdefault("architecture", ("cnn", {"layers": ["FC8", "FC8", "FC12"]}))
     plan = blueprint(
         encoder=(encoder_name, {"channels": 1} if encoder_name == "whitening" else {}),
         neuron=(neuron, NEURONS[neuron]),

@@ -5,12 +5,22 @@ from collections.abc import Callable
 from torch import nn
 
 from snnexp.architectures.scale import Scale
-from snnexp.architectures.tokens import Convolution, Drop, FiringPool, Layer, Linear, MaxPool, Pool
+from snnexp.architectures.tokens import (
+    Convolution,
+    Drop,
+    FiringPool,
+    Layer,
+    Linear,
+    MaxPool,
+    Pool,
+    RecurrentLinear,
+)
 from snnexp.layers.average_pool import AveragePool
 from snnexp.layers.connection import Connection
 from snnexp.layers.convolution import Conv2d
 from snnexp.layers.dropout import Dropout
 from snnexp.layers.per_step import PerStep
+from snnexp.layers.recurrent import Recurrent
 
 
 class Chain:
@@ -58,6 +68,8 @@ class Chain:
                     "linear",
                     self.unit(self._linear(layer.features, self._linear_norm(layer.features))),
                 )
+            case RecurrentLinear():
+                self._append("recurrent", self.unit(self._recurrent(layer.features)))
             case Drop():
                 self._drop(layer)
 
@@ -94,6 +106,11 @@ class Chain:
         weights = nn.Linear(self.channels, features, bias=self.bias)
         self.channels = features
         return self._connect(weights, norm)
+
+    def _recurrent(self, features: int) -> Recurrent:
+        feedforward = self._linear(features, self._linear_norm(features))
+        feedback = self.initialise(nn.Linear(features, features, bias=False))
+        return Recurrent(feedforward, feedback)
 
     def _linear_norm(self, features: int) -> nn.Module:
         return (

@@ -26,10 +26,10 @@ def cnn(
     Tokens: `<n>C<k>` convolution with n channels and a k x k kernel, stride 1, the map keeps its
     size; `p<padding>` and `s<stride>` behind it change that (`15C5p0`, `256C3s2`); `AP<k>` average
     pool, `SP<k>` the sum (`SP2g1.1` 1.1 times it), `MP<k>` max pool (`MP3p1s2` with padding and
-    stride), `GAP` average over the map, `FC<n>` linear layer, `D<p>` dropout, `DS<p>` dropout drawn
-    at every timestep. Average pools belong to the weights behind them, max pools act on spikes;
-    `FP<k>` is an average pool that drives neurons of its own, `FP2t0.75` with a threshold of 0.75
-    times that of the others.
+    stride), `GAP` average over the map, `FC<n>` linear layer, `R<n>` one whose neurons hear each
+    other a timestep later, `D<p>` dropout, `DS<p>` dropout drawn at every timestep. Average pools
+    belong to the weights behind them, max pools act on spikes; `FP<k>` is an average pool that
+    drives neurons of its own, `FP2t0.75` with a threshold of 0.75 times that of the others.
 
     Source: the default is the MNIST network of Wu 2018 (survey [31]) as its authors' demonstration
     has it.

@@ -11,7 +11,8 @@ GRAMMAR = (
     "SP<k>[g<gain>] sum over a k x k window times the gain, "
     "GAP average over the whole map, FP<k>[t<threshold>] average pool that drives neurons of "
     "its own, "
-    "FC<n> linear layer, D<p> dropout with p in [0, 1), DS<p> one that is drawn at every timestep"
+    "FC<n> linear layer, R<n> one whose neurons hear each other, D<p> dropout with p in [0, 1), "
+    "DS<p> one that is drawn at every timestep"
 )
 
 
@@ -67,6 +68,14 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class RecurrentLinear:
+    """`R<n>`: a linear layer whose spikes come back to it a timestep later."""
+
+    features: int
+    origin: str
+
+
+@dataclass(frozen=True)
 class Drop:
     """`D<p>`, or `DS<p>`, drawn anew at every timestep."""
 
@@ -75,7 +84,7 @@ class Drop:
     per_step: bool = False
 
 
-Layer = Convolution | Pool | MaxPool | FiringPool | Linear | Drop
+Layer = Convolution | Pool | MaxPool | FiringPool | Linear | RecurrentLinear | Drop
 
 
 def _convolution(
@@ -114,6 +123,7 @@ _FORMS = {
     rf"MP{_COUNT}(?:p(\d+))?(?:s{_COUNT})?": _max_pool,
     rf"FP{_COUNT}(?:t{_POSITIVE})?": _firing_pool,
     rf"FC{_COUNT}": lambda features, *, origin: Linear(int(features), origin),
+    rf"R{_COUNT}": lambda features, *, origin: RecurrentLinear(int(features), origin),
     r"D(S?)(0|0?\.\d+)": lambda step, probability, *, origin: Drop(
         float(probability), origin, per_step=bool(step)
     ),

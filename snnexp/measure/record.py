@@ -129,7 +129,16 @@ class _Recorder:
         spikes = self._sent_by(unit.neuron, node.name, output, counts)
         layer.spikes = layer.spikes + spikes.totals.sum().to(torch.int64)
         layer.active = layer.active + self._newly_active(node.name, spikes.values, counts).sum()
+        self._fed_back(unit, spikes, len(output[0]))
         self._send(node, spikes)
+
+    def _fed_back(self, unit: SpikingUnit, spikes: Spikes, images: int) -> None:
+        """Weights of a layer to itself: every spike reaches as many as the layer has neurons."""
+        if unit.feedback is None:
+            return
+        self.tally.ac = self.tally.ac + spikes.totals.sum() * unit.feedback.out_features
+        macs = images * unit.feedback.weight.numel()
+        self.tally.mac_ann += macs if self.first_chunk else 0
 
     def _newly_active(self, name: str, values: Tensor, counts: Tensor | None) -> Tensor:
         fires = (values != 0).any(0) if counts is None else counts != 0
@@ -212,12 +221,21 @@ class _Input:
         self.was_multiplied = False
 
     def multiplied(self, values: Tensor, skipped: int) -> int:
-        """At how many timesteps weights multiply these, the first `skipped` not counted."""
-        still = is_static(values) or (len(values) == 1 and self._is_last(values[0]))
-        steps = int(not self.was_multiplied) if still else max(len(values) - skipped, 0)
-        self.was_multiplied = self.was_multiplied or steps > 0
+        """At how many timesteps weights multiply these, the first `skipped` not counted: those that
+        are not as the one before.
+        """
+        changes = sum(self._changes(values)[skipped:])
+        first = len(values) > skipped and not self.was_multiplied
+        self.was_multiplied = self.was_multiplied or first
         self.last = values[-1]
-        return steps
+        return max(changes, int(first))
+
+    def _changes(self, values: Tensor) -> list[bool]:
+        """Whether each timestep is another than the one before."""
+        starts = not self._is_last(values[0])
+        if is_static(values):
+            return [starts] + [False] * (len(values) - 1)
+        return [starts, *(values[1:] != values[:-1]).flatten(1).any(1).tolist()]
 
     def _is_last(self, values: Tensor) -> bool:
         if self.last is None:

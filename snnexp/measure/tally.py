@@ -38,11 +38,12 @@ class Tally:
     added because a spike arrived. AC are exact: every spike, of either sign, times the number of
     weights it reaches from its position, borders included. An average pool is linear, so a spike
     passes it to the weights behind, whether the two are one connection or dropout stands between
-    them. A shortcut without weights adds every spike that passes it once. Biases, leaks and resets
-    are not counted. MAC follow the convention k^2 C_in C_out H W (borders counted as if padded,
-    shortcuts without weights free). A real-valued input that does not change with time is
-    multiplied once per image; one that changes, at every timestep. Source: Dampfhoffer et al. 2023,
-    energy values of [21].
+    them. A shortcut without weights adds every spike that passes it once. A spike of a recurrent
+    layer is also added for every neuron of that layer; the analog network has those weights once.
+    Biases, leaks and resets are not counted. MAC follow the convention k^2 C_in C_out H W (borders
+    counted as if padded, shortcuts without weights free). A real-valued input that does not change
+    with time is multiplied once per image; one that changes, at every timestep. Source: Dampfhoffer
+    et al. 2023, energy values of [21].
     """
 
     layers: dict[str, Layer] = field(default_factory=dict)

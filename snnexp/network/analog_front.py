@@ -7,6 +7,7 @@ from itertools import count
 from torch import nn
 
 from snnexp.layers.analog import AnalogUnit
+from snnexp.layers.recurrent import Recurrent
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.network.spiking import assembled, spiking_unit
@@ -36,5 +37,10 @@ def _unit(
     connection: nn.Module,
 ) -> nn.Module:
     if next(places) < front:
+        if isinstance(connection, Recurrent):
+            raise ValueError(
+                "front: a recurrent layer has no analog form, which has one timestep; set front "
+                "to the number of layers before it, or write FC in place of R"
+            )
         return AnalogUnit(connection, activation())
     return spiking_unit(blueprint, connection)

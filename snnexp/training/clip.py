@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from snnexp.layers.connection import Connection
+from snnexp.layers.recurrent import Recurrent
 
 
 def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
@@ -45,3 +46,5 @@ def clip_weights(network: nn.Module, largest: float) -> None:
     for module in network.modules():
         if isinstance(module, Connection):
             module.layer.weight.clamp_(-largest, largest)
+        if isinstance(module, Recurrent):
+            module.feedback.weight.clamp_(-largest, largest)

@@ -12,6 +12,7 @@ from snnexp.noise import sample_keys
 from tests.support.options import build_option, options
 
 ENCODERS = options("encoder")
+CHANGED = ("dct", "count", "whitening", "scan", "crossings")  # whose analog form sees another image
 KEYS = sample_keys(1, 0, torch.arange(5))
 STEPS = range(20)
 
@@ -84,9 +85,7 @@ def test_global_randomness_is_not_touched(name):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in ENCODERS if name not in ("dct", "count", "whitening")]
-)
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in CHANGED])
 def test_the_analog_form_sees_the_image(name):
     images = pictures()
     assert torch.equal(encoder(name, images).analog(images), images[None])
@@ -456,3 +455,22 @@ def test_dct_says_which_images_it_cannot_take():
     with pytest.raises(ValueError, match="3 x 8 pixels are smaller than block=4"):
         built.shape((1, 3, 8))
     assert build_option("encoder", "dct", {"color": "none"}).shape((2, 8, 8)) == (2, 12, 12)
+
+
+def test_scan_by_hand():
+    image = torch.arange(1.0, 13.0).view(1, 1, 3, 4)
+    rows = encoder("scan", image, width=4)(image, range(5), KEYS[:1])[:, 0, 0, 0]
+    assert rows.tolist() == [*image[0, 0].tolist(), [0.0] * 4, [0.0] * 4]
+    (fives,) = encoder("scan", image, width=5)(image, range(2, 3), KEYS[:1]).flatten(1)
+    assert fives.tolist() == [11.0, 12.0, 0.0, 0.0, 0.0]  # the last is filled up
+    assert encoder("scan", image, width=5).analog(image).flatten()[0] == (1 + 6 + 11) / 3
+
+
+def test_crossings_by_hand():
+    """Levels 0.5 and 1, of the pixels 0.2, 1, 0.6, 0; then a cue."""
+    image = torch.tensor([0.2, 1.0, 0.6, 0.0]).view(1, 1, 2, 2)
+    sent = encoder("crossings", image, levels=2)(image, range(6), KEYS[:1])[:, 0, :, 0, 0]
+    rises, falls, cue = sent[:, :2].T.tolist(), sent[:, 2:4].T.tolist(), sent[:, 4].tolist()
+    assert rises == [[0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
+    assert falls == [[0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
+    assert cue == [0, 0, 0, 0, 1, 1]

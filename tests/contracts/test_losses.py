@@ -172,6 +172,25 @@ def test_spike_trains_of_several_neurons_per_class_lie_side_by_side():
     assert loss(Reading(trains[..., ::2], trains), labels).item() == pytest.approx(1 / 4)
 
 
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+@pytest.mark.parametrize("steps", [1, 5, 12])
+def test_distance_of_spike_counts_by_hand(steps, margin):
+    spikes = (scores(steps) > 0).double().requires_grad_()
+    given = {"label": 4, "others": 1, "margin": margin}
+    value = build_option("loss", "spike_count", given)(reading(spikes), LABELS)
+    value.backward()
+    expected = 0.0
+    for sample, label in enumerate(LABELS.tolist()):
+        for neuron in range(3):
+            count = sum(spikes[:, sample, neuron].tolist())
+            missed = count - (4 if neuron == label else 1)
+            missed = missed if abs(missed) > margin else 0.0
+            expected += missed**2 / (2 * 4 * steps)
+            gradient = spikes.grad[:, sample, neuron].tolist()
+            assert gradient == pytest.approx([missed / (4 * steps)] * steps, rel=1e-12)
+    assert value.item() == pytest.approx(expected, rel=1e-12)
+
+
 # Classes dropped by chance
 
 

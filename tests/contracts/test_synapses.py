@@ -10,6 +10,7 @@ from tests.support.options import build_option, options
 
 # filters in front of the weights are tested with their neurons, in tests/neurons/test_srm.py
 FIXED = ["alpha", "dual_exponential", "exponential", "instantaneous"]
+# that of spike response neurons has a peak of 1 in place of a sum: tests/neurons/test_slayer.py
 
 
 def impulse_response(synapse: torch.nn.Module, timesteps: int) -> torch.Tensor:

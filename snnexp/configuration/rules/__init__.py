@@ -18,6 +18,7 @@ from snnexp.configuration.rules import (
     norms,
     presimulation,
     pretrained,
+    recurrence,
     spike_trains,
     start,
     synapses,
@@ -31,7 +32,7 @@ from snnexp.configuration.rules.reading import Config
 ABOUT_THE_RUN = (general, batches, data, tracker)
 ABOUT_THE_NETWORK = (
     *(conversion, norms, synapses, presimulation, windows, counts, timed),
-    *(spike_trains, front),
+    *(spike_trains, front, recurrence),
 )
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)

@@ -33,6 +33,26 @@ def patterns_ask_for_a_spike(config: Config) -> Iterator[str]:
             return
 
 
+def counts_can_be_had(config: Config) -> Iterator[str]:
+    """No neuron fires more often than there are timesteps."""
+    label = config["loss"].get("label")
+    if label is None:
+        return
+    if label <= config["loss"]["others"]:
+        yield (
+            f"loss.label: {label} spikes are not more than those of other classes; set "
+            f"loss.label={config['loss']['others'] + 1}"
+        )
+    for name, stage in config["strategy"]["stages"].items():
+        steps = stage.get("timesteps", config["timesteps"])
+        if label > steps:
+            yield (
+                f"loss.label: {label} spikes do not fit into {steps} timesteps of stage {name}; "
+                f"set loss.label={steps}"
+            )
+            return
+
+
 def neurons_know_their_synapse(config: Config) -> Iterator[str]:
     """A gradient by the times of spikes counts on one kind of synapse behind them."""
     wanted = config["neuron"].get("synapse_time_constant")
@@ -49,4 +69,9 @@ def neurons_know_their_synapse(config: Config) -> Iterator[str]:
         )
 
 
-RULES = (trains_are_there, patterns_ask_for_a_spike, neurons_know_their_synapse)
+RULES = (
+    trains_are_there,
+    patterns_ask_for_a_spike,
+    counts_can_be_had,
+    neurons_know_their_synapse,
+)
