@@ -42,7 +42,8 @@ def _count(value: float, deviation: float | None = None) -> str:
 def _joule(value: float, deviation: float | None = None) -> str:
     """Both in the unit of the first."""
     scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
-    return f"{_count(value / scale, None if deviation is None else deviation / scale)} {PREFIXES[scale]}J"
+    number = _count(value / scale, None if deviation is None else deviation / scale)
+    return f"{number} {PREFIXES[scale]}J"
 
 
 def _seconds(value: float, deviation: float | None = None) -> str:
@@ -73,6 +74,8 @@ MEASURES = {
     "time": Measure("time", train_seconds, _seconds),
 }
 """The columns, by name. Spikes and energy are for one test image; time is that of training."""
+FEW = 3
+"""Settings that have room beside the measures on a narrow terminal."""
 LEGEND = (
     "val., test: accuracy on the validation split and the test set after T timesteps; spikes and "
     "energy for one image; time of training"
@@ -89,7 +92,7 @@ def jobs_table(folder: Path, jobs: list[Job]) -> Table:
     keys, measures = _keys(jobs), shown_measures(jobs)
     states = any(job.result is None for job in jobs)
     for name in ("job", *_headers(keys), *(["status"] if states else [])):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=len(keys) <= FEW)
     for measure in measures:
         table.add_column(measure.title, justify="right", overflow="fold")
     for job in jobs:
@@ -99,7 +102,7 @@ def jobs_table(folder: Path, jobs: list[Job]) -> Table:
     for group in over_seeds(jobs):
         settings = _settings(group[0], keys, without="seed")
         state = [""] if states else []
-        _add(table, [f"mean of {len(group)}", *settings, *state, *_means(group, measures)])
+        _add(table, [f"mean/{len(group)}", *settings, *state, *_means(group, measures)])
     return table
 
 
@@ -198,7 +201,7 @@ def words_below(folder: Path, jobs: list[Job]) -> Iterator[Text]:
     if any(job.result is not None for job in jobs):
         yield Text(LEGEND)
     if over_seeds(jobs):
-        yield Text("mean: over as many seeds, ± the sample standard deviation")
+        yield Text("mean/n: over n seeds, ± the sample standard deviation")
     for job in jobs:
         if job.error:
             yield Text(one_line(f"job {job.number} {job.status}: {job.error}"))

@@ -22,13 +22,10 @@ class Leftovers:
     kept: Mapping[str, Any]
 
     def __str__(self) -> str:
-        words = f"{self.group}={self.option} in place of {self.other}:"
-        if self.away:
-            words += f" {', '.join(self.away)} falls away"
-        if self.kept:
-            kept = ", ".join(f"{key}={value}" for key, value in self.kept.items())
-            words += f"{';' if self.away else ''} {kept} stays"
-        return words
+        words = f"{self.group}={self.option} in place of {self.other}: "
+        kept = ", ".join(f"{key}={value}" for key, value in self.kept.items())
+        away = f"falls away {', '.join(self.away)}" if self.away else ""
+        return words + "; ".join(filter(None, [away, f"stays {kept}" if kept else ""]))
 
 
 def leftovers(
