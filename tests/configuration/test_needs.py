@@ -50,11 +50,11 @@ def test_keys_of_another_option_fall_away_and_what_stays_is_said():
     ]
     assert "momentum" not in composition.config.optimizer
     assert said("+experiment=cifar10_conversion_resnet20", "encoder=direct") == []
-    assert said("+experiment=digits_single_spike", "strategy=bptt")[0].startswith("neuron: ")
+    assert said("+experiment=digits_single_spike", "strategy=bptt")[0].startswith("loss: ")
 
 
 def test_a_key_of_the_users_own_stays():
-    words = ["+experiment=cifar10_rmp_vgg16", "optimizer=adam", "+optimizer.momentum=0.5"]
+    words = ["+experiment=cifar10_rmp_vgg16", "optimizer=adam", "optimizer.momentum=0.5"]
     composition = arranged(words)
     assert composition.config.optimizer.momentum == 0.5
     assert any(line.startswith("optimizer.momentum: ") for line in said(*words))
