@@ -87,6 +87,8 @@ def _wrong_in_sweep(arguments: list[str], overrides: list[str]) -> str | None:
     """
     if not _sweeping(arguments):
         return None
+    if sys.stderr.isatty():
+        say(["checking every combination before the first job starts"])
     with stopping_between_jobs():
         wrong, Sweep.plan = in_sweep(overrides)
     say([] if Sweep.plan is None else Sweep.plan.notices)

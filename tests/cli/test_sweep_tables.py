@@ -11,6 +11,7 @@ from snnexp.cli.sweep_jobs import Job
 from snnexp.cli.sweep_table import best_trials
 from snnexp.report.front import front
 from snnexp.results.read import read_result
+from snnexp.results.run import RunResult
 from tests.support.command_line import Answer, Shell
 
 SMALL = (
@@ -96,7 +97,7 @@ def test_means_and_deviations_are_those_of_the_seeds(grid):
 @pytest.mark.slow
 def test_a_job_that_fails_is_named_and_the_sweep_started_again_runs_what_is_missing(grid):
     folder, first, again, before = grid
-    assert first.code == 1 and f"job 5 finished: {folder}" not in first.out
+    assert first.code == 1
     assert "5_bptt_timesteps-4_s3" in first.err and "another configuration" in first.err
     assert "the sweep goes on with: snnexp train -m" in first.err
     assert [row["accuracy"] != "" for row in before if row["kind"] == "job"].count(False) == 1
@@ -126,7 +127,6 @@ def test_a_sweep_over_experiments_and_options_has_one_table(snnexp, tmp_path):
     assert list((tmp_path / "outputs").iterdir()) == [folder.parent]
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     assert names == ["0_digits_latency_direct_s1", "1_digits_latency_latency_s1"]
-    assert "in place of latency: falls away encoder." in told.err or "encoder." not in told.err
     assert [row["status"] for row in table(folder)] == ["finished"] * 2
 
 
@@ -178,15 +178,11 @@ def test_the_front_is_what_no_other_beats():
     assert front([(1.0,), (3.0,), (2.0,)]) == [1]
 
 
-def test_the_best_trial_is_that_of_the_validation_split(grid):
-    folder, *_ = grid
-    found = read_result(folder / TAKEN / "result.json")
+def test_the_best_trial_is_that_of_the_validation_split():
     jobs = []
     for number, (validation, test) in enumerate([(90.0, 50.0), (80.0, 99.0)]):
-        last = type(found.last)(
-            **{**vars(found.last), "validation_accuracy": validation, "accuracy": test}
-        )
-        result = type(found)(**{**vars(found), "last": last})
+        found = {"accuracy": test, "accuracy_by_timestep": [test], "stages": {}}
+        result = RunResult.from_json({**found, "validation_accuracy": validation})
         jobs.append(Job(f"{number}_s1", [f"neuron.leak=0.{number}"], "finished", "", result))
     title, line = best_trials(jobs, ["accuracy"])
     assert title == "best trial:" and line.startswith("  job 0  val. % 90.00")
