@@ -64,7 +64,7 @@ def searching(arguments: list[str], folder: str | None) -> list[str]:
     if folder is None:
         return arguments
     given = [each for each in arguments if each.startswith(SEARCH_PATH)]
-    values = [each.value() for each in OverridesParser.create().parse_overrides(given)]
+    values: list[Any] = [each.value() for each in OverridesParser.create().parse_overrides(given)]
     path = [f"file://{os.path.abspath(folder)}", *(str(each) for value in values for each in value)]
     quoted = ",".join("'" + each.replace("'", "\\'") + "'" for each in path)
     return [*(each for each in arguments if each not in given), f"{SEARCH_PATH}[{quoted}]"]
@@ -200,7 +200,7 @@ def group_of(argument: str) -> str:
 
 
 def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
-    plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    plain: Any = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
     if not isinstance(plain, dict):
         return {prefix: plain}
     return {
