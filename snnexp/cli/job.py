@@ -12,7 +12,7 @@ from snnexp import stopping
 from snnexp.cli.exits import exit_code
 from snnexp.cli.labels import labels_of
 from snnexp.cli.signals import stopping_on_signals
-from snnexp.cli.sweep import OVERRIDES
+from snnexp.cli.sweep_jobs import OVERRIDES
 from snnexp.cli.usable import refuse_unusable
 from snnexp.composition.compose import again
 from snnexp.configuration import build

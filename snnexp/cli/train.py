@@ -26,8 +26,10 @@ from snnexp.cli.goon import going_on
 from snnexp.cli.own import with_own_components
 from snnexp.cli.signals import stopping_between_jobs
 from snnexp.cli.sweep import Sweep, every_job_its_own_run
+from snnexp.composition.arranged import Composition, arranged, forget, may_differ, searching
 from snnexp.composition.explain import MISTAKES
 from snnexp.composition.identity import PLACES
+from snnexp.composition.own import OwnOptions
 from snnexp.composition.resolvers import register
 from snnexp.files.visible import visible
 from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
@@ -44,6 +46,8 @@ def train(arguments: list[str]) -> int:
 def _train(typed: list[str], arguments: list[str]) -> int:
     """Runs it with what is left of the arguments, which go on as they were `typed`."""
     register()
+    forget()
+    arguments = [*arguments, *searching(OwnOptions.places)]
     _complete_after_the_command()
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         if _sweeping(arguments):
@@ -63,7 +67,11 @@ def _train(typed: list[str], arguments: list[str]) -> int:
     unfit = [f"{each}: a key is missing" for each in overrides if each.startswith("=")] + secrets(
         overrides
     )
-    wrong = listed(unfit) if unfit else in_sweep(overrides) if _sweeping(arguments) else None
+    try:
+        wrong = listed(unfit) if unfit else _wrong_in_sweep(arguments, overrides)
+    except stopping.Stopped as error:
+        print(f"snnexp: {error}", file=sys.stderr)
+        return 128 + error.number
     if wrong:
         print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
@@ -80,6 +88,20 @@ def _train(typed: list[str], arguments: list[str]) -> int:
         return code
     finally:
         _close(typed, code)
+
+
+def _wrong_in_sweep(arguments: list[str], overrides: list[str]) -> str | None:
+    """What is wrong with any job of a sweep, before the first starts; what is to be said of them
+    is said.
+    """
+    if not _sweeping(arguments):
+        return None
+    if sys.stderr.isatty():
+        say(["checking every combination before the first job starts"])
+    with stopping_between_jobs():
+        wrong, Sweep.plan = in_sweep(overrides)
+    say([] if Sweep.plan is None else Sweep.plan.notices)
+    return wrong
 
 
 def _composed(overrides: list[str]) -> int:
@@ -158,21 +180,21 @@ class _Job:
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
-def _job(config: DictConfig) -> float | None:
+def _job(config: DictConfig) -> float | tuple[float, ...] | None:
     with waiting("loading PyTorch"):
         from snnexp.cli.job import attempt
+        from snnexp.cli.numbered import numbered
         from snnexp.cli.objective import check_sweeper, objective
 
     _Job.begun = True
     settings = HydraConfig.get()
-    choices = {
-        group: option
-        for group, option in settings.runtime.choices.items()
-        if option and not group.startswith("hydra/")
-    }
     sweeping = settings.mode == RunMode.MULTIRUN
     given = list(settings.overrides.task)
     overrides = given if sweeping else None
+    composition = _arranged(config, given)
+    if not sweeping:  # a sweep has said it before its first job
+        say(composition.notices)
+    config = composition.config
     if sweeping:
         print(
             visible(f"job {settings.job.num}: {' '.join(overrides)}"), file=sys.stderr, flush=True
@@ -184,9 +206,11 @@ def _job(config: DictConfig) -> float | None:
             config, settings.sweeper._target_, settings.sweeper.get("direction", "maximize")
         )
     command = None if sweeping else going_on(_Job.arguments, run_dir)
-    result, error, _Job.code = attempt(
-        config, choices, run_dir, overrides, _command(given), command
-    )
+    beside_others = sweeping and not settings.launcher._target_.endswith(".BasicLauncher")
+    with numbered(settings.job.num) if beside_others else nullcontext():
+        result, error, _Job.code = attempt(
+            config, composition.choices, run_dir, overrides, _command(given), command
+        )
     _Job.over = not sweeping
     if error is not None and sweeping:
         error.of_a_job = True
@@ -195,7 +219,28 @@ def _job(config: DictConfig) -> float | None:
         )  # a launcher and a sweeper know a failed job by its exception
     if sweeping and stopping.asked() is not None:
         raise stopping.Stopped(stopping.asked())  # too late for this job, in time for the next
-    return None if result is None else objective(result)
+    return None if result is None else objective(result, list(config.objectives))
+
+
+def _arranged(config: DictConfig, given: list[str]) -> Composition:
+    """What Hydra has composed, with what it knows nothing of; a configuration of another name
+    stands for itself.
+    """
+    settings = HydraConfig.get()
+    chosen = settings.runtime.choices.items()
+    choices = {
+        group: option for group, option in chosen if option and not group.startswith("hydra/")
+    }
+    if settings.job.config_name == "config" and may_differ(given, choices):
+        composition = arranged(given)
+        return composition if composition.notices else Composition(config, choices)
+    return Composition(config, choices)
+
+
+def say(notices: list[str]) -> None:
+    """Says what composing has changed, a line each."""
+    for notice in notices if int(os.environ.get("RANK", 0)) == 0 else ():
+        print(visible(f"snnexp: {notice}"), file=sys.stderr, flush=True)
 
 
 def _command(overrides: list[str]) -> str:

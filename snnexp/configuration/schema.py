@@ -19,6 +19,8 @@ ROOT: dict[str, Any] = {
     "output_dir": str,
     "data_dir": str,
     "progress": Literal["auto", "plain"],
+    "sweep_dir": str | None,
+    "objectives": list[Literal["accuracy", "spikes", "energy", "time"]],
     "on_error": Literal["continue", "stop"],
 }
 EVALUATE: dict[str, Any] = {

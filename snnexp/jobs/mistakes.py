@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
 
+from snnexp.composition.arranged import SEARCH_PATH, arranged
 from snnexp.composition.compose import composed
 from snnexp.composition.explain import MISTAKES, explained
 from snnexp.composition.extent import out_of_extent
+from snnexp.jobs.plan import Plan, faults_of, planned
 
 NAMED = re.compile(
     r"(?:Could not override|An item is already at|Could not delete from config\.(?: The value "
@@ -46,17 +50,35 @@ def mistakes(error: Exception | None, arguments: list[str]) -> tuple[list[str], 
     return said, rest
 
 
-def in_sweep(arguments: list[str]) -> str | None:
-    """What is wrong with the arguments of a sweep, so that no job starts before all can be
-    composed; None if nothing is.
+def in_sweep(arguments: list[str]) -> tuple[str | None, Plan | None]:
+    """What is wrong with the arguments of a sweep, so that no job starts before all can be composed
+    and pass the check; or what the sweep is to run.
     """
     try:
         jobs = [*_jobs(arguments)]
         said = out_of_extent(arguments, jobs[0])
     except Exception as error:  # of the grammar, which has its limits, too
-        return told(error, arguments)
-    said += [each for job in jobs for each in mistakes(_raised(job), job)[0]]
-    return listed(list(dict.fromkeys(said))) if said else None
+        return told(error, arguments), None
+    if said:
+        return listed(list(dict.fromkeys(said))), None
+    try:
+        return _judged(planned(arguments, jobs[0]), arguments)
+    except Exception as error:
+        said = [each for job in jobs for each in mistakes(_raised(job), job)[0]]
+        return listed(list(dict.fromkeys(said))) if said else told(error, arguments), None
+
+
+def _judged(plan: Plan, arguments: list[str]) -> tuple[str | None, Plan | None]:
+    path = [each for each in arguments if each.startswith(SEARCH_PATH)]
+    notices: dict[str, None] = {}
+
+    def wrong(job: list[str]) -> list[str]:
+        composition = arranged([*path, *job])
+        notices.update(dict.fromkeys(composition.notices))
+        return wrong_in(composition.config)
+
+    said = faults_of(plan, wrong)
+    return (listed(said), None) if said else (None, replace(plan, notices=[*notices]))
 
 
 def listed(said: list[str]) -> str:
@@ -80,16 +102,22 @@ def _raised(arguments: list[str]) -> Exception | None:
 
 def wrong_values(arguments: list[str]) -> list[str]:
     """What the check says of arguments that can be composed."""
+    try:
+        return wrong_in(arranged(arguments).config)
+    except Exception:  # which has been said
+        return []
+
+
+def wrong_in(config: DictConfig) -> list[str]:
+    """What the check says of a configuration that is composed."""
     from snnexp.configuration.check import faults
     from snnexp.errors import ConfigError
     from snnexp.jobs.folder import resolved
 
     try:
-        return faults(resolved(composed(arguments)))
+        return faults(resolved(config))
     except ConfigError as error:
         return [line.strip() for line in str(error).splitlines()[1:]]
-    except Exception:  # which has been said
-        return []
 
 
 def key_of(argument: str) -> str:

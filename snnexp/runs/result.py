@@ -38,6 +38,8 @@ UNHASHED = (
     "reference",
     "checkpoint",
     "on_error",
+    "sweep_dir",
+    "objectives",
 )
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
 UNHASHED_EVALUATE = ("predictions",)

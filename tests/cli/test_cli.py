@@ -588,14 +588,16 @@ def test_doctor_names_versions_and_no_secret(snnexp):
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory) -> tuple[Path, Answer]:
-    """A sweep in a process of its own, the second of whose three jobs fails."""
+    """A sweep in a process of its own, whose third and fourth job fail."""
     folder = tmp_path_factory.mktemp("sweep")
     return folder / "sweep", answer(
         start(
             "train",
             *TINY,
             "-m",
-            "timesteps=2,0,1",
+            "dataset=digits,mnist",
+            "timesteps=2,1",
+            "data_dir=nowhere",
             "seed=7",
             "hydra.sweep.dir=sweep",
             folder=folder,
@@ -606,44 +608,36 @@ def sweep(tmp_path_factory) -> tuple[Path, Answer]:
 def test_the_other_jobs_of_a_sweep_finish(sweep):
     folder, told = sweep
     assert told.code == 1
-    assert {path.name for path in folder.iterdir()} == {"multirun.yaml", "0_s7", "1_s7", "2_s7"}
-    for name, timesteps in (("0_s7", 2), ("2_s7", 1)):
+    jobs = ["0_digits_timesteps-2_s7", "1_digits_timesteps-1_s7"]
+    jobs += ["2_mnist_timesteps-2_s7", "3_mnist_timesteps-1_s7"]
+    files = ["multirun.yaml", "sweep.csv", "sweep.json", "sweep.png"]
+    assert {path.name for path in folder.iterdir()} == {*jobs, *files}
+    for name, timesteps in zip(jobs[:2], (2, 1), strict=True):
         assert status.read(folder / name)["status"] == "finished"
         result = read(folder / name / "result.json")
         assert (
             result["timesteps"] == timesteps
             and f"timesteps: {timesteps}\n" in (folder / name / "config.yaml").read_text()
         )
+        assert "sweep_dir: sweep\n" in (folder / name / "config.yaml").read_text()
 
 
-def test_a_job_that_cannot_start_leaves_word_of_it(sweep):
+def test_a_job_that_cannot_go_on_leaves_word_of_it(sweep):
     folder, _ = sweep
-    facts = status.read(folder / "1_s7")
-    assert (facts["status"], facts["exit_code"]) == (
-        "failed",
-        2,
-    ) and "timesteps: expected a whole number" in facts["error"]
-    assert "result.json" not in files(folder / "1_s7")
+    facts = status.read(folder / "2_mnist_timesteps-2_s7")
+    assert (facts["status"], facts["exit_code"]) == ("failed", 3) and "nowhere" in facts["error"]
+    assert "result.json" not in files(folder / "2_mnist_timesteps-2_s7")
 
 
 def test_a_sweep_ends_with_a_summary_of_its_jobs(sweep):
     folder, told = sweep
-    rows = [
-        re.split(r"\s*[│┃]\s*", line)[1:-1]
-        for line in told.out.partition("Sweep ")[2].splitlines()
-        if line.startswith(("│", "┃"))
-    ]
-    table = {row[0]: row for row in rows if row[0]}
-    assert list(table) == ["job", "0_s7", "1_s7", "2_s7"]
-    result = read(folder / "2_s7" / "result.json")
-    accuracy = f"{result['accuracy']:.2f}{' (!)' if result['flags'] else ''}"
-    assert (
-        table["2_s7"][1:4] == ["timesteps=1", "finished", accuracy]
-        and table["2_s7"][4][:6] == "; ".join(result["flags"])[:6]
-    )
-    assert table["1_s7"][1:4] == ["timesteps=0", "failed", ""] and table["1_s7"][4].startswith(
-        "ConfigError: "
-    )
+    said = told.out.partition("Sweep ")[2]
+    rows = [line.split() for line in said.splitlines()]
+    result = read(folder / "1_digits_timesteps-1_s7" / "result.json")
+    (row,) = (row for row in rows if row[:4] == ["1", "digits", "1", "finished"])
+    assert row[4] == f"{result['accuracy']:.2f}" and ("(!)" in row) == bool(result["flags"])
+    assert ["job", "dataset", "T", "status", "test", "%", "spikes", "energy", "time"] in rows
+    assert ["2", "mnist", "2", "failed"] in rows and "job 2 failed: DataError: " in said
     assert "job 1: " in told.err and "Traceback" not in told.err
 
 
@@ -668,11 +662,12 @@ def test_a_run_that_is_told_to_stop_says_so(snnexp, tmp_path):
 
 def test_a_sweep_that_is_told_to_stop_stops_with_its_job(snnexp, tmp_path):
     told = stopped(
-        snnexp, tmp_path / "sweep" / "0_s1", "hydra.sweep.dir=sweep", "timesteps=1,2", "--multirun"
+        snnexp, tmp_path / "sweep" / "0_s1", "hydra.sweep.dir=sweep", "seed=1,2", "--multirun"
     )
     assert told.code == 143 and "Traceback" not in told.err
     assert status.read(tmp_path / "sweep" / "0_s1")["status"] == "preempted"
-    assert re.search(r"0_s1.*preempted", told.out) and not (tmp_path / "sweep" / "1_s1").exists()
+    assert re.search(r"0 .*preempted", told.out) and re.search(r"1 .*not begun", told.out)
+    assert not (tmp_path / "sweep" / "1_s2").exists() and "goes on with: snnexp train" in told.err
 
 
 # A user's own components

@@ -90,18 +90,18 @@ def test_jobs_in_processes_of_their_own(plugin, words, request, tmp_path):
         folder=tmp_path,
     )
     assert told.code == 1 and all(
-        word in told.out for word in ("dataset=digits", "finished", "dataset=mnist", "failed")
+        word in told.out for word in ("digits", "finished", "mnist", "failed")
     ), told
     states = [
         json.loads((tmp_path / "sweep" / job / "status.json").read_text())
-        for job in ("0_s1", "1_s1")
+        for job in ("0_digits_s1", "1_mnist_s1")
     ]
     assert [each["exit_code"] for each in states] == [0, 3] and process not in {
         each["pid"] for each in states
     }
-    result = json.loads((tmp_path / "sweep" / "0_s1" / "result.json").read_text())
+    result = json.loads((tmp_path / "sweep" / "0_digits_s1" / "result.json").read_text())
     assert (result["dataset"], result["experiment"]) == ("digits", "quickstart") and metrics(
-        tmp_path / "sweep", "0_s1"
+        tmp_path / "sweep", "0_digits_s1"
     ) == request.getfixturevalue("alone")
     assert list(tmp_path.iterdir()) == [tmp_path / "sweep"]
 
@@ -115,14 +115,21 @@ def test_jobs_of_a_launcher_share_the_folder_of_their_sweep(snnexp, tmp_path):
         "-m",
         *TINY,
         *launcher,
-        "epochs=-1",
+        "data_dir=nowhere",
+        "dataset=mnist",
         "seed=1,2",
         "hydra.launcher.submitit_folder=logs",
     )
     (folder,) = (
-        tmp_path / "outputs" / "train"
+        tmp_path / "outputs" / "sweep"
     ).iterdir()  # its name has a time and random digits, which every job resolves
-    assert sorted(path.name for path in folder.iterdir()) == ["0_s1", "1_s2", "multirun.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "0_s1",
+        "1_s2",
+        "multirun.yaml",
+        "sweep.csv",
+        "sweep.json",
+    ]
 
 
 def test_optuna_maximises(snnexp, tmp_path):

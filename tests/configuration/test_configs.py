@@ -126,12 +126,14 @@ def test_all_groups_of_the_contract_are_there():
 def test_every_file_is_seen():
     files = [path for path in CONF.rglob("*.yaml") if path != CONF / "config.yaml"]
     searches = [
-        path for group in ("debug", "search", "sweep") for path in (CONF / group).glob("*.yaml")
+        path
+        for group in ("debug", "needs", "search", "sweep")
+        for path in (CONF / group).glob("*.yaml")
     ]  # what they set is for sweeps, and a search names a sweeper that may not be installed
     shared = [(group, option) for group in SHARED for option in options(group)]
     seen = [*every_option(), *EXPERIMENTS, *searches, *shared]
     assert len(files) == len(seen) >= 75
-    assert set(added()) == {"debug", "experiment", "search", "sweep", *SHARED}
+    assert set(added()) == {"debug", "experiment", "needs", "search", "sweep", *SHARED}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from snnexp.cli import sweep
 from snnexp.cli.compare import compare
+from snnexp.cli.sweep_jobs import jobs_of
+from snnexp.cli.sweep_table import jobs_table, words_below
 from snnexp.cli.table import table
 from snnexp.report import curves
 from snnexp.report import table as tables
@@ -282,5 +283,7 @@ def test_the_summary_of_a_sweep_survives_its_files(tmp_path, name, status):
         (tmp_path / job / name).with_name("other.json").write_text(
             json.dumps({"status": status, "accuracy": status, "error": status})
         )
-        sweep.job_outcome(tmp_path / job)
-    assert sweep.jobs_table(tmp_path, sweep.job_folders(tmp_path)).row_count == 2
+    (tmp_path / "sweep.json").write_text(json.dumps(status))
+    jobs = jobs_of(tmp_path)
+    assert len(jobs) == 2 and all(line.plain for line in words_below(tmp_path, jobs))
+    assert jobs_table(tmp_path, jobs).row_count >= 2

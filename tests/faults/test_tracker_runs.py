@@ -66,7 +66,7 @@ def test_every_job_of_a_sweep_is_a_run_of_its_own(snnexp, tmp_path, happened):
     words += ("tracker.mode=offline",)
     said = snnexp("train", "-m", *TINY, *words, **variables)
     assert said.code == 1 and "WANDB_RUN_ID, WANDB_RESUME left aside" in said.err, said
-    jobs = [kept(tmp_path / "sweep" / name) for name in ("0_s1", "1_s1")]
+    jobs = [kept(tmp_path / "sweep" / name) for name in ("0_mnist_s1", "1_digits_s1")]
     (failed, good) = (job["run"][0] for job in jobs)
     assert len({failed["run_id"], good["run_id"], "one"}) == 3
     settings = [
