@@ -66,8 +66,10 @@ def _evaluate(run_dir: Path, changes: list[str]) -> int:
     }
     last = _evaluated(run, before.last)
     result = RunResult(last=last, **known, classes=list(run.session.class_names), changes=changes)
-    write_json(run_dir / "evaluations" / f"{stamp(run.config['seed'])}.json", result.to_json())
+    path = run_dir / "evaluations" / f"{stamp(run.config['seed'])}.json"
+    write_json(path, result.to_json())
     summary(last, run_dir)
+    print(visible(f"written     {path}"))
     return 0
 
 

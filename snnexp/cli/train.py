@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -28,8 +29,11 @@ from snnexp.composition.identity import PLACES
 from snnexp.composition.resolvers import register
 from snnexp.files.visible import visible
 from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
+from snnexp.runs.begun import Begun
 
 CONF = "pkg://snnexp.conf"
+OWN = ("command-line", "hydra.searchpath in command-line")
+"""What Hydra calls the sources of options that were named as arguments."""
 
 
 def train(arguments: list[str]) -> int:
@@ -175,7 +179,7 @@ def _job(config: DictConfig) -> float | None:
         )
     command = None if sweeping else going_on(_Job.arguments, run_dir)
     result, error, _Job.code = attempt(
-        config, choices, run_dir, overrides, _command(given), command
+        config, choices, run_dir, overrides, _command(given), command, _begun(settings)
     )
     _Job.over = not sweeping
     if error is not None and sweeping:
@@ -186,6 +190,13 @@ def _job(config: DictConfig) -> float | None:
     if sweeping and stopping.asked() is not None:
         raise stopping.Stopped(stopping.asked())  # too late for this job, in time for the next
     return None if result is None else objective(result)
+
+
+def _begun(settings: HydraConf) -> Begun:
+    """The arguments of a job, and the folders of options of the user's own that were searched."""
+    named = [each.path for each in settings.runtime.config_sources if each.provider in OWN]
+    own = [path.removeprefix("file://") for path in named if not path.startswith("pkg://")]
+    return Begun(list(settings.overrides.task), own)
 
 
 def _command(overrides: list[str]) -> str:

@@ -14,7 +14,8 @@ import yaml
 
 from snnexp.cli.compare import compare
 from snnexp.report import along, curves
-from snnexp.report.comparison import differing, labels, read_run
+from snnexp.report.comparison import differing, read_run
+from snnexp.report.labels import labels
 from snnexp.report.outcomes import outcomes, readings
 from tests.support.fake_run import BLOCK
 
