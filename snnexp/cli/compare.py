@@ -31,7 +31,8 @@ def compare(arguments: list[str]) -> int:
     if faults:
         print(visible("\n".join(f"snnexp: {fault}" for fault in faults)), file=sys.stderr)
         return 3
-    print(FORMATS[chosen.format](runs, compared(runs, chosen.all)), end="")
+    whole = chosen.all or chosen.format == "csv"
+    print(FORMATS[chosen.format](runs, compared(runs, whole)), end="")
     return 0 if chosen.plot is None else _plot(runs, chosen)
 
 

@@ -16,6 +16,8 @@ from snnexp.report import formats
 from snnexp.runs.found import FoundRun, found_run, run_folders
 
 COLUMNS = ("run", "status", "accuracy", "T", "age", "arguments", "note")
+WIDE = 100
+"""Columns of a terminal from which names of folders are not folded."""
 STYLES = {"finished": "green", "running": "cyan", "failed": "red"}
 EXAMPLES = """examples:
   snnexp runs                       what is under outputs/
@@ -86,8 +88,10 @@ def in_words(age: timedelta) -> str:
 
 
 def _page(lines: list[dict[str, str]]) -> str:
+    console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("run", overflow="fold", style="cyan", ratio=3)
+    whole = console.width >= WIDE  # so that it can be copied
+    table.add_column("run", overflow="fold", style="cyan", ratio=3, no_wrap=whole)
     table.add_column("status", no_wrap=True)
     for name in ("accuracy", "T", "age"):
         table.add_column(name, no_wrap=True, justify="right")
@@ -98,7 +102,6 @@ def _page(lines: list[dict[str, str]]) -> str:
         status = Text(line["status"], STYLES.get(line["status"], "yellow"))
         cells = (Text(line["run"]), status, line["accuracy"], line["T"], line["age"], last)
         table.add_row(*cells)
-    console = Console(highlight=False)
     with console.capture() as capture:
         console.print(table)
     return capture.get()

@@ -153,12 +153,10 @@ def _either(nodes: list[ast.expr], module: str) -> Any:
 def _named(name: str, module: str) -> Any:
     if name in PLAIN:
         return PLAIN[name]
-    if module == limits.__name__:
-        return getattr(limits, name)
     found = _assigned(module, name)
     if found is None:
         raise LookupError(name)
-    return _type(found[1], found[0]) if found[0] != limits.__name__ else getattr(limits, name)
+    return _type(found[1], found[0])
 
 
 def _of_many(name: str, inner: ast.expr, module: str) -> Any:
@@ -169,13 +167,31 @@ def _of_many(name: str, inner: ast.expr, module: str) -> Any:
     if name == "Literal":
         return Literal[tuple(ast.literal_eval(each) for each in parts)]
     if name == "Annotated":
-        bounds = eval(ast.unparse(parts[1]), {"Interval": limits.Interval, "inf": float("inf")})
-        return Annotated[_type(parts[0], module), bounds]
+        return Annotated[_type(parts[0], module), _interval(parts[1])]
     if name in ("list", "Sequence", "tuple"):
         return list[_type(parts[0], module)]  # type: ignore[misc]
     if name in ("dict", "Mapping"):
         return dict
     raise LookupError(name)
+
+
+def _interval(node: ast.expr) -> limits.Interval:
+    """The range that stands in a type. Raises `LookupError` for anything else."""
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Interval"):
+        raise LookupError(ast.dump(node))
+    ends = [_end(each) for each in node.args]
+    return limits.Interval(
+        *ends, **{each.arg: _end(each.value) for each in node.keywords if each.arg}
+    )
+
+
+def _end(node: ast.expr) -> Any:
+    if ast.unparse(node) == "WHOLE - 1":
+        return limits.WHOLE - 1
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise LookupError(ast.dump(node)) from None
 
 
 def _definition(module: str, name: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | None:

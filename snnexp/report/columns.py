@@ -11,7 +11,7 @@ from rich.text import Text
 from snnexp.files.visible import one_line
 from snnexp.report import formats as forms
 from snnexp.report.comparison import Line, Run, differing
-from snnexp.report.labels import headlines, labels
+from snnexp.report.labels import HASH, headlines, labels
 from snnexp.report.outcomes import main_outcomes, outcomes, readings
 
 ABSENT = "-"
@@ -42,13 +42,18 @@ class Comparison:
 def compared(runs: list[Run], whole: bool = False) -> Comparison:
     """The comparison of runs by what says most, or the `whole` of it."""
     results, settings = outcomes(runs), differing(runs)
-    shown = (results, settings) if whole else (main_outcomes(results), headlines(settings))
+    shown = (results, settings) if whole else (main_outcomes(results), _headlines(settings))
     read = readings(runs)
     parts = {RESULT: shown[0]} | ({READINGS: read} if read else {}) | {SETTINGS: shown[1]}
     left = len(results) + len(settings) - sum(map(len, shown))
     known = {run.result.config_hash for run in runs}
     lone = [one_line(run.path) for run in runs if not run.whole] if len(known) > 1 else []
     return Comparison(parts, left, tuple(lone))
+
+
+def _headlines(settings: list[Line]) -> list[Line]:
+    """What says most; of results that lie alone it may be that nothing but a hash differs."""
+    return headlines(settings) or [line for line in settings if line.name == HASH]
 
 
 def as_csv(runs: list[Run], comparison: Comparison) -> str:
@@ -91,7 +96,7 @@ def as_rich(runs: list[Run], comparison: Comparison) -> str:
     many = len(runs) * NARROWEST + WIDTH_OF_NAMES > console.width
     with console.capture() as capture:
         for head, name, run in zip(heads, names, runs, strict=True):
-            label = head if head == name else f"{head}  {name}"
+            label = head if head == name or name in one_line(run.path) else f"{head}  {name}"
             console.print(Text(f"{label}  {one_line(run.path)}"), soft_wrap=True)
         for part, lines in comparison.parts.items():
             if not lines:

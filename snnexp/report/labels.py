@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from snnexp.composition.identity import PLACES
 from snnexp.files.visible import one_line
 from snnexp.report.comparison import NOT_SET, Line, Run, differing
 from snnexp.results.stage import CHOICES
@@ -12,6 +13,8 @@ from snnexp.results.stage import CHOICES
 HASH = "hash of the configuration"
 OF_ONE_RUN = ("seed", "command", HASH)
 """What differs between runs of one curve."""
+ASIDE = ("command", HASH, *PLACES, "progress", "device", "on_error")
+"""What says nothing of what is computed."""
 FIRST = (*CHOICES, "timesteps", "evaluate.timesteps")
 """Settings by which runs are told apart before all others."""
 SHORT = {"timesteps": "T", "evaluate.timesteps": "T"}
@@ -23,9 +26,13 @@ def headlines(lines: Sequence[Line]) -> list[Line]:
     """The settings that say most, those that name runs first: what is chosen, what stands at the
     top of the configuration, and what differs between runs that both have it.
     """
-    kept = [line for line in lines if line.name not in ("command", HASH) and _says_much(line)]
+    kept = [line for line in lines if not _is_aside(line.name) and _says_much(line)]
     order = {name: place for place, name in enumerate(FIRST)}
     return sorted(kept, key=lambda line: order.get(line.name, len(FIRST)))
+
+
+def _is_aside(name: str) -> bool:
+    return name in ASIDE or name.startswith("tracker")
 
 
 def _says_much(line: Line) -> bool:
@@ -50,15 +57,22 @@ def labels(runs: list[Run]) -> list[str]:
 def seeds_together(runs: list[Run]) -> dict[str, list[Run]]:
     """Runs that differ in the seed alone, by what tells them apart from the others."""
     lines = [line for line in differing(runs) if line.name not in OF_ONE_RUN]
-    keys = [tuple(map(str, values)) for values in _across(lines, len(runs))]
-    hashes = [None if run.whole else run.result.config_hash for run in runs]
-    own = zip(keys, hashes, strict=True)
     groups: dict[tuple, list[Run]] = {}
-    for key, run in zip(own, runs, strict=True):
-        groups.setdefault(key, []).append(run)
+    for run, values in zip(runs, _across(lines, len(runs)), strict=True):
+        key = (*map(str, values), *_of_itself(run))
+        seeds = [other.result.last.seed for other in groups.get(key, [])]
+        again = len(groups) if run.result.last.seed in seeds else None  # twice is no other seed
+        groups.setdefault((*key, again) if again else key, []).append(run)
     found = [*groups.values()]
     names = labels([group[0] for group in found])
     return dict(zip(_once(names), found, strict=True))
+
+
+def _of_itself(run: Run) -> tuple[Any, ...]:
+    """What sets a run apart that its settings may not say."""
+    last = run.result.last
+    unsaid = None if run.whole else run.result.config_hash
+    return unsaid, last.form, len(last.accuracy_by_timestep)
 
 
 def _once(names: list[str]) -> list[str]:

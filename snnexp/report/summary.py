@@ -11,7 +11,6 @@ from snnexp.report.lines import FLAGGED, in_units, timesteps_line
 from snnexp.results.parts import Operations
 from snnexp.results.stage import StageResult
 
-
 SEEN = 0.005
 """Percent from which a figure with two decimals is not zero."""
 

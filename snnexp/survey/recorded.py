@@ -73,8 +73,9 @@ def result_files(folder: Path) -> Iterator[Path]:
     """The files below a folder that may be results: all of a collection, of a run the one."""
     for place, inner, names in os.walk(folder):
         inner[:] = sorted(name for name in inner if name not in OF_ANOTHER_KIND)
-        own = ["result.json"] if "status.json" in names else names
-        yield from (Path(place, name) for name in own if name.endswith(".json") and name in names)
+        is_run = {"status.json", "config.yaml", "result.json"} <= {*names}
+        own = ["result.json"] if is_run else names
+        yield from (Path(place, name) for name in own if name.endswith(".json"))
 
 
 def read_results(folders: list[Path]) -> list[RunResult]:
