@@ -18,6 +18,8 @@ ASIDE = ("command", HASH, *PLACES, "progress", "device", "on_error")
 FIRST = (*CHOICES, "timesteps", "evaluate.timesteps")
 """Settings by which runs are told apart before all others."""
 SHORT = {"timesteps": "T", "evaluate.timesteps": "T"}
+LONGEST = 40
+"""Characters of a name from which it is shortened."""
 PLAIN_RUN = "train"
 """What the folder of a run without an experiment is called."""
 
@@ -45,13 +47,31 @@ def labels(runs: list[Run]) -> list[str]:
     do.
     """
     lines = headlines(differing(runs))
-    names = [_joined(words) for words in _words(_telling(lines), len(runs))]
+    names = _short_enough(_words(_telling(lines), len(runs)))
     if not any(names):
         return paths(runs)
     places = paths(runs)
     alone = [bool(name) and names.count(name) == 1 for name in names]
     both = zip(names, places, alone, strict=True)
     return [name if one else f"{name} ({place})".strip() for name, place, one in both]
+
+
+def _short_enough(words: list[list[str]]) -> list[str]:
+    """Each run's words as one name; where one is long, of each as many as nobody else begins
+    with.
+    """
+    names = [_joined(each) for each in words]
+    if max(map(len, names), default=0) <= LONGEST:
+        return names
+    return [_joined(_alone(each, words)) for each in words]
+
+
+def _alone(words: list[str], others: list[list[str]]) -> list[str]:
+    starts = (words[:count] for count in range(1, len(words)))
+    unique = (
+        start for start in starts if sum(other[: len(start)] == start for other in others) == 1
+    )
+    return next(unique, words)
 
 
 def seeds_together(runs: list[Run]) -> dict[str, list[Run]]:
@@ -85,6 +105,10 @@ def _telling(lines: list[Line]) -> list[Line]:
     for line in sorted(lines, key=lambda line: line.name == "seed"):
         if _told(chosen) < _told([*chosen, line]):
             chosen.append(line)
+    for line in reversed(chosen[1:]):
+        others = [each for each in chosen if each is not line]
+        if others and _told(others) == _told(chosen):
+            chosen = others
     return chosen
 
 
