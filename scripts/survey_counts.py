@@ -16,7 +16,7 @@ from snnexp.survey.rows import TABLES, rows
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- survey counts: begin -->", "<!-- survey counts: end -->"
-KINDS = ("reproduced", "above", "below", "partial", "not run")
+KINDS = ("reproduced", "above", "below", "partial", "not run", "no experiment")
 
 
 def main() -> None:

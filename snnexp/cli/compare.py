@@ -9,9 +9,16 @@ from snnexp.files.atomic import write_bytes
 from snnexp.files.disk import NoRoom
 from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import visible
-from snnexp.report import along, curves
+from snnexp.report import along, curves, tradeoff
 from snnexp.report.columns import FORMATS, compared
 from snnexp.report.comparison import Run, read_run
+
+EXAMPLES = """examples:
+  snnexp compare RUN_DIR RUN_DIR
+  snnexp compare outputs/digits_qcfs/* --plot accuracy.png
+  snnexp compare RUN_DIR RUN_DIR/evaluations/*.json --plot energy.svg --against energy
+  snnexp compare SWEEP/* --plot leak.png --along neuron.leak --show spikes_per_neuron
+"""
 
 
 def compare(arguments: list[str]) -> int:
@@ -24,28 +31,40 @@ def compare(arguments: list[str]) -> int:
     if faults:
         print(visible("\n".join(f"snnexp: {fault}" for fault in faults)), file=sys.stderr)
         return 3
-    print(FORMATS[chosen.format](runs, compared(runs)), end="")
+    whole = chosen.all or chosen.format == "csv"
+    print(FORMATS[chosen.format](runs, compared(runs, whole)), end="")
     return 0 if chosen.plot is None else _plot(runs, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "snnexp compare",
-        description="Runs side by side: what differs in configuration and in result.",
+        description="Runs and evaluations side by side: what came of them, in what they differ.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "runs",
         type=Path,
         nargs="+",
         metavar="RUN_DIR",
-        help="folder of a finished run, or a result as a JSON file",
+        help="folder of a finished run, or a JSON file: a result, an evaluation of a run",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="every setting and circumstance in which they differ"
     )
     parser.add_argument("--format", choices=FORMATS, default="rich")
     parser.add_argument(
         "--plot",
         type=_picture,
         metavar="FILE",
-        help=f"draw accuracy against timesteps: .{', .'.join(curves.FORMATS)}",
+        help=f"draw accuracy against timesteps, bands over seeds: .{', .'.join(curves.FORMATS)}",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("timesteps", *tradeoff.COSTS),
+        default="timesteps",
+        help="what accuracy is drawn against (timesteps)",
     )
     parser.add_argument(
         "--along",
@@ -82,12 +101,7 @@ def _plot(runs: list[Run], chosen: argparse.Namespace) -> int:
     path: Path = chosen.plot
     form = path.suffix.removeprefix(".").lower()
     try:
-        drawn = (
-            curves.drawn(runs, form)
-            if chosen.along is None
-            else along.drawn(runs, form, chosen.along, chosen.show or ["accuracy"])
-        )
-        write_bytes(path, drawn)
+        write_bytes(path, _drawn(runs, form, chosen))
     except (along.NothingToDraw, curves.NoMatplotlib, OSError) as error:
         print(visible(f"snnexp: {error}"), file=sys.stderr)
         return (
@@ -97,7 +111,9 @@ def _plot(runs: list[Run], chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _code(error: Exception) -> int:
-    if isinstance(error, along.NothingToDraw):
-        return 2
-    return 4 if isinstance(error, NoRoom) else 1
+def _drawn(runs: list[Run], form: str, chosen: argparse.Namespace) -> bytes:
+    if chosen.along is not None:
+        return along.drawn(runs, form, chosen.along, chosen.show or ["accuracy"])
+    if chosen.against in tradeoff.COSTS:
+        return tradeoff.drawn(runs, form, chosen.against)
+    return curves.drawn(runs, form)

@@ -15,9 +15,10 @@ from snnexp.files.visible import one_line, visible
 from snnexp.jobs.mistakes import listed, mistakes
 
 ACTIONS = ("list", "prepare", "verify")
+ALL = "all"
 USAGE = (
     "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify "
-    "cifar10 data_dir=/data"
+    "cifar10 data_dir=/data (snnexp data --help)"
 )
 
 
@@ -35,7 +36,10 @@ def data(arguments: list[str]) -> int:
     if not words or words[0] not in ACTIONS or len(words) > 2:
         print(USAGE, file=sys.stderr)
         return 2
-    chosen = words[1:] or names
+    if words == ["prepare"]:
+        print(f"snnexp: {_which(names)}", file=sys.stderr)
+        return 2
+    chosen = names if words[1:] in ([], [ALL]) else words[1:]
     if chosen[0] not in names:
         near = get_close_matches(chosen[0], names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
@@ -49,6 +53,14 @@ def data(arguments: list[str]) -> int:
         said = str(error)
     print(visible(f"snnexp: {said}"), file=sys.stderr)
     return 2
+
+
+def _which(names: list[str]) -> str:
+    """What to write to get data: some take hours to download."""
+    return (
+        f"which data set? snnexp data prepare NAME, of {', '.join(names)}; "
+        f"snnexp data prepare {ALL} for every one"
+    )
 
 
 def _dataset(name: str, overrides: list[str]):
@@ -71,12 +83,14 @@ def _list(names: list[str], overrides: list[str]) -> int:
         title=Text(f"Data under {one_line(composed(overrides).data_dir)}"),
         title_justify="left",
     )
+    whole = len(names) == 1
     for name in names:
-        table.add_row(name, Text(one_line(_dataset(name, overrides).source.status())))
+        told = one_line(_dataset(name, overrides).source.status())
+        table.add_row(name, Text(told if whole else told.partition(":")[0]))
     Console().print(table)
     print(
-        "Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data prepare NAME` "
-        "downloads what torchvision can download."
+        "Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data list NAME` says what is "
+        "missing, `snnexp data prepare NAME` downloads what torchvision can download."
     )
     return 0
 

@@ -76,8 +76,10 @@ def _evaluate(run_dir: Path, changes: list[str], command: str) -> int:
     name = stamp(run.config["seed"])
     last = _evaluated(run, before.last, run_dir / "evaluations" / f"{name}.npz")
     result = RunResult(last=last, **known, classes=list(run.session.class_names), changes=changes)
-    write_json(run_dir / "evaluations" / f"{name}.json", result.to_json())
+    path = run_dir / "evaluations" / f"{name}.json"
+    write_json(path, result.to_json())
     summary(last, run_dir)
+    print(visible(f"written     {path}"))
     return 0
 
 

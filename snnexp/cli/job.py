@@ -27,6 +27,7 @@ from snnexp.jobs.folder import finished_before, past_of, resolved
 from snnexp.progress.waiting import waiting
 from snnexp.results.run import RunResult
 from snnexp.run import nothing_to_do, run
+from snnexp.runs.begun import Begun, keep
 from snnexp.runs.checkpoint import AlreadyOver, Checkpoints
 from snnexp.runs.past import Past
 from snnexp.runs.status import RunFolderTaken, claimed
@@ -52,6 +53,7 @@ def attempt(
     overrides: list[str] | None = None,
     command: str | None = None,
     goes_on: str | None = None,
+    begun: Begun | None = None,
 ) -> tuple[RunResult | None, BaseException | None, int]:
     """Runs a composed configuration in `run_dir`; what goes wrong is printed in words and returned,
     not raised.
@@ -65,6 +67,7 @@ def attempt(
         command: the command line that gives this run, for its result.
         goes_on: the one with which it goes on if it ends before its end; None for a job of a sweep,
             which says it once for all.
+        begun: the arguments with which it can be made again, which its folder keeps.
 
     Returns:
         The result or None, the error or None, and the exit code.
@@ -87,6 +90,8 @@ def attempt(
             stopping.look()
             if overrides is not None:
                 write_json(run_dir / OVERRIDES, overrides)
+            if begun is not None:
+                keep(run_dir, begun)
             return _tracked(plain or checked(config), choices, run_dir, past, command), None, 0
     except ENDINGS as error:
         if isinstance(error, KeyboardInterrupt) and (result := finished_before(config, run_dir)):

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -34,8 +35,11 @@ from snnexp.composition.resolvers import register
 from snnexp.files.visible import visible
 from snnexp.jobs.mistakes import in_sweep, listed, secrets, told, wrong_values
 from snnexp.progress.waiting import waiting
+from snnexp.runs.begun import Begun
 
 CONF = "pkg://snnexp.conf"
+OWN = ("command-line", "hydra.searchpath in command-line")
+"""What Hydra calls the sources of options that were named as arguments."""
 
 
 def train(arguments: list[str]) -> int:
@@ -209,7 +213,13 @@ def _job(config: DictConfig) -> float | tuple[float, ...] | None:
     beside_others = sweeping and not settings.launcher._target_.endswith(".BasicLauncher")
     with numbered(settings.job.num) if beside_others else nullcontext():
         result, error, _Job.code = attempt(
-            config, composition.choices, run_dir, overrides, _command(given), command
+            config,
+            composition.choices,
+            run_dir,
+            overrides,
+            _command(given),
+            command,
+            _begun(settings),
         )
     _Job.over = not sweeping
     if error is not None and sweeping:
@@ -241,6 +251,13 @@ def say(notices: list[str]) -> None:
     """Says what composing has changed, a line each."""
     for notice in notices if int(os.environ.get("RANK", 0)) == 0 else ():
         print(visible(f"snnexp: {notice}"), file=sys.stderr, flush=True)
+
+
+def _begun(settings: HydraConf) -> Begun:
+    """The arguments of a job, and the folders of options of the user's own that were searched."""
+    named = [each.path for each in settings.runtime.config_sources if each.provider in OWN]
+    own = [path.removeprefix("file://") for path in named if not path.startswith("pkg://")]
+    return Begun(list(settings.overrides.task), own)
 
 
 def _command(overrides: list[str]) -> str:

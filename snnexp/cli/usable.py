@@ -19,6 +19,7 @@ FILES = (
         "weights.safetensors",
         "error.txt",
         "overrides.json",
+        "command.json",
     ),
     *("not_finite.json", "wandb/id", "wandb/lock"),
 )

@@ -52,11 +52,7 @@ def explained(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         return _no_option(error.missing_cfg_file, list(error.options))
     if isinstance(error, OverrideParseException):
-        reason = str(error).splitlines()[0]
-        return (
-            f"{error.override}: cannot be parsed, {reason} (in Hydra's grammar of overrides; "
-            "quote what it reads otherwise)"
-        )
+        return _unparsed(error)
     if isinstance(error, RecursionError):
         return "these arguments cannot be parsed: brackets within brackets are too deep"
     message = str(error).strip() or str(error.__cause__).strip()
@@ -93,10 +89,40 @@ def _no_key(key: str, arguments: list[str]) -> str:
         )
     if (files("snnexp.conf") / key).is_dir():
         return f"options of {key} are added with a plus: +{key}=NAME (snnexp list {key} shows them)"
-    near = nearest(key, _chosen(key, arguments))
-    return f"there is no key {key!r}" + (
-        f"; did you mean {near!r}?" if near else " (snnexp train --help lists all groups and keys)"
+    config = _chosen(key, arguments)
+    near = nearest(key, config)
+    if near:
+        return f"there is no key {key!r}; did you mean {near!r}?"
+    return f"there is no key {key!r}{beside(key, config)}"
+
+
+def beside(key: str, config: DictConfig) -> str:
+    """In words, the keys where `key` was looked for: those of its group, or where all are told."""
+    parent = key.rpartition(".")[0]
+    node = OmegaConf.select(config, parent) if parent else None
+    if not isinstance(node, DictConfig):
+        return " (snnexp train --help lists all groups and keys)"
+    keys = ", ".join(sorted(str(name) for name in node if name != "_target_"))
+    return f"; {parent} has {keys or 'no keys'}"
+
+
+def _unparsed(error: OverrideParseException) -> str:
+    if not re.search(r"[=~]", error.override):
+        return _no_value(error.override)
+    reason = str(error).splitlines()[0]
+    return (
+        f"{error.override}: cannot be parsed, {reason} (in Hydra's grammar of overrides; "
+        "quote what it reads otherwise)"
     )
+
+
+def _no_value(word: str) -> str:
+    """What to write in place of a word that sets nothing."""
+    if (files("snnexp.conf") / "experiment" / f"{word.lstrip('+')}.yaml").is_file():
+        return f"{word}: write +experiment={word.lstrip('+')}"
+    if (files("snnexp.conf") / word).is_dir():
+        return f"{word}: write {word}=OPTION (snnexp list {word} shows them)"
+    return f"{word}: write key=value, such as epochs=3; an experiment is +experiment=NAME"
 
 
 def nearest(key: str, config: DictConfig) -> str | None:

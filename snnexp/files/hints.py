@@ -22,11 +22,11 @@ def fits(value: Any, hint: Any) -> bool:
     """Whether `value` is one of `hint`; a range that stands in the type counts, and NaN and
     infinities are no numbers.
     """
-    return _test_of(hint)(value)
+    return test_of(hint)(value)
 
 
 @cache
-def _test_of(hint: Any) -> Callable[[Any], bool]:
+def test_of(hint: Any) -> Callable[[Any], bool]:
     """What tells whether a value is one of `hint`: the type is taken apart once for all values."""
     origin, arguments = taken_apart(hint)
     if hint is Any:
@@ -50,23 +50,23 @@ def _literal(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
 
 
 def _within(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
-    plain = _test_of(arguments[0])
+    plain = test_of(arguments[0])
     limits = [limit for limit in arguments[1:] if isinstance(limit, Interval)]
     return lambda value: plain(value) and all(value in limit for limit in limits)
 
 
 def _one_of(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
-    tests = [_test_of(each) for each in arguments]
+    tests = [test_of(each) for each in arguments]
     return lambda value: any(test(value) for test in tests)
 
 
 def _list(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
-    item = _test_of(arguments[0])
+    item = test_of(arguments[0])
     return lambda value: isinstance(value, list) and all(map(item, value))
 
 
 def _dict(arguments: tuple[Any, ...]) -> Callable[[Any], bool]:
-    key, item = map(_test_of, arguments)
+    key, item = map(test_of, arguments)
     return lambda value: (
         isinstance(value, dict) and all(map(key, value)) and all(map(item, value.values()))
     )

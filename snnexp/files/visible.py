@@ -28,7 +28,10 @@ def one_line(text: object) -> str:
     """`visible` text in one line, for a place where a second one would pass for a word of this
     program.
     """
-    return re.sub(r"\s+", " ", visible(str(text)))
+    text = str(text)
+    if text.isprintable() and "  " not in text:
+        return text  # as nearly all are
+    return re.sub(r"\s+", " ", visible(text))
 
 
 def all_visible(value: Any) -> Any:

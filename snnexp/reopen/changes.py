@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from snnexp.composition.change import change_of
 from snnexp.composition.compose import composed
-from snnexp.composition.explain import MISTAKES, explained, nearest
+from snnexp.composition.explain import MISTAKES, beside, explained, nearest
 from snnexp.composition.short import places
 from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import faults, refuse
@@ -68,5 +68,7 @@ def places_of(key: str, config: DictConfig) -> Iterator[str]:
 def _set(key: str, value: Any, config: DictConfig) -> None:
     if OmegaConf.select(config, key, default=ABSENT) is ABSENT:
         near = nearest(key, config)
-        raise ConfigError("no such key" + (f"; did you mean {near!r}?" if near else ""))
+        raise ConfigError(
+            "no such key" + (f"; did you mean {near!r}?" if near else beside(key, config))
+        )
     OmegaConf.update(config, key, value)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from snnexp.files.visible import one_line
 from snnexp.report.comparison import Line, Run, differing
 from snnexp.report.curves import COLOURS, DASHES, picture
+from snnexp.report.labels import OF_ONE_RUN
 from snnexp.report.outcomes import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OF_ONE_RUN = ("seed", "command", "hash of the configuration")
-"""What differs between runs of one curve."""
 UNITS = {"_bytes": "B", "_joule": "J", "_seconds": "s"}
 """By the end of the name of a field."""
 WIDE = 20

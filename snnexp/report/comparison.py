@@ -2,16 +2,17 @@
 
 import json
 import os
-import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from snnexp.composition.identity import PLACES
 from snnexp.composition.renamed import with_present_names
-from snnexp.files.documents import read_json, read_yaml
+from snnexp.files.documents import parsed_yaml, read_json, read_yaml
 from snnexp.files.foreign import Unreadable
-from snnexp.files.visible import all_visible, one_line
+from snnexp.files.visible import all_visible
 from snnexp.results.read import NotAResult, read_result
 from snnexp.results.run import RunResult
 from snnexp.results.stage import CHOICES
@@ -22,12 +23,22 @@ EXPECTED = (
 )
 GIVEN = (*CHOICES, "seed", "timesteps", "batch_size", "precision", "command")
 """What a result says of its configuration where that is not beside it."""
+LEFT_OUT = (*PLACES, "seed", "timesteps")
+"""What a command names that says nothing of a run, or that its result tells."""
+NOT_SET = "(not set)"
+"""In place of a setting that a command does not name: it is as the experiment has it."""
+EVALUATIONS, CONFIG = "evaluations", "config.yaml"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it is compared: where it is, its result, and its settings by dotted names; `whole`
-    if these are all there are.
+    """One run, or one evaluation of a run, as it is compared.
+
+    Args:
+        path: where it is.
+        result: what came of it.
+        settings: by dotted names.
+        whole: whether these are all there are, as beside a configuration.
     """
 
     path: Path
@@ -55,11 +66,34 @@ def read_run(path: Path) -> Run:
     if path.is_dir() and not file.exists():
         raise Unreadable(path, _unfinished(path))
     result = _result(file)
-    config = file.parent / "config.yaml"
+    if file.parent.name == EVALUATIONS:
+        return _evaluation(path, result, file.parent.parent / CONFIG)
+    config = file.parent / CONFIG
     whole = file.name == "result.json" and os.path.lexists(
         config
     )  # a link that leads nowhere is no result by itself
     return Run(path, result, settings_of(result, config if whole else None), whole)
+
+
+def _evaluation(path: Path, result: RunResult, config: Path) -> Run:
+    """A run that was evaluated again, under changes to its configuration."""
+    beside = config if os.path.lexists(config) else None
+    changes = dict(map(_typed, result.changes or []))
+    chosen = tuple(f"{group}." for group in changes if group in CHOICES)
+    settings = settings_of(result, beside)
+    kept = {key: value for key, value in settings.items() if not key.startswith(chosen or ("=",))}
+    told = {"timesteps": result.last.timesteps, "evaluate.timesteps": result.last.timesteps}
+    keys = {key: value for key, value in changes.items() if key not in CHOICES}
+    return Run(path, result, kept | keys | told, beside is not None)
+
+
+def _typed(change: str) -> tuple[str, Any]:
+    """Key and value of an argument."""
+    key, _, value = change.lstrip("+~").partition("=")
+    try:
+        return key, parsed_yaml("argument", value.encode())
+    except Unreadable:
+        return key, value
 
 
 def _result(file: Path) -> RunResult:
@@ -90,7 +124,7 @@ def settings_of(result: RunResult, config: Path | None) -> dict[str, Any]:
         epochs = {
             f"strategy.stages.{name}.epochs": stage.epochs for name, stage in stages if stage.epochs
         }
-        return _known(result, GIVEN) | epochs
+        return _known(result, GIVEN) | epochs | _of_command(result.command)
     found = with_present_names(all_visible(read_yaml(config)))
     if not isinstance(found, Mapping):
         raise Unreadable(config, f"not the configuration of a run. {EXPECTED}")
@@ -106,6 +140,16 @@ def settings_of(result: RunResult, config: Path | None) -> dict[str, Any]:
         | chosen
         | {key: value for key, value in flat(found).items() if "_target_" not in key}
     )
+
+
+def _of_command(command: str | None) -> dict[str, Any]:
+    """The settings that a command names; options of groups stand in the result."""
+    try:
+        words = shlex.split(command or "")[2:]
+    except ValueError:
+        return {}
+    told = dict(map(_typed, (word for word in words if "=" in word)))
+    return {key: value for key, value in told.items() if key not in (*LEFT_OUT, *CHOICES[:-2])}
 
 
 def _known(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
@@ -140,7 +184,7 @@ def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differing(runs: list[Run]) -> list[Line]:
     """The settings in which the runs differ; one that only hands another's value on is left out."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
-    lines = {name: tuple(run.settings.get(name) for run in runs) for name in names}
+    lines = {name: tuple(_setting(name, run, runs) for run in runs) for name in names}
     lines = {name: values for name, values in lines.items() if _differs(name, runs)}
     found = [
         Line(name, values, _plain) for name, values in lines.items() if not _handed_on(name, lines)
@@ -163,8 +207,26 @@ def _unsaid(runs: list[Run]) -> list[Line]:
 
 def _differs(name: str, runs: list[Run]) -> bool:
     """Whether a setting differs between the runs of which it is known."""
-    known = [run.settings.get(name) for run in runs if run.whole or name in run.settings]
+    known = [_setting(name, run, runs) for run in runs if run.whole or _says(name, run, runs)]
     return any(value != known[0] for value in known)
+
+
+def _setting(name: str, run: Run, runs: list[Run]) -> Any:
+    """The value of a setting; a result that lies alone has those that its command names, where
+    another of its experiment names more.
+    """
+    if name in run.settings or not _says(name, run, runs):
+        return run.settings.get(name)
+    return NOT_SET
+
+
+def _says(name: str, run: Run, runs: list[Run]) -> bool:
+    """Whether a result that lies alone tells of a setting, be it by not naming it."""
+    if name in run.settings:
+        return True
+    alike = (each for each in runs if not each.whole and name in _of_command(each.result.command))
+    own = run.result.command is not None and not run.whole
+    return own and any(each.result.last.experiment == run.result.last.experiment for each in alike)
 
 
 def _handed_on(name: str, lines: dict[str, tuple]) -> bool:
@@ -174,30 +236,3 @@ def _handed_on(name: str, lines: dict[str, tuple]) -> bool:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def labels(runs: list[Run]) -> list[str]:
-    """The shortest ends of the paths that tell the runs apart, a file without its suffix; the seed
-    alone is no name.
-    """
-    paths = [_parts(run.path) for run in runs]
-    first = 2 if any(re.fullmatch(r"s\d+", parts[-1]) for parts in paths) else 1
-    cuts = (
-        ["/".join(parts[-count:]) for parts in paths]
-        for count in range(first, max(map(len, paths)) + 1)
-    )
-    return next(
-        (cut for cut in cuts if len(set(cut)) == len(cut)), ["/".join(parts) for parts in paths]
-    )
-
-
-def _parts(path: Path) -> list[str]:
-    path = path.absolute()
-    path = (
-        path.parent
-        if path.name == "result.json"
-        else path.with_suffix("")
-        if path.suffix == ".json"
-        else path
-    )
-    return [one_line(part) for part in path.parts if part != "/"]

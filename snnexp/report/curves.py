@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from snnexp.report.comparison import Run, labels
+from snnexp.report.comparison import Run
+from snnexp.report.labels import seeds_together
 from snnexp.survey.rows import TABLES, rows
 
 if TYPE_CHECKING:
@@ -62,27 +63,15 @@ def picture(draw: Callable[["Figure"], None], size: tuple[float, float], form: s
 
 
 def draw(figure: "Figure", runs: list[Run]) -> None:
-    """Draws the accuracies of the runs over T into an empty figure."""
+    """Draws the accuracies of the runs over T into an empty figure; those that differ in the seed
+    alone as one line of means, within a band from the lowest to the highest.
+    """
     axes = figure.subplots()
-    for number, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
-        _run(
-            axes,
-            run,
-            label,
-            COLOURS[number % len(COLOURS)],
-            DASHES[number // len(COLOURS) % len(DASHES)],
-        )
-    _scale(
-        axes,
-        max(
-            t
-            for run in runs
-            for t in (
-                len(run.result.last.accuracy_by_timestep),
-                *(t for t, _ in published(run) if t),
-            )
-        ),
-    )
+    for number, (label, group) in enumerate(seeds_together(runs).items()):
+        dash = DASHES[number // len(COLOURS) % len(DASHES)]
+        _group(axes, group, label, COLOURS[number % len(COLOURS)], dash)
+    longest = (len(run.result.last.accuracy_by_timestep) for run in runs)
+    _scale(axes, max(*longest, 1, *(t for run in runs for t, _ in published(run) if t)))
     axes.set(xlabel="timesteps T", ylabel="test accuracy (%)")
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -90,41 +79,49 @@ def draw(figure: "Figure", runs: list[Run]) -> None:
     _legend(figure, axes, runs)
 
 
-def _run(axes: "Axes", run: Run, label: str, colour: str, dash: object) -> None:
-    curve = [
-        math.nan if accuracy is None else accuracy
-        for accuracy in run.result.last.accuracy_by_timestep
-    ]
-    if run.result.last.form == "analog":
-        axes.axhline(curve[-1], color=colour, linestyle="--", linewidth=1.2, label=f"{label} (ANN)")
+def _group(axes: "Axes", runs: list[Run], label: str, colour: str, dash: object) -> None:
+    curves = [_accuracies(run) for run in runs]
+    means = [sum(values) / len(values) for values in zip(*curves, strict=True)]
+    last = runs[0].result.last
+    label = label if len(runs) == 1 else f"{label} ({len(runs)} seeds)"
+    if last.form == "analog":
+        axes.axhline(means[-1], color=colour, linestyle="--", linewidth=1.2, label=f"{label} (ANN)")
     else:
-        marker = "o" if len(curve) <= 16 else None
-        axes.plot(
-            range(1, len(curve) + 1),
-            curve,
-            color=colour,
-            linestyle=dash,
-            linewidth=1.8,
-            marker=marker,
-            markersize=3.5,
-            label=label,
-        )
-        if run.result.last.ann_accuracy is not None:
-            axes.axhline(run.result.last.ann_accuracy, color=colour, linestyle="--", linewidth=1.0)
-    for timesteps, accuracy in published(run):
-        if timesteps is None:
-            axes.axhline(accuracy, color=colour, linestyle=":", linewidth=1.2)
-        else:
-            axes.plot(
-                timesteps,
-                accuracy,
-                "D",
-                color=colour,
-                markeredgecolor="white",
-                markersize=7.5,
-                zorder=5,
-                clip_on=False,
-            )
+        marker = "o" if len(means) <= 16 else None
+        look = {"linestyle": dash, "linewidth": 1.8, "marker": marker, "markersize": 3.5}
+        steps = range(1, len(means) + 1)
+        axes.plot(steps, means, color=colour, label=label, **look)
+        _band(axes, curves, colour)
+        _line_of_ann(axes, runs, colour)
+    for timesteps, accuracy in published(runs[0]):
+        _published(axes, timesteps, accuracy, colour)
+
+
+def _accuracies(run: Run) -> list[float]:
+    every = run.result.last.accuracy_by_timestep
+    return [math.nan if accuracy is None else accuracy for accuracy in every]
+
+
+def _band(axes: "Axes", curves: list[list[float]], colour: str) -> None:
+    if len(curves) > 1:
+        lowest, highest = ([*map(end, zip(*curves, strict=True))] for end in (min, max))
+        steps = range(1, len(lowest) + 1)
+        axes.fill_between(steps, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+
+
+def _line_of_ann(axes: "Axes", runs: list[Run], colour: str) -> None:
+    every = [run.result.last.ann_accuracy for run in runs]
+    known = [accuracy for accuracy in every if accuracy is not None]
+    if known:
+        axes.axhline(sum(known) / len(known), color=colour, linestyle="--", linewidth=1.0)
+
+
+def _published(axes: "Axes", timesteps: int | None, accuracy: float, colour: str) -> None:
+    if timesteps is None:
+        axes.axhline(accuracy, color=colour, linestyle=":", linewidth=1.2)
+        return
+    look = {"markeredgecolor": "white", "markersize": 7.5, "zorder": 5, "clip_on": False}
+    axes.plot(timesteps, accuracy, "D", color=colour, **look)
 
 
 def published(run: Run) -> list[tuple[int | None, float]]:

@@ -15,11 +15,11 @@ th, td { padding: .3rem .6rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid #d8dee4; }
 th { position: sticky; top: 0; background: #f6f8fa; }
 td.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-code { font-size: .85em; white-space: nowrap; }
+code { font-size: .85em; overflow-wrap: anywhere; }
 .reproduced, .above { background: #d7f0e3; }
 .below { background: #fbe0d2; }
 .partial { background: #fdf3c8; }
-.not-run { color: #8b949e; }
+.not-run, .no-experiment { color: #8b949e; }
 """
 
 

@@ -12,6 +12,8 @@ COLUMNS = {
 }
 FLAGGED = " (!)"
 """Stands behind an accuracy that the result has flags for."""
+LARGE = 1e5
+"""From here on a loss is no number to be read to its end."""
 PREFIXES = {
     1e12: "T",
     1e9: "G",
@@ -29,11 +31,16 @@ def epoch_line(record: dict[str, Any], epochs: int, seconds: float | None) -> st
     """Such as `finetune  epoch  3/20  loss 0.1234  train 97.12 %  test 96.50 %  12.3 s`."""
     parts = [record["stage"], epoch_of(record["epoch"], epochs)]
     parts += [
-        form.format(float(record[key]))
+        _filled(form, float(record[key]))
         for key, form in COLUMNS.items()
         if record.get(key) is not None
     ]
     return "  ".join(parts if seconds is None else [*parts, f"{seconds:.1f} s"])
+
+
+def _filled(form: str, value: float) -> str:
+    """A figure in its form; a loss of many digits by three of them."""
+    return (form if abs(value) < LARGE else form.replace(".4f", ".3g")).format(value)
 
 
 def epoch_of(epoch: int, epochs: int) -> str:

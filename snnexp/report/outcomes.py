@@ -1,5 +1,6 @@
 """What runs came to, measure by measure."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,16 @@ def _commit(value: str) -> str:
     return f"{commit[:10]}{plus}"
 
 
+def _started(value: list[str]) -> str:
+    return ", ".join(f"{stage} is of another run" for stage in value)
+
+
+def _started_from(result: RunResult) -> list[str]:
+    """The stages that began with what another run had trained, whose time is not this one's."""
+    told = re.findall(r"strategy\.stages\.(\w+)\.start=", result.command or "")
+    return [key.split(".")[-2] for key in result.started_from or {} if "." in key] or told
+
+
 MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "accuracy": ("accuracy", _percent),
     "flags": ("flags", _list),
@@ -61,6 +72,7 @@ MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "operations.energy_joule": ("energy per image", _unit("J")),
     "operations.energy_ann_joule": ("energy of the ANN", _unit("J")),
     "train_seconds": ("training time", _seconds),
+    "started_from": ("time not counted", _started),
     "evaluate_seconds": ("evaluation time", _seconds),
     "peak_memory_bytes": ("peak memory", _unit("B")),
 }
@@ -79,6 +91,8 @@ CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "git_commit": ("commit", _commit),
 }
 """What is shown where runs differ in it, beside the versions."""
+AROUND = ("device", "threads", "processes", "git_commit", "test_loss")
+NOTHING: tuple[Any, ...] = (None, [], {})
 
 
 def outcomes(runs: list[Run]) -> list[Line]:
@@ -86,16 +100,28 @@ def outcomes(runs: list[Run]) -> list[Line]:
     differ.
     """
     measures = [_line(key, runs, *words) for key, words in MEASURES.items()]
+    ann = next(line.values for line in measures if line.key == "ann_accuracy")
     packages = sorted({package for run in runs for package in run.result.versions or ()})
     versions = {f"versions.{package}": (package, str) for package in packages}
     around = [_line(key, runs, *words) for key, words in (CIRCUMSTANCES | versions).items()]
     found = [
         *measures[:1],
-        *_stages(runs),
+        *(line for line in _stages(runs) if not _repeats(line.values, ann)),
         *measures[1:],
         *(line for line in around if len(set(line.values)) > 1),
     ]
-    return [line for line in found if any(value not in (None, []) for value in line.values)]
+    return [line for line in found if any(value not in NOTHING for value in line.values)]
+
+
+def _repeats(values: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    return all(value in (None, other) for value, other in zip(values, others, strict=True))
+
+
+def main_outcomes(lines: list[Line]) -> list[Line]:
+    """What runs are compared for, without the circumstances in which they were made."""
+    return [
+        line for line in lines if line.key not in AROUND and not line.key.startswith("versions")
+    ]
 
 
 def readings(runs: list[Run]) -> list[Line]:
@@ -133,6 +159,8 @@ def _value(key: str, result: RunResult) -> Any:
     """
     if key == "train_seconds":
         return sum(stage.train_seconds or 0.0 for stage in result.stages.values()) or None
+    if key == "started_from":
+        return _started_from(result)
     return gap(result.last) if key == "gap" else result.value(key)
 
 

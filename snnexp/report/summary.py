@@ -11,6 +11,9 @@ from snnexp.report.lines import FLAGGED, in_units, timesteps_line
 from snnexp.results.parts import Operations
 from snnexp.results.stage import StageResult
 
+SEEN = 0.005
+"""Percent from which a figure with two decimals is not zero."""
+
 
 def summary(result: StageResult, run_dir: Path, page: Console | None = None) -> None:
     """Prints the table of a result, accuracy against time, and where the run is; on stdout unless
@@ -37,12 +40,22 @@ def _rows(result: StageResult) -> list[tuple[str, str]]:
     accuracy = f"{result.accuracy:.2f} % at T = {result.timesteps}{FLAGGED if flags else ''}"
     rows = [("accuracy", accuracy)]
     rows += [("flags", "\n".join(map(one_line, flags)))] if flags else []
+    rows += _undecided(result)
     rows += _published(result)
     if result.ann_accuracy is not None:
         rows += [("accuracy of the ANN", f"{result.ann_accuracy:.2f} %")]
     if result.spikes_per_neuron is not None:
         rows += [("spikes per neuron", f"{result.spikes_per_neuron:.3g}")]
-    return rows if result.operations is None else rows + _operations(result.operations)
+    if result.operations is None:
+        return rows
+    return rows + _operations(result.operations, result.form == "analog")
+
+
+def _undecided(result: StageResult) -> list[tuple[str, str]]:
+    """Images that no class wins: they count as wrong, so that accuracies can be below chance."""
+    if not result.undecided or result.undecided < SEEN:
+        return []
+    return [("undecided", f"{result.undecided:.2f} %, no class ahead of all others; wrong")]
 
 
 def _published(result: StageResult) -> list[tuple[str, str]]:
@@ -54,7 +67,7 @@ def _published(result: StageResult) -> list[tuple[str, str]]:
     return rows if result.gap is None else [*rows, ("gap to the published", f"{result.gap:+.2f}")]
 
 
-def _operations(operations: Operations) -> list[tuple[str, str]]:
+def _operations(operations: Operations, is_analog: bool) -> list[tuple[str, str]]:
     units = {  # apart from the prefix: 2 MAC would be mega-AC or MAC
         " MAC": operations.mac,
         " AC": operations.ac,
@@ -66,11 +79,12 @@ def _operations(operations: Operations) -> list[tuple[str, str]]:
         if count is not None
     ]
     rows = [("operations per image", ", ".join(counts))] if counts else []
-    return rows + _energy(operations.energy_joule, operations.energy_ann_joule)
+    ann = None if is_analog else operations.energy_ann_joule
+    return rows + _energy(operations.energy_joule, ann)
 
 
 def _energy(energy: float | None, ann: float | None) -> list[tuple[str, str]]:
     if energy is None:
         return []
-    share = f", {energy / ann:.3g} of the ANN's {in_units(ann, 'J')}" if ann else ""
+    share = f", {energy / ann:.3g} times the ANN's {in_units(ann, 'J')}" if ann else ""
     return [("energy per image", in_units(energy, "J") + share)]

@@ -51,8 +51,8 @@ TITLES = {
 NOTE = (
     f"Accuracy in percent. reproduced, below, above: of n >= {FROM} runs by their deviation "
     f"({CONFIDENCE:.0%}), of fewer by {WITHIN}; "
-    "partial: the run was given less than its experiment asks for, as stated; T: timesteps "
-    "at which the accuracy was read; "
+    "partial: the run was given less than its experiment asks for, as stated; not run: nobody has "
+    "run the experiment yet; no experiment: none stands for the row; "
     "marks: what the accuracy should not be read without, such as layers that never fire, or "
     "that today's code no longer gives it."
 )
@@ -66,7 +66,7 @@ HEADINGS = {
     "measured": "measured",
     "std": "std",
     "n": "n",
-    "measured_timesteps": "T",
+    "measured_timesteps": "read at T",
     "spikes_per_neuron": "spikes per neuron",
     "gap": "gap",
     "status": "status",
@@ -91,7 +91,27 @@ STYLES = {
     "below": "red",
     "partial": "yellow",
     "not run": "dim",
+    "no experiment": "dim",
 }
+WIDE = 150
+"""Columns of a terminal from which every row has a line."""
+WIDEST = 190
+"""Those from which what was reduced stands in it, too."""
+CUT = ("system", "reduced")
+ONE_LINE = (
+    *("system", "T", "published", "measured", "n", "gap", "spikes", "status"),
+    *("reduced", "experiment"),
+)
+"""The columns of a row in one line."""
+LEGEND = (
+    f"reproduced, below, above: of n >= {FROM} runs by their deviation ({CONFIDENCE:.0%}), of "
+    f"fewer within {WITHIN} points.",
+    "partial: a run that was given less than its experiment asks for. not run: nobody has run the "
+    "experiment yet. no experiment: none stands for the row.",
+    "±: standard deviation over n seeds. gap: measured less published, in points. spikes: per "
+    "neuron and image. (!): not to be read without the mark.",
+    "Run a row with: snnexp train +experiment=NAME",
+)
 
 
 def lines(rows: list[Row], results: list[RunResult], experiments: dict[str, str]) -> forms.Lines:
@@ -101,7 +121,7 @@ def lines(rows: list[Row], results: list[RunResult], experiments: dict[str, str]
     return [
         {"id": row.id}
         | {name: getattr(row, name) for name in PUBLISHED}
-        | _measured_columns(row, measured(row, results))
+        | _measured_columns(row, measured(row, results), row.id in experiments)
         | {
             "command": f"snnexp train +experiment={experiments[row.id]}"
             if row.id in experiments
@@ -111,9 +131,9 @@ def lines(rows: list[Row], results: list[RunResult], experiments: dict[str, str]
     ]
 
 
-def _measured_columns(row: Row, found: Measured | None) -> dict[str, str]:
+def _measured_columns(row: Row, found: Measured | None, has_experiment: bool) -> dict[str, str]:
     if found is None:
-        return dict.fromkeys(MEASURED, "") | {"status": status(row, found)}
+        return dict.fromkeys(MEASURED, "") | {"status": status(row, found, has_experiment)}
     return {
         "measured": f"{found.mean:.2f}",
         "std": "" if found.std is None else f"{found.std:.2f}",
@@ -148,23 +168,70 @@ def as_html(name: str, table: forms.Lines) -> str:
 
 def as_rich(name: str, table: forms.Lines) -> str:
     """For a terminal, from 80 columns on: what tells the rows apart, the comparison, and the
-    experiment.
+    experiment; on a wide one every row has one line.
     """
+    console = Console()
+    with console.capture() as capture:
+        if console.width >= WIDE:
+            console.print(_one_line_each(name, table, console.width >= WIDEST))
+        else:
+            console.print(_folded(name, table))
+        for words in LEGEND:
+            console.print(Text(words, "dim"))
+    return capture.get()
+
+
+def _one_line_each(name: str, table: forms.Lines, wide: bool) -> Table:
+    """A line for each row; only the first column, and what was reduced, may be cut."""
+    page = Table(title=TITLES[name], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    cells = [_wide_cells(line) for line in table]
+    for number, title in enumerate(ONE_LINE):
+        longest = max(len(title), *(len(line[number]) for line in cells))
+        least = min(longest, 24) if title in CUT else longest
+        page.add_column(
+            title,
+            justify="right" if title in ONE_LINE[1:7] else "left",
+            no_wrap=True,
+            min_width=least,
+            max_width=max(least, 44) if title in CUT else None,
+            style="cyan" if title == "experiment" else None,
+        )
+    if not wide:
+        page.columns.pop(ONE_LINE.index("reduced"))
+        cells = [line[:-2] + line[-1:] for line in cells]
+    for line in cells:
+        page.add_row(*line)
+    return page
+
+
+def _wide_cells(line: dict[str, str]) -> tuple[str | Text, ...]:
+    strategy = line["strategy"].partition(" (+")[0]
+    system = f"{line['dataset']} {line['architecture']} [{line['reference']}] {strategy}"
+    verdict = Text(line["status"], STYLES.get(line["status"], ""))
+    verdict.append(" (!)" if line["marks"] else "", "yellow")
+    return (
+        Text(system),
+        line["timesteps"],
+        line["accuracy"],
+        line["measured"] + (f" ±{line['std']}" if line["std"] else ""),
+        line["n"],
+        line["gap"],
+        line["spikes_per_neuron"],
+        verdict,
+        Text(line["budget"], "dim"),
+        line["command"].rpartition("=")[2],
+    )
+
+
+def _folded(name: str, table: forms.Lines) -> Table:
     page = Table(title=TITLES[name], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 1, 0))
     page.add_column("system", overflow="fold")
     for title in ("T", "published", "measured", "gap", "spikes"):
         page.add_column(title, justify="right", no_wrap=True)
-    page.add_column("status", min_width=10, overflow="fold")
+    page.add_column("status", min_width=13, overflow="fold")
     for line in table:
         page.add_row(*_cells(line))
-    console = Console()
-    with console.capture() as capture:
-        console.print(page)
-        console.print(
-            "spikes: per neuron and image.  Run a row with: snnexp train +experiment=NAME",
-            style="dim",
-        )
-    return capture.get()
+    return page
 
 
 def _cells(line: dict[str, str]) -> tuple[str | Text, ...]:

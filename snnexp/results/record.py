@@ -4,11 +4,11 @@ them.
 
 import dataclasses
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from snnexp.files.hints import fits, shown, taken_apart, words
+from snnexp.files.hints import fits, shown, taken_apart, test_of, words
 
 EXTRA = "extra"
 """The field for whatever else stands in the file, on the level of the fields themselves."""
@@ -51,19 +51,39 @@ def convert(hint: Any, value: Any) -> Any:
     """`value` as the type says: mappings as records, whole numbers as numbers where any number may
     stand.
     """
-    if value is None:
-        return None
+    return _converter(hint)(value)
+
+
+@cache
+def _converter(hint: Any) -> Callable[[Any], Any]:
+    """What converts values of a type: the type is taken apart once for all of them."""
     hint = _without_null(hint)
     origin, arguments = taken_apart(hint)
     if hasattr(hint, "__metadata__"):
-        return convert(arguments[0], value)
+        return _converter(arguments[0])
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return from_json(hint, value)
+        return lambda value: None if value is None else from_json(hint, value)
     if origin is list:
-        return [convert(arguments[0], item) for item in value]
+        return _of_list(_converter(arguments[0]))
     if origin is dict:
-        return {key: convert(arguments[1], item) for key, item in value.items()}
-    return float(value) if hint is float and isinstance(value, int) else value
+        return _of_dict(_converter(arguments[1]))
+    return _real if hint is float else _same
+
+
+def _of_list(item: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else [*map(item, value)]
+
+
+def _of_dict(item: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else {key: item(each) for key, each in value.items()}
+
+
+def _real(value: Any) -> Any:
+    return float(value) if isinstance(value, int) else value
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def faults(kind: type, found: Any, path: str = "") -> Iterator[str]:
@@ -74,9 +94,21 @@ def faults(kind: type, found: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: expected a mapping, got {shown(found)}"
         return
     prefix = f"{path}." if path else ""
-    for name, hint in hints(kind).items():
-        if name in found:
+    for name, fitting, hint in _tests(kind):
+        if name in found and not fitting(found[name]):
             yield from _faults_of(hint, found[name], f"{prefix}{name}")
+
+
+@cache
+def _tests(kind: Any) -> list[tuple[str, Callable[[Any], bool], Any]]:
+    """The fields of a kind of record, what tells at once that a value fits, and their types."""
+    every = hints(kind).items()
+    plain = ((name, _record_within(hint)[1] is None, hint) for name, hint in every)
+    return [(name, test_of(hint) if is_plain else _never, hint) for name, is_plain, hint in plain]
+
+
+def _never(value: Any) -> bool:
+    return False
 
 
 def _faults_of(hint: Any, value: Any, path: str) -> Iterator[str]:

@@ -66,12 +66,12 @@ def measured(row: Row, results: list[RunResult]) -> Measured | None:
     )
 
 
-def status(row: Row, found: Measured | None) -> str:
+def status(row: Row, found: Measured | None, has_experiment: bool = True) -> str:
     """`reproduced`, `below`, `above`, `partial`, `not run`, or `no figure` where the survey states
-    none.
+    none; `no experiment` where nothing here could be run for the row.
     """
     if found is None:
-        return "not run"
+        return "not run" if has_experiment else "no experiment"
     if found.budget:
         return "partial"
     if not row.accuracy:

@@ -4,10 +4,12 @@ import csv
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import snnexp
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable, read_regular
 from snnexp.files.visible import one_line, visible
@@ -18,6 +20,8 @@ HISTORY = "history.csv"
 """Beside recorded results: the paths of those that are history, and why."""
 LARGEST_HISTORY = 2**20
 """Bytes of it that are read."""
+OF_ANOTHER_KIND = ("wandb", "checkpoints", "evaluations")
+"""Folders within runs in which no result stands for a row."""
 
 
 def standing(results: list[RunResult], references: dict[str, dict[str, Any]]) -> list[RunResult]:
@@ -56,6 +60,24 @@ def histories(folder: Path) -> dict[Path, str]:
         return {}
 
 
+def shipped() -> Path | None:
+    """The folder of the recorded results that come with this package: in it where it is
+    installed, beside it in a checkout; None where they are not there.
+    """
+    package = Path(snnexp.__file__).parent
+    places = (package / "recorded", package.parent / "results")
+    return next((place for place in places if (place / HISTORY).is_file()), None)
+
+
+def result_files(folder: Path) -> Iterator[Path]:
+    """The files below a folder that may be results: all of a collection, of a run the one."""
+    for place, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if name not in OF_ANOTHER_KIND)
+        is_run = {"status.json", "config.yaml", "result.json"} <= {*names}
+        own = ["result.json"] if is_run else names
+        yield from (Path(place, name) for name in own if name.endswith(".json"))
+
+
 def read_results(folders: list[Path]) -> list[RunResult]:
     """Every result below `folders` that stands for a row, each once; files are named `result.json`,
     or as one likes in a collection.
@@ -63,7 +85,7 @@ def read_results(folders: list[Path]) -> list[RunResult]:
     What is meant as a result and is none is told on stderr and left out.
     """
     paths = {
-        os.path.realpath(path) for folder in folders for path in folder.rglob("*.json")
+        os.path.realpath(path) for folder in folders for path in result_files(folder)
     }  # Path.resolve fails at a loop of links
     results: dict[str, RunResult] = {}
     past = {path: why for folder in folders for path, why in histories(folder).items()}

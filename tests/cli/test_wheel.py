@@ -45,7 +45,7 @@ def built(tmp_path_factory) -> tuple[Path, str]:
     there gets in.
     """
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("snnexp", "conf"):
+    for name in ("snnexp", "conf", "results"):
         shutil.copytree(
             ROOT / name,
             source / name,
@@ -140,6 +140,21 @@ def test_no_page_of_warnings_hides_what_the_build_says(built):
     )
 
 
+@pytest.mark.slow
+def test_recorded_results_come_with_the_wheel(wheel, binaries, tmp_path):
+    names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+    inside = {name for name in names if Path("snnexp/recorded") in name.parents}
+    recorded = {
+        Path("snnexp/recorded") / path.relative_to(ROOT / "results")
+        for path in (ROOT / "results").rglob("*")
+        if path.suffix in (".json", ".csv")
+    }
+    assert inside == recorded and len(recorded) > 50
+    out = done(binaries / "snnexp", "table", "3", "--format", "csv", cwd=tmp_path)
+    assert out.count(",partial,") >= 5 and out.count(",not run,") >= 10
+
+
+@pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)
     (path,) = tmp_path.glob("outputs/train/*/result.json")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from snnexp.cli.options import headline
+from snnexp.composition.catalogue import headline
 from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import check
 from snnexp.datasets.dataset import Dataset

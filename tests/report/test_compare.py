@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from snnexp.cli.compare import compare
-from snnexp.report import along, curves
-from snnexp.report.comparison import differing, labels, read_run
+from snnexp.report import along, curves, tradeoff
+from snnexp.report.comparison import differing, read_run
+from snnexp.report.labels import labels
 from snnexp.report.outcomes import outcomes, readings
 from tests.support.fake_run import BLOCK
 
@@ -137,6 +138,7 @@ def test_other_forms(form, capsys, tmp_path):
             [
                 str(run(tmp_path / "a")),
                 str(run(tmp_path / "b", other(), neuron="plif")),
+                "--all",
                 "--format",
                 form,
             ]
@@ -154,7 +156,7 @@ def test_many_runs_with_long_names_have_numbers_and_nothing_is_cut(capsys, tmp_p
         run(tmp_path / f"{'x' * 40}{number}", accuracy=10.0 + number, device="q" * 18 + str(number))
         for number in range(4)
     ]
-    assert compare([*map(str, folders)]) == 0
+    assert compare([*map(str, folders), "--all"]) == 0
     out = capsys.readouterr().out
     assert (
         f"(4)  {folders[3]}" in out and "configuration: nothing differs" in out and "…" not in out
@@ -389,3 +391,91 @@ def test_what_cannot_be_drawn_is_said(tmp_path, capsys, words, remedy):
     words = [*words, "--plot", tmp_path / "a.png"]
     assert compare([*map(str, [*swept(tmp_path), *words])]) == 2
     assert remedy in capsys.readouterr().err and not (tmp_path / "a.png").exists()
+
+
+# Evaluations, seeds and costs
+
+
+def evaluation(of: Path, changes: list[str], timesteps: int, **more) -> Path:
+    """What `snnexp evaluate` leaves in the folder of a run."""
+    block = {**BLOCK, "form": "spiking", "neuron": "lif", "timesteps": timesteps, **more}
+    path = of / "evaluations" / "one.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({**block, "changes": changes}))
+    return path
+
+
+def test_an_evaluation_is_compared_with_its_run(tmp_path):
+    folder = run(tmp_path / "a", {**CONFIG, "encoder": {"_target_": "Direct", "scale": 1.0}})
+    again = evaluation(folder, ["timesteps=9", "encoder=poisson"], 9, encoder="poisson")
+    runs = [read_run(folder), read_run(again)]
+    lines = {line.name: line.values for line in differing(runs)}
+    assert lines["timesteps"] == (4, 9) and lines["encoder"] == ("Direct", "poisson")
+    assert lines["encoder.scale"] == (1.0, None)
+    assert labels(runs) == ["Direct", "poisson"] and runs[1].result.changes is not None
+
+
+def test_results_without_a_configuration_differ_in_what_their_commands_name(tmp_path, capsys):
+    paths = []
+    for rule, hashed in (("threshold=mse calibration=light", "a"), ("threshold=ann_max", "b")):
+        words = f"snnexp train +experiment=x {rule} strategy.stages.pretrain.start=there"
+        folder = run(tmp_path / hashed, command=words, experiment="x", config_hash=hashed)
+        paths.append(tmp_path / f"{hashed}.json")
+        paths[-1].write_text((folder / "result.json").read_text())
+    runs = [read_run(path) for path in paths]
+    lines = {line.name: line.values for line in differing(runs)}
+    assert lines["threshold"] == ("mse", "ann_max")
+    assert lines["calibration"] == ("light", "(not set)") and labels(runs) == ["mse", "ann_max"]
+    assert compare([*map(str, paths)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "no configuration beside" in out and "there may be more" in out
+    assert "time not counted pretrain is of another run" in out
+
+
+def test_results_come_first_and_parts_that_only_one_has_on_request(tmp_path, capsys):
+    folders = [str(run(tmp_path / "a")), str(run(tmp_path / "b", other(), neuron="plif"))]
+    assert compare(folders) == 0
+    out = capsys.readouterr().out
+    assert out.index("96.50 %") < out.index("configuration")
+    assert "neuron.leak" not in out and "--all" in out and "lif, T 4" not in out
+    assert compare([*folders, "--all"]) == 0
+    assert "neuron.leak" in capsys.readouterr().out
+
+
+def test_the_accuracy_of_the_ann_has_one_row(tmp_path):
+    ann = {**BLOCK, "accuracy": 90.0}
+    stages = {"pretrain": ann, "finetune": BLOCK}
+    runs = [read_run(run(tmp_path / "a", stages=stages, ann_accuracy=90.0))]
+    names = [line.name for line in outcomes(runs)]
+    assert "accuracy of the ANN" in names and "accuracy after pretrain" not in names
+
+
+def test_more_runs_than_columns_have_a_line_each(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    folders = [run(tmp_path / str(n), accuracy=10.0 + n) for n in range(12)]
+    assert compare([*map(str, folders)]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.partition("result")[2].splitlines())) <= 80
+    assert all(f"{10 + n}.00 %" in out for n in range(12))
+
+
+def test_seeds_are_one_curve_with_a_band_and_one_point_with_bars(tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    runs = []
+    for seed, accuracy in ((1, 90.0), (2, 94.0)):
+        curve = [50.0, accuracy]
+        config = {**CONFIG, "seed": seed}
+        more = {"accuracy_by_timestep": curve, "spikes_per_neuron": 0.5 * seed, "seed": seed}
+        folder = run(tmp_path / str(seed), config, accuracy=accuracy, reference=None, **more)
+        runs.append(read_run(folder))
+    figure = Figure()
+    curves.draw(figure, runs)
+    (line,), (band,) = figure.axes[0].get_lines(), figure.axes[0].collections
+    assert [*line.get_ydata()] == [50.0, 92.0] and "(2 seeds)" in line.get_label()
+    assert band.get_paths()[0].get_extents().height == 44.0
+    (point,) = tradeoff.points(runs, "spikes")
+    assert point.cost == (0.75, 0.5, 1.0) and point.accuracy == (92.0, 90.0, 94.0)
+    with pytest.raises(along.NothingToDraw):
+        tradeoff.drawn([read_run(run(tmp_path / "n", operations=None))], "png", "energy")

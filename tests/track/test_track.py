@@ -497,7 +497,7 @@ def test_the_summary_names_what_a_reader_looks_for(tmp_path, capsys):
         "+3.34",
         "0.123",
         "1.2 M MAC, 3.4 k AC",
-        "12.3 uJ, 0.5 of the ANN's 24.6 uJ",
+        "12.3 uJ, 0.5 times the ANN's 24.6 uJ",
     ):
         assert text in page
     assert (

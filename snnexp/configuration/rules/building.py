@@ -6,7 +6,7 @@ import torch
 
 from snnexp.configuration.build import blueprint, component, stages
 from snnexp.configuration.rules.data import encoder_takes_the_samples
-from snnexp.configuration.rules.reading import Config, is_mapped, stages_with
+from snnexp.configuration.rules.reading import Config, does, is_mapped, stages_with
 from snnexp.network.analog import analog_network
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
@@ -17,8 +17,9 @@ from snnexp.stages.base import Stage
 
 def everything_builds(config: Config) -> Iterator[str]:
     """Constructors have the last word; the network is built without memory."""
-    if [*encoder_takes_the_samples(config)]:
-        return
+    timeless = stages_with(config, code="times") and not does(config, "encoder", "times")
+    if timeless or [*encoder_takes_the_samples(config)]:
+        return  # which has been said
     try:
         dataset = component(config["dataset"])
         last = list(stages(config).values())[-1]

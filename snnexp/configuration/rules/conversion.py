@@ -135,9 +135,17 @@ def _obstacles(config: Config, name: str) -> list[str]:
         made = component(config["strategy"]["stages"][name])
         with torch.device("meta"):
             plan = blueprint(config, component(config["dataset"]).shape, classes=10)
-            return list(made.obstacles(plan, activation(config), f"strategy.stages.{name}"))
+            found = made.obstacles(plan, activation(config), f"strategy.stages.{name}")
+            return [_with_a_key_that_is_there(each, config) for each in found]
     except UNBUILDABLE:
         return []
+
+
+def _with_a_key_that_is_there(remedy: str, config: Config) -> str:
+    """A neuron of one's own need not have the key that makes its spikes carry the threshold."""
+    if "amplitude" in config["neuron"]:
+        return remedy
+    return remedy.replace("neuron.amplitude=", "neuron=if neuron.amplitude=")
 
 
 RULES = (

@@ -1,5 +1,6 @@
 """Rules of a run as a whole."""
 
+import re
 from collections.abc import Iterator
 
 import torch
@@ -16,6 +17,9 @@ def device_exists(config: Config) -> Iterator[str]:
         torch.zeros((), device=config["device"]).item()  # "meta" is there, but holds no numbers
     except Exception as error:  # each backend has its own way to say that it is absent
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = re.sub(
+            r"^Expected one of .* device type at start", "no device type at start", reason
+        )
         yield (
             f"device: {config['device']!r} cannot be used here ({reason}); use device=auto or "
             "device=cpu"

@@ -1,0 +1,204 @@
+"""`snnexp show GROUP=OPTION`: what an option is, which keys it has and what they may be."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from snnexp.composition.catalogue import comment, groups, is_added, text_of
+from snnexp.composition.declared import Declared, declared
+from snnexp.files.visible import one_line, visible
+from snnexp.survey.experiments import LOADER
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable  # from Python 3.11 on
+
+TARGET = "_target_"
+NOTHING = Declared(Path(), 0, "")
+"""Of a component whose source cannot be read."""
+
+
+def show_option(arguments: list[str]) -> int:
+    """Prints what there is to know about an option, or about a key of conf/config.yaml."""
+    if len(arguments) != 1:
+        return _refuse("usage: snnexp show GROUP=OPTION, such as snnexp show neuron=lif")
+    group, is_option, option = arguments[0].lstrip("+").partition("=")
+    known = groups()
+    if not is_option:
+        return _shown_key(group, known)
+    if group not in known:
+        return _refuse(_unknown("group", group, known))
+    found = known[group]
+    if option not in found:
+        return _refuse(_unknown(f"option of {group}", option, found))
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for part in _page(group, option, found[option]):
+            console.print(part)
+    print(capture.get(), end="")
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print(visible(f"snnexp: {message}"), file=sys.stderr)
+    return 2
+
+
+def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no {kind} {name!r}; {hint}there are {', '.join(known)}"
+
+
+def _shown_key(key: str, known: Mapping[str, Any]) -> int:
+    """A key that belongs to no group, as conf/config.yaml has it."""
+    if key in known:
+        return _refuse(f"{key} is a group: snnexp list {key}, then snnexp show {key}=OPTION")
+    text = text_of(files("snnexp.conf") / "config.yaml").partition("\nhydra:")[0]
+    found = re.search(rf"^{re.escape(key)}:.*(?:\n[ ].*)*", text, re.MULTILINE)
+    if found is None:
+        keys = [*known, *re.findall(r"^(\w+):", text, re.MULTILINE)]
+        near = get_close_matches(key, keys, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "snnexp train --help lists all"
+        return _refuse(f"there is no group and no key {key!r}; {hint}")
+    print(found[0])
+    return 0
+
+
+def _page(group: str, option: str, path: "Traversable") -> Iterator[Text | Table]:
+    content = yaml.load(text_of(path), Loader=LOADER) or {}
+    yield Text(f"{'+' if is_added(path) else ''}{group}={option}", "bold")
+    yield Text("\n".join(comment(path)))
+    main = declared(content[TARGET]) if TARGET in content else None
+    if main is not None:
+        yield Text(f"\n{main.about}")
+        rows = [*_keys(content, _remarks(path))]
+        yield _table(rows, "strategy.stages.NAME." if group == "stage" else f"{group}.")
+    else:
+        yield Text(f"\n{_settings(path)}")
+    yield Text()
+    yield _facts(group, option, main)
+
+
+def _settings(path: "Traversable") -> str:
+    """What stands in a file behind its head."""
+    lines = text_of(path).splitlines()
+    first = next((n for n, line in enumerate(lines) if line[:1] != "#"), len(lines))
+    return "\n".join(lines[first:])
+
+
+def _remarks(path: "Traversable") -> dict[str, str]:
+    """The comments behind the keys of a file, and behind those of what stands in it."""
+    outer, found = "", {}
+    for line in text_of(path).splitlines():
+        key = re.match(r"( *)(\w+):[^#]*(?:#\s*(.*))?$", line)
+        if key:
+            outer = outer if key[1] else key[2]
+            found[f"{outer}.{key[2]}" if key[1] else key[2]] = key[3] or ""
+    return found
+
+
+def _keys(
+    content: Mapping[str, Any], remarks: Mapping[str, str], prefix: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """Key, default, range and meaning of each setting of a component and of those within it."""
+    source = declared(content[TARGET]) or NOTHING
+    for key, value in content.items():
+        if isinstance(value, dict) and TARGET in value:
+            yield from _keys(value, remarks, f"{prefix}{key}.")
+        elif key != TARGET:
+            said = (source.meanings.get(key, ""), remarks.get(f"{prefix}{key}", ""))
+            yield f"{prefix}{key}", _plain(value), source.types.get(key, ""), max(said, key=len)
+
+
+def _plain(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return one_line(value)
+
+
+def _table(rows: list[tuple[str, str, str, str]], prefix: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("\nkey", style="cyan", no_wrap=True)  # whole, so that it can be copied
+    table.add_column("\ndefault", overflow="fold")
+    table.add_column("\nmay be", overflow="fold")
+    table.add_column("\nmeaning", overflow="fold")
+    for key, *others in rows:
+        table.add_row(Text(f"{prefix}{key}"), *map(Text, others))
+    return table
+
+
+def _facts(group: str, option: str, main: Declared | None) -> Table:
+    """Where it comes from, who takes it and how it is chosen."""
+    facts = {
+        "source": f"{main.path}:{main.line}" if main else "",
+        "leaves": f"a network of form {main.constants['form']}"
+        if main and group == "stage" and "form" in main.constants
+        else "",
+        "stages": ", ".join(_stages(option)) if group == "strategy" else "",
+        "strategies": ", ".join(_takers(group)),
+        "experiments": _experiments(group, option),
+        "choose": _choice(group, option),
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in facts.items():
+        if value:
+            table.add_row(Text(name), Text(value, overflow="fold"))
+    return table
+
+
+def _choice(group: str, option: str) -> str:
+    path = groups()[group][option]
+    if group == "stage":
+        return f"snnexp train stage@strategy.stages.NAME={option}"
+    return f"snnexp train {'+' if is_added(path) else ''}{group}={option}"
+
+
+def _stages(strategy: str) -> Iterator[str]:
+    """The stages of a strategy and the form of the network that each leaves."""
+    known = groups()["stage"]
+    for name, stage in _stages_of(strategy):
+        content = yaml.load(text_of(known[stage]), Loader=LOADER) or {}
+        source = declared(content[TARGET]) if TARGET in content else None
+        form = source.constants.get("form") if source else None
+        yield f"{name} ({stage}{f', leaves a network of form {form}' if form else ''})"
+
+
+def _stages_of(strategy: str) -> Iterator[tuple[str, str]]:
+    text = text_of(groups()["strategy"][strategy])
+    content = yaml.load(text, Loader=LOADER) or {}
+    for entry in content.get("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            yield from _stages_of(entry)
+    yield from re.findall(r"/stage@stages\.(\w+): (\w+)", text)
+
+
+def _takers(group: str) -> list[str]:
+    """The strategies whose stages take an option of a group that only some ask for."""
+    stages = {name: text_of(path) for name, path in groups()["stage"].items()}
+    asking = {name for name, text in stages.items() if f"${{{group}}}" in text}
+    return [
+        strategy
+        for strategy in groups()["strategy"]
+        if any(stage in asking for _, stage in _stages_of(strategy))
+    ]
+
+
+def _experiments(group: str, option: str) -> str:
+    """How many experiments choose it, and the first of them."""
+    if group == "experiment":
+        return ""
+    chosen = re.compile(rf"^\s*- (?:override )?/{group}(?:@\S+)?: {re.escape(option)}\s*$", re.M)
+    every = groups()["experiment"].items()
+    found = [name for name, path in every if chosen.search(text_of(path))]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"{', '.join(found[:3])}{more}" if found else ""
