@@ -1,7 +1,6 @@
 """The options that there are, as their YAML files stand. Nothing here imports Hydra or torch."""
 
 from collections.abc import Iterable
-from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -49,9 +48,8 @@ def is_added_group(paths: Iterable["Traversable"]) -> bool:
     return any(is_added(path) for path in paths)
 
 
-@cache
 def text_of(path: "Traversable") -> str:
-    """What stands in a file; a group is asked for it more than once."""
+    """What stands in a file."""
     return path.read_text(encoding="utf-8")
 
 

@@ -34,7 +34,7 @@ def _faults(found: Any) -> Iterator[str]:
         return
     evaluated = "stages" not in found and found.get("changes") is not None
     stages = {} if evaluated else found.get("stages")
-    if not evaluated and (not isinstance(stages, Mapping) or not 0 < len(stages) <= MOST):
+    if not isinstance(stages, Mapping) or not (evaluated or 0 < len(stages) <= MOST):
         yield f"stages: expected a mapping with 1 to {MOST} stages, got {shown(stages)}"
         return
     yield from record.faults(RunResult, found)
