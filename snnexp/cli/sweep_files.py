@@ -55,12 +55,14 @@ def as_csv(jobs: list[Job]) -> str:
 
 
 def points_of(jobs: list[Job], by_validation: bool) -> list[Point]:
-    """A point for all jobs that differ in the seed alone and have spikes."""
+    """A point for all jobs that differ in the seed alone; analog networks, which have no spikes
+    to be saved, and silent ones have none.
+    """
     measure = MEASURES["validation" if by_validation and _have_split(jobs) else "accuracy"]
     groups: dict[tuple[str, ...], list[tuple[float, float]]] = {}
     for job in (job for job in jobs if job.result is not None):
         pair = MEASURES["spikes"].value(job.result), measure.value(job.result)
-        if None not in pair:
+        if None not in pair and pair[0]:
             groups.setdefault(job.apart_from_seed, []).append(pair)
     common = in_common(jobs)
     return [_point(_label(overrides, common), pairs) for overrides, pairs in groups.items()]

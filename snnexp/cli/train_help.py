@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 INDENT = 20
-INTERNAL = ("stage",)
-"""Groups whose options are parts of those of others."""
+INTERNAL = ("needs", "stage")
+"""Groups whose options are brought by those of others."""
 
 
 def train_help(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ HELP = """usage: snnexp wandb sweep [+search=NAME] [key=a,b,...] [key=value]
   workspace  a script that lays out the runs of a project: panels for accuracy, T, spikes and
              energy, curves by stage, tables; a saved view, or a report with --report
 
-Examples:
+examples:
   snnexp wandb sweep +search=surrogate > sweep.yaml && wandb sweep sweep.yaml
   snnexp wandb sweep strategy=bptt,hybrid seed=1,2,3 epochs=10 > sweep.yaml
   snnexp wandb workspace > workspace.py && python workspace.py ENTITY PROJECT
@@ -41,13 +41,13 @@ def _sweep(arguments: list[str]) -> int:
     import yaml
 
     from snnexp.composition.explain import MISTAKES
-    from snnexp.jobs.mistakes import in_sweep, told
+    from snnexp.jobs.mistakes import not_composable, told
     from snnexp.track.wandb_sweep import HEAD, spelled_out, sweep_file
 
     overrides = [each for each in arguments if each not in ("-m", "--multirun")]
     try:
         overrides = spelled_out(overrides)
-        wrong = in_sweep([each for each in overrides if not each.startswith("hydra.sweeper")])
+        wrong = not_composable([each for each in overrides if not each.startswith("hydra.sweeper")])
         if wrong:
             return _refuse(wrong)
         found = sweep_file(overrides)

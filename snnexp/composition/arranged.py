@@ -155,7 +155,8 @@ def _behind(arguments: list[str], whole: Composition, path: tuple[str, ...]) -> 
     if not swapped:
         return []
     standing = [group for group in _options(path, ()).choices if "@" not in group]
-    options = [f"{group}={whole.choices[group]}" for group in dict.fromkeys([*standing, *typed])]
+    groups = dict.fromkeys([*standing, *typed])  # without those that have a list of options
+    options = [f"{group}={whole.choices[group]}" for group in groups if group in whole.choices]
     pure = _options(path, (*searched, *options)).config
     return [*leftovers(whole.config, pure, swapped, whole.choices, typed_keys(arguments))]
 

@@ -48,16 +48,16 @@ def differing(*, _root_: DictConfig) -> str:
     the seed, which has a part of its own, is left out.
     """
     swept = OmegaConf.select(_root_, "hydra.callbacks.sweep.swept") or []
-    given = [each.partition("=") for each in _root_.hydra.overrides.task]
+    given = [each.lstrip("+").partition("=") for each in _root_.hydra.overrides.task]
     parts = [_part(key, value) for key, _, value in given if key in swept and key != "seed"]
     return "".join(f"{part}_" for part in parts)[:LONGEST]
 
 
 def _part(key: str, value: str) -> str:
-    name = key.lstrip("+").rpartition(".")[2]
-    option = name == key.lstrip("+") and not re.fullmatch(r"[\d.+-]+(e[\d+-]+)?|true|false", value)
+    name = key.rpartition(".")[2]
+    option = name == key and not re.fullmatch(r"[\d.+-]+(e[\d+-]+)?|true|false", value)
     words = value if option else f"{name}-{value}"
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", words).strip("-")
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", words).strip("-")
 
 
 def _real(value: Any) -> Any:

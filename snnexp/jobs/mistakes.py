@@ -68,6 +68,19 @@ def in_sweep(arguments: list[str]) -> tuple[str | None, Plan | None]:
         return listed(list(dict.fromkeys(said))) if said else told(error, arguments), None
 
 
+def not_composable(arguments: list[str]) -> str | None:
+    """What keeps the jobs of a sweep from being composed, without a look at their values; torch is
+    not imported where nothing is wrong.
+    """
+    try:
+        jobs = [*_jobs(arguments)]
+        said = out_of_extent(arguments, jobs[0])
+    except Exception as error:  # of the grammar, which has its limits, too
+        return told(error, arguments)
+    said = said or [each for job in jobs for each in mistakes(_raised(job), job)[0]]
+    return listed(list(dict.fromkeys(said))) if said else None
+
+
 def _judged(plan: Plan, arguments: list[str]) -> tuple[str | None, Plan | None]:
     path = [each for each in arguments if each.startswith(SEARCH_PATH)]
     notices: dict[str, None] = {}

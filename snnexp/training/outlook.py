@@ -37,9 +37,9 @@ class Task:
     stage: str
     form: str
     untrained: Callable[[Blueprint], Network]
-    trained: float
-    evaluated: float
-    made: float
+    trained: int | float
+    evaluated: int | float
+    made: int | float
 
 
 class Outlook:

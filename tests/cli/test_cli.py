@@ -115,7 +115,7 @@ def test_help_of_train_lists_groups_and_options(light):
     assert code == 0
     for line in (
         "dataset +cifar10, cifar100, .*digits,",
-        "neuron +alpha, .*if, .*lif, .*plif",
+        "neuron +alif, alpha, .*if, .*lif, .*plif",
         "readout +.*potential, rate, .*voting",
     ):
         assert re.search(line, out, re.DOTALL)
@@ -138,7 +138,7 @@ def test_lists(light):
     assert (
         told.code == 2
         and "did you mean 'neuron'?" in told.err
-        and "dataset, encoder, experiment, " in told.err
+        and "dataset, debug, encoder, experiment, " in told.err
     )
 
 
@@ -346,7 +346,7 @@ def test_a_wrong_configuration_leaves_nothing_behind(snnexp, tmp_path):
         "timesteps: expected a whole number >= 1, got 0",
     ):
         assert words in err
-    assert snnexp("train", *TINY, "strategy=conversion").code == 2
+    assert snnexp("train", *TINY, "strategy=conversion", "neuron=lif").code == 2
     assert snnexp("train", *TINY, "dataset._target_=os.system", "output_dir=there").code == 2
     assert snnexp("train", *TINY, "seed=abc", "hydra.run.dir=here/run").code == 2
     assert files(tmp_path) == ["here"]

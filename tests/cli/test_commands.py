@@ -84,7 +84,7 @@ def test_help_of_train_has_the_comments_of_the_configuration_and_options_of_ones
     for line in (ROOT / "conf" / "config.yaml").read_text().splitlines():
         if re.match(r"(memory|selection|time_segments):", line):
             assert line in out
-    assert re.search(r"^  neuron +alpha, .*\blif\b", out, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^  neuron +alif, alpha, .*\blif\b", out, re.MULTILINE | re.DOTALL)
     known = len(groups()["experiment"])
     assert f"{known} of them" in out and f"{known + 1} of them" in light["own help"].out
 

@@ -3,9 +3,11 @@ is shown.
 """
 
 import pytest
+from rich.console import Console
 
 from snnexp.cli.compare import compare
-from snnexp.cli.sweep import job_outcome
+from snnexp.cli.sweep_jobs import jobs_of
+from snnexp.cli.sweep_table import jobs_table
 from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.flags import flags
 from snnexp.measure.tally import Layer, Tally
@@ -43,8 +45,10 @@ def test_idle_layers_are_named_in_the_first_epoch_and_wherever_the_accuracy_is_s
     out = capsys.readouterr().out
     assert out.count(f"{word}: body.linear1") >= 1 and "(!)" in out and "flags" in out
     (tmp_path / "run" / "status.json").write_text('{"status": "finished"}')
-    accuracy, shown = job_outcome(tmp_path / "run")[1:]
-    assert accuracy.endswith(" (!)") and word in shown
+    (sweep,) = jobs_of(tmp_path)
+    assert any(f"{word}: body.linear1" in flag for flag in sweep.flags)
+    Console(width=100).print(jobs_table(tmp_path, [sweep]))
+    assert f"{result['accuracy']:.2f} (!)" in capsys.readouterr().out
     happened(
         f"warned in epoch 1, flagged: {result['flags'][0]}; marked in summary, compare and sweep"
     )

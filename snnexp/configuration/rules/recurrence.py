@@ -23,7 +23,7 @@ def _recurrent(tokens: object) -> bool:
     if not isinstance(tokens, list):
         return False
     try:
-        return any(isinstance(layer, RecurrentLinear) for layer in parse(tokens))
+        return any(isinstance(layer, RecurrentLinear) for layer in parse([*map(str, tokens)]))
     except ValueError:  # no layers, or none that there are, which is for `everything_builds` to say
         return False
 
