@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from snnexp.cell import Over, Sized
 from snnexp.layers.analog import AnalogUnit
+from snnexp.layers.connection import Connection
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.network.network import Network
 
@@ -79,6 +80,20 @@ def _transparent(network: nn.Module, loops: Sequence[Over]) -> Iterator[None]:
         network.train(training)
 
 
+@contextmanager
+def _without_norms(network: nn.Module) -> Iterator[None]:
+    """Norms change no shape, and torch imports its compiler to say so on the device `meta`."""
+    connections = [module for module in network.modules() if isinstance(module, Connection)]
+    norms = [connection.norm for connection in connections]
+    for connection in connections:
+        connection.norm = nn.Identity()
+    try:
+        yield
+    finally:
+        for connection, norm in zip(connections, norms, strict=True):
+            connection.norm = norm
+
+
 def neurons(network: Network, shape: tuple[int, ...]) -> int:
     """How many neurons or activations a network of spikes or real values has, by one pass on the
     device `meta`.
@@ -97,7 +112,11 @@ def neurons(network: Network, shape: tuple[int, ...]) -> int:
     units = loops or [module for module in body.modules() if isinstance(module, AnalogUnit)]
     hooks = [unit.register_forward_hook(see) for unit in units]
     try:
-        with torch.no_grad(), _transparent(body, [unit.cells for unit in loops]):
+        with (
+            torch.no_grad(),
+            _transparent(body, [unit.cells for unit in loops]),
+            _without_norms(body),
+        ):
             functional_call(body, _on_meta(body), torch.empty(1, 1, *shape, device="meta"))
     finally:
         for hook in hooks:

@@ -54,8 +54,8 @@ class Trackers:
         self.chosen = list(chosen)
 
     def __enter__(self) -> "Trackers":
-        self.console.start()
         try:
+            self.console.start()
             if self.metrics.restored:
                 logger.warning(
                     "%s was gone or damaged; it is restored from the checkpoint", self.metrics.path
@@ -71,10 +71,12 @@ class Trackers:
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Stopped | KeyboardInterrupt):
-            self.console.say(_interrupted(error))
-        self._tell("finish", int(error is not None))
-        self.console.close()
+        try:
+            if isinstance(error, Stopped | KeyboardInterrupt):
+                self.console.say(_interrupted(error))
+            self._tell("finish", int(error is not None))
+        finally:
+            self.console.close()
 
     @property
     def records(self) -> str:

@@ -42,6 +42,7 @@ COMPANIONS = {
     **{("architecture", name): ["dataset=imagenet"] for name in ("alexnet", "resnet34_wide")},
     ("stage", "pretrained"): ["dataset=imagenet", "architecture=resnet34"],
     ("stage", "conversion"): ["strategy=ann", "neuron=if"],
+    **{("encoder", name): ["architecture=mlp"] for name in ("crossings", "scan")},  # of one pixel
 }
 """What an option needs beside it where the remedy of its message is in words."""
 

@@ -359,7 +359,10 @@ def test_all_kinds_of_own_components_are_tried():
 
 REFUSED = {
     "its pixels": (("encoder=blink", "dataset.mean=[0.5]"), "Blink takes pixels in [0, 1]"),
-    "its times": (("neuron=ramp", *TIMED[:2], "loss=spike_time"), "set readout=first_spike"),
+    "its times": (
+        ("neuron=ramp", *TIMED[:2], "loss=spike_time", "readout=potential"),
+        "set readout=first_spike",
+    ),
     "what its loss is of": (("loss=early",), "Early is of spike times"),
     "its windows": ((*WINDOWED[:2], "timesteps=8"), "set readout=window"),
     "that it has no spike times": (

@@ -15,9 +15,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from snnexp.cli import sweep
 from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
+from snnexp.cli.sweep_jobs import jobs_of
+from snnexp.cli.sweep_table import jobs_table
 from snnexp.cli.table import table
 from snnexp.datasets.base import DataError
 from snnexp.files.documents import DEEPEST, LARGEST, LARGEST_YAML, read_json, read_yaml
@@ -129,7 +130,7 @@ def test_reading_a_run_folder_ends(finished, tmp_path, monkeypatch, capsys, what
             }
             if name in ("config.yaml", "result.json", "weights.safetensors"):
                 codes["evaluate"] = evaluate([str(folder)])
-            sweep.jobs_table(tmp_path, [folder, tmp_path / "good"])
+            jobs_table(tmp_path, jobs_of(tmp_path))
             status.unfinished(folder)
         assert codes["table"] == 0 and codes["compare"] == (
             3 if name in ("config.yaml", "result.json") else 0

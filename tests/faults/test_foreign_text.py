@@ -16,7 +16,8 @@ from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
 from snnexp.cli.main import refuse_unknown
 from snnexp.cli.options import show
-from snnexp.cli.sweep import jobs_table
+from snnexp.cli.sweep_jobs import jobs_of
+from snnexp.cli.sweep_table import jobs_table
 from snnexp.cli.table import table
 from snnexp.files.visible import all_visible, one_line, visible
 from snnexp.report.summary import summary
@@ -103,7 +104,7 @@ def test_paths_are_shown_as_text(tmp_path, capsys, monkeypatch, happened):
     assert compare([str(odd), str(run(tmp_path / "two"))]) == 0
     assert "[red]x[red]" in plain(capsys)
     summary(stage(experiment=CODES), odd)
-    print(visible(str(jobs_table(odd, [odd]).title)))
+    print(visible(str(jobs_table(odd, jobs_of(odd)).title)))
     assert "run folder" in plain(capsys)
     happened("shown escaped, markup as it is written")
 

@@ -72,6 +72,11 @@ def _in_order(group: str) -> list[str]:
     )
 
 
+def _part(config: Config, group: str, option: str) -> Any:
+    """What stands for an option: of trackers there may be several, each by its name."""
+    return config[group].get(option, config[group]) if group == "tracker" else config[group]
+
+
 @cache
 def _nodes() -> dict[tuple[str, str], Any]:
     """Every option as composed; one composition takes an option from each group, since composing is
@@ -81,7 +86,9 @@ def _nodes() -> dict[tuple[str, str], Any]:
     for chosen in itertools.zip_longest(*map(_in_order, GROUPS)):
         choices = {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
         config = configuration(*(f"{group}={option}" for group, option in choices.items()))
-        found |= {(group, option): config[group] for group, option in choices.items()}
+        found |= {
+            (group, option): _part(config, group, option) for group, option in choices.items()
+        }
     found |= {("stage", option): _stages()[option] for option in options("stage")}
     found |= {
         (group, option): configuration("strategy=conversion", f"{group}={option}")[group]
