@@ -9,7 +9,6 @@ from torch.func import functional_call
 
 from snnexp.cell import Over, Sized
 from snnexp.layers.analog import AnalogUnit
-from snnexp.layers.connection import Connection
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.network.network import Network
 
@@ -62,6 +61,11 @@ def _on_meta(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.to("meta") for name, tensor in tensors}
 
 
+def _of_zeros(network: nn.Module) -> dict[str, Tensor]:
+    tensors = (*network.named_parameters(), *network.named_buffers())
+    return {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in tensors}
+
+
 @contextmanager
 def _transparent(network: nn.Module, loops: Sequence[Over]) -> Iterator[None]:
     """Within the block, `loops` hand on what they get: their cells do not run before they know
@@ -80,23 +84,9 @@ def _transparent(network: nn.Module, loops: Sequence[Over]) -> Iterator[None]:
         network.train(training)
 
 
-@contextmanager
-def _without_norms(network: nn.Module) -> Iterator[None]:
-    """Norms change no shape, and torch imports its compiler to say so on the device `meta`."""
-    connections = [module for module in network.modules() if isinstance(module, Connection)]
-    norms = [connection.norm for connection in connections]
-    for connection in connections:
-        connection.norm = nn.Identity()
-    try:
-        yield
-    finally:
-        for connection, norm in zip(connections, norms, strict=True):
-            connection.norm = norm
-
-
 def neurons(network: Network, shape: tuple[int, ...]) -> int:
-    """How many neurons or activations a network of spikes or real values has, by one pass on the
-    device `meta`.
+    """How many neurons or activations a network of spikes or real values has, by one pass with
+    weights of zero. On the device `meta` torch would import its compiler for it.
 
     Args:
         network: in either form.
@@ -112,12 +102,8 @@ def neurons(network: Network, shape: tuple[int, ...]) -> int:
     units = loops or [module for module in body.modules() if isinstance(module, AnalogUnit)]
     hooks = [unit.register_forward_hook(see) for unit in units]
     try:
-        with (
-            torch.no_grad(),
-            _transparent(body, [unit.cells for unit in loops]),
-            _without_norms(body),
-        ):
-            functional_call(body, _on_meta(body), torch.empty(1, 1, *shape, device="meta"))
+        with torch.no_grad(), _transparent(body, [unit.cells for unit in loops]):
+            functional_call(body, _of_zeros(body), torch.zeros(1, 1, *shape))
     finally:
         for hook in hooks:
             hook.remove()
