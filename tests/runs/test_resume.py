@@ -22,12 +22,10 @@ from snnexp.composition.compose import composed
 from snnexp.datasets.batches import Batches
 from snnexp.runs import status
 from snnexp.runs.checkpoint import Checkpoints
-from snnexp.track.none import NoTracker
 from snnexp.track.trackers import Trackers
 from snnexp.track.wandb_mirror import Mirror
 from tests.support import wandb_records
 from tests.support.command_line import answer, environment, start
-from tests.support.fake_run import trackers
 from tests.support.tiny_run import NETWORK, STRATEGIES, TINY, attempted, job, records
 
 FEW = ["dataset.validation=1037", "evaluate.images=100"]
@@ -521,13 +519,6 @@ def test_a_tracker_that_comes_too_late_keeps_no_record(tmp_path):
         )
     mirror.leave()
     assert mirror.run is None and not list(tmp_path.glob("wandb/*run-*"))
-
-
-def test_the_terminal_names_the_stage_that_goes_on(tmp_path):
-    with trackers(tmp_path, NoTracker(), stages=1) as run:
-        assert run.console.title.startswith("finetune")
-    with trackers(tmp_path, NoTracker(), stages=2) as run:
-        assert run.console.title == ""
 
 
 # Several trainings
