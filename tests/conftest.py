@@ -1,11 +1,13 @@
 """What all tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from snnexp import stopping
+from tests.support.command_line import Shell
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +15,21 @@ def nobody_asks_to_stop() -> Iterator[None]:
     """What a test has asked of runs is not asked of those of the next."""
     yield
     stopping.forget()
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Many commands in one process."""
+    shell = Shell(tmp_path_factory.mktemp("shell"))
+    yield shell
+    shell.close()
+
+
+@pytest.fixture
+def snnexp(shell: Shell, tmp_path: Path) -> Shell:
+    """The same in a folder of the test's own."""
+    shell.folder = tmp_path
+    return shell
 
 
 @pytest.fixture

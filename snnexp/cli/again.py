@@ -11,6 +11,7 @@ import yaml
 
 from snnexp.cli.codes import BAD_CONFIG, BAD_DATA
 from snnexp.cli.goon import going_on
+from snnexp.errors import ConfigError
 from snnexp.files.documents import LARGEST_YAML
 from snnexp.files.foreign import Unreadable, read_regular
 from snnexp.files.visible import visible
@@ -129,7 +130,7 @@ def _news(run: Path, known: Begun, changes: list[str]) -> list[str]:
 
     if known.own:
         return []  # options that are not searched here; the run itself will find them
-    with suppress(Exception):
+    with suppress(Unreadable, ConfigError):  # the run itself says what is wrong
         before = dict(stored(run))
         try:
             return differences(before, resolved(composed(known.arguments)))

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from collections.abc import Container
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -30,12 +31,12 @@ def copy(arguments: list[str]) -> int:
     return _refuse(wrong) if wrong else _write(path, copied(name, text_of(known[name])))
 
 
-def _unfit(path: Path, known: object) -> str | None:
+def _unfit(path: Path, known: Container[str]) -> str | None:
     """Why an experiment in this file would not be found, or would not be taken."""
     if path.suffix != ".yaml" or path.absolute().parent.name != GROUP:
         better = path.parent / GROUP / f"{path.stem}.yaml"
         return f"{path}: experiments are found as NAME.yaml in a folder named experiment: {better}"
-    if path.stem in known:  # type: ignore[operator]
+    if path.stem in known:
         return f"{path}: there is an experiment {path.stem!r} already; give yours another name"
     return f"{path}: there is a file of this name" if path.exists() else None
 

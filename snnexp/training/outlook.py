@@ -95,6 +95,7 @@ class Outlook:
         first = self._first_trained()
         known = None if first is None else first.form
         for form in dict.fromkeys(task.form for task in self.tasks if task.form != known):
+            # What cannot be built is said when its stage begins.
             with doing("estimating how long it takes"), suppress(ValueError):
                 task = next(task for task in self.tasks if task.form == form)
                 network = task.untrained(blueprint).to(self.device)

@@ -12,7 +12,7 @@ from snnexp.cli.sweep_table import best_trials
 from snnexp.report.front import front
 from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
-from tests.support.command_line import Answer, Shell
+from tests.support.command_line import Answer
 
 SMALL = (
     "epochs=1",
@@ -25,19 +25,6 @@ SMALL = (
 )
 GRID = ("-m", *SMALL, "strategy=bptt,conversion,hybrid", "timesteps=2,4", "seed=1,2,3")
 TAKEN = "5_bptt_timesteps-4_s3"
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(shell, tmp_path):
-    shell.folder = tmp_path
-    return shell
 
 
 def table(folder: Path) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from snnexp.cli.sweep import Sweep
 from snnexp.errors import ConfigError
 from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
-from tests.support.command_line import Answer, Shell, environment
+from tests.support.command_line import Answer, environment
 from tests.support.options import options
 
 TINY = ("epochs=1", "tracker=none", "timesteps=2", "architecture=mlp", "architecture.widths=[16]")
@@ -29,19 +29,6 @@ def needs(plugin: str) -> None:
     pytest.importorskip(
         f"hydra_plugins.{plugin}", reason=f"{plugin} is not installed: pip install '.[sweep]'"
     )
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(shell, tmp_path):
-    shell.folder = tmp_path
-    return shell
 
 
 def own_process(*words: str, folder: Path) -> tuple[Answer, int]:

@@ -11,7 +11,7 @@ from snnexp.cli.sweep import ONE_RUN
 from snnexp.configuration.rules import tracker as tracker_rule
 from snnexp.configuration.rules.tracker import fault_of, tracker_takes_the_names
 from snnexp.track.wandb_environment import environment as seen
-from tests.support.command_line import Shell, answer, start
+from tests.support.command_line import answer, start
 from tests.support.wandb_records import below, eventually, exit_codes, goes_on, kept, told
 
 TINY = (
@@ -23,19 +23,6 @@ TINY = (
     "timesteps=1",
     "evaluate.images=20",
 )
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(shell, tmp_path):
-    shell.folder = tmp_path
-    return shell
 
 
 @pytest.mark.fault("B: tracker", "HOME cannot be written, and nothing may be written beside it")

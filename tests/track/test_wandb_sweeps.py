@@ -13,7 +13,6 @@ from snnexp.composition.compose import composed
 from snnexp.configuration.check import check
 from snnexp.jobs.folder import resolved
 from snnexp.track.wandb_workspace import workspace_script
-from tests.support.command_line import Shell
 from tests.support.wandb_records import exit_codes, kept
 
 TINY = (
@@ -22,13 +21,6 @@ TINY = (
     *("neuron.amplitude=threshold", "checkpoint.every=null", "checkpoint.minutes=null"),
 )
 HEADLINE = ("accuracy", "timesteps", "spikes_per_neuron", "energy_joule", "validation_accuracy")
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
 
 
 @pytest.fixture(scope="module")
