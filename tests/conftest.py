@@ -1,10 +1,11 @@
 """What all tests share."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-import torch
 
 from snnexp import stopping
 from tests.support.command_line import Shell
@@ -32,9 +33,18 @@ def snnexp(shell: Shell, tmp_path: Path) -> Shell:
     return shell
 
 
+@pytest.fixture(scope="session")
+def torchvision() -> ModuleType:
+    """It takes longer to import than most tests."""
+    import_module("torchvision.transforms.v2.functional")
+    return import_module("torchvision")
+
+
 @pytest.fixture
 def double() -> Iterator[None]:
     """Tensors are in float64, and weights the same at every call."""
+    import torch
+
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)

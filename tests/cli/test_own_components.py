@@ -73,6 +73,7 @@ def test_its_own_tests_pass(own):
     assert told.returncode == 0 and b"5 passed" in told.stdout, told.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -94,6 +95,7 @@ def test_nothing_is_overwritten_or_hidden(own, words, said):
 # Where options are looked for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     [
@@ -128,6 +130,7 @@ def test_evaluations_and_sweeps_know_them(trained, tmp_path):
     assert "there is no option" not in told.err and "timesteps" in told.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["list", "train", "evaluate"])
 def test_a_folder_that_is_not_there_is_named(own, command):
     told = own(command, "--config-dir", "nowhere")
@@ -195,6 +198,7 @@ def test_an_installed_package_is_found_and_trusted_without_a_word(installed):
     assert option.config["neuron"]["_target_"] == "adaptive.adaptive.Adaptive"
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_listed(installed):
     shell = Shell(installed, installed)
     told = shell("list", "neuron")

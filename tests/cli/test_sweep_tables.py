@@ -136,6 +136,7 @@ def test_own_options_are_found_in_a_sweep(snnexp, tmp_path):
 # What is wrong is said before the first job
 
 
+@pytest.mark.slow
 def test_every_combination_is_checked_before_the_first_job(snnexp, tmp_path):
     told = snnexp("train", "-m", "neuron.threshold=1,-1", "neuron.leak=0.5,2", "seed=1,2")
     assert told.code == 2 and list(tmp_path.iterdir()) == []

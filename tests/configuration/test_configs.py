@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from snnexp.configuration import check as checking
 from snnexp.configuration.build import PROVIDED, locate
@@ -40,6 +41,7 @@ TOO_DEEP_FOR_DIGITS = [
 COMPANIONS = {
     **{("architecture", name): ["dataset=cifar10"] for name in TOO_DEEP_FOR_DIGITS},
     **{("architecture", name): ["dataset=imagenet"] for name in ("alexnet", "resnet34_wide")},
+    ("architecture", "sew_dvs"): ["architecture.widths=[8, 16]"],
     ("stage", "pretrained"): ["dataset=imagenet", "architecture=resnet34"],
     ("stage", "conversion"): ["strategy=ann", "neuron=if"],
     **{("encoder", name): ["architecture=mlp"] for name in ("crossings", "scan")},  # of one pixel
@@ -199,11 +201,18 @@ def arguments(target: str, group: str) -> tuple[set[str], set[str]]:
     return set(named), set(named) - optional
 
 
+def written(group: str, option: str) -> dict[str, Any]:
+    """What stands in the file of an option, or comes of it where it takes over from others."""
+    plain = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
+    taken_over = group == "dataset" or "defaults" in plain
+    return node(group, option) if taken_over else plain
+
+
 @pytest.mark.parametrize(
     "group, option", [each for each in every_option() if each[0] != "strategy"]
 )
 def test_yaml_keys_are_the_constructor_arguments(group, option):
-    settings = node(group, option)
+    settings = written(group, option)
     may, must = arguments(settings["_target_"], group)
     keys = settings.keys() - {"_target_"}
     assert must <= keys <= may

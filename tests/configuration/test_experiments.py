@@ -152,6 +152,7 @@ def number(cell: str) -> float | int | None:
     return int(cell) if cell.isdigit() else float(cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in WITH_ROWS if "read_at" in reference(name)])
 def test_another_timestep_stands_for_the_published_one_where_there_is_no_such(name):
     assert reference(name)["read_at"] == configuration(f"+experiment={name}")["timesteps"]

@@ -22,6 +22,7 @@ def test_needs_are_of_strategies():
     assert set(options("needs")) <= set(options("strategy"))
 
 
+@pytest.mark.slow
 def test_what_a_user_has_chosen_wins_and_is_refused_in_words():
     composition = arranged(["strategy=conversion", "neuron=lif", "neuron.amplitude=unit"])
     assert composition.choices["neuron"] == "lif" and "needs" not in composition.choices
@@ -30,18 +31,21 @@ def test_what_a_user_has_chosen_wins_and_is_refused_in_words():
     assert "conversion needs neurons without leak, got LIF; set neuron=if" in words
 
 
+@pytest.mark.slow
 def test_what_is_brought_for_another_option_falls_away():
     assert said("strategy=conversion", "neuron=signed") == []
     assert arranged(["strategy=mapping"]).config.encoder.latest == 1.0
     assert "latest" not in arranged(["strategy=mapping", "encoder=direct"]).config.encoder
 
 
+@pytest.mark.slow
 def test_an_experiment_has_chosen_itself():
     composition = arranged(["+experiment=digits_plif", "strategy=conversion"])
     assert composition.choices["neuron"] == "plif"
     assert not any("brings" in notice for notice in composition.notices)
 
 
+@pytest.mark.slow
 def test_keys_of_another_option_fall_away_and_what_stays_is_said():
     composition = arranged(["+experiment=cifar10_rmp_vgg16", "optimizer=adam"])
     assert composition.notices == [
@@ -53,6 +57,7 @@ def test_keys_of_another_option_fall_away_and_what_stays_is_said():
     assert said("+experiment=digits_single_spike", "strategy=bptt")[0].startswith("loss: ")
 
 
+@pytest.mark.slow
 def test_a_key_of_the_users_own_stays():
     words = ["+experiment=cifar10_rmp_vgg16", "optimizer=adam", "optimizer.momentum=0.5"]
     composition = arranged(words)
@@ -60,6 +65,7 @@ def test_a_key_of_the_users_own_stays():
     assert any(line.startswith("optimizer.momentum: ") for line in said(*words))
 
 
+@pytest.mark.slow
 def test_an_experiment_as_it_stands_is_left_as_it_is():
     words = ["+experiment=cifar10_rmp_vgg16", "optimizer=sgd", "neuron=if"]
     assert arranged(words).notices == [] and arranged(words[:1]).notices == []

@@ -25,6 +25,7 @@ SHAPE = (3, 64, 64)
 SHALLOW = {
     **{name: {"blocks": [1, 1, 1, 1]} for name in ("resnet50", "resnet50_cifar", "sew_resnet152")},
     "efficientnet_b7": {"blocks": [2] * 7},
+    "sew_dvs": {"widths": [64, 128]},
     "resnet34_wide": {"head": ["GAP"]},  # its pool needs larger images
 }
 """Fewer blocks of the same kinds, for what does not depend on their number."""
@@ -33,6 +34,7 @@ NARROW = {
     "resnet11": {"stem": ["4C3", "FP2t0.75"], "widths": [8, 16, 16, 16], "head": ["FC32"]},
     "resnet50": {"stem": ["8C3", "MP3p1s2"], "widths": [4, 4, 8, 8], "blocks": [1, 2, 1, 1]},
     "sew_resnet34": {"stem": ["8C3"], "widths": [8, 8, 16, 16]},
+    "sew_dvs": {"widths": [8, 16]},
     "efficientnet_b7": {"stem": 8, "widths": [8] * 7, "blocks": [2] * 7, "last": 16},
 }
 """The same kinds of layers on few channels, for what is computed."""
@@ -229,6 +231,35 @@ SIZES = [
     ("vgg8_plif", {}, CIFAR, 100, 36.7, None, None),
     ("vgg6_plif", {}, (2, 128, 128), 100, 17.4, None, None),
     ("vgg7_plif", {}, (2, 128, 128), 110, 1.70, None, None),
+    ("resnet17", {}, (2, 32, 32), 11, 5.35, None, None),
+    (
+        "cnn",
+        {"layers": ["64C7p1s3", "32C3s3", "32C3", "FC256"]},
+        (2, 128, 128),
+        11,
+        1.64,
+        None,
+        None,
+    ),
+    # By hand: 1 x 1 convolutions, two 3 x 3 ones a block, and the output layer.
+    (
+        "sew_dvs",
+        {},
+        (2, 128, 128),
+        10,
+        (2 * 64 + 64 * 128 + 18 * (4 * 64**2 + 3 * 128**2) + 128 * 10) / 1e6,
+        None,
+        None,
+    ),
+    (
+        "sew_dvs",
+        {"widths": [32] * 7},
+        (2, 128, 128),
+        11,
+        (2 * 32 + 18 * 7 * 32**2 + 32 * 11) / 1e6,
+        None,
+        None,
+    ),
     ("cnn", {}, (1, 28, 28), 10, 0.211488, 2.234112, 32 * 28 * 28 + 32 * 14 * 14 + 128),
     (
         "cnn",

@@ -13,11 +13,8 @@ import struct
 import numpy as np
 import pytest
 import torch
-import torchvision
 from PIL import Image
 from torch.nn import functional
-from torchvision.transforms import v2
-from torchvision.transforms.functional import affine
 
 from snnexp.configuration.build import component
 from snnexp.configuration.check import component_faults
@@ -423,7 +420,8 @@ def test_verify_knows_the_published_hashes(small):
     )  # nothing was published about unpacked files
 
 
-def test_published_hashes_are_those_that_torchvision_compares():
+@pytest.mark.slow
+def test_published_hashes_are_those_that_torchvision_compares(torchvision):
     for name in ("MNIST", "FashionMNIST"):
         assert list(published.MD5[name].items()) == [
             tuple(each) for each in getattr(torchvision.datasets, name).resources
@@ -433,7 +431,8 @@ def test_published_hashes_are_those_that_torchvision_compares():
         assert published.MD5[name] == dict([*theirs.train_list, *theirs.test_list])
 
 
-def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch, torchvision):
     folder = tmp_path / "MNIST" / "raw"
     write_idx(folder, packed=True)
     with pytest.raises(DataError, match="MD5"):
@@ -449,8 +448,9 @@ def test_verify_compares_gz_and_unpacked(tmp_path, monkeypatch):
         option("mnist", tmp_path).source.verify()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ARCHIVES))
-def test_prepare_downloads_only_what_is_missing(name, small, tmp_path, monkeypatch):
+def test_prepare_downloads_only_what_is_missing(name, small, tmp_path, monkeypatch, torchvision):
     roots = []
 
     def refused(self, root, download):
@@ -921,12 +921,15 @@ def shifted(image, down, across):
     return padded[:, 2 - down : 10 - down, 2 - across : 10 - across]
 
 
-def test_torchvision_turns_the_same_way():
+@pytest.mark.slow
+def test_torchvision_turns_the_same_way(torchvision):
     x, keys = synthetic(20, channels=1, side=15).input, keys_of(20)
     turn = (2 * uniform(keys, -6, (4,))[:, 0] - 1) * 90
     ours = augmentation(rotation=90.0)(x, keys)
     theirs = [
-        affine(image, angle=float(angle), translate=[0, 0], scale=1.0, shear=[0.0])
+        torchvision.transforms.functional.affine(
+            image, angle=float(angle), translate=[0, 0], scale=1.0, shear=[0.0]
+        )
         for image, angle in zip(x, turn, strict=True)
     ]
     assert (ours == torch.stack(theirs)).float().mean() > 0.99
@@ -987,14 +990,13 @@ def test_auto_augment_is_drawn_for_each_sample_by_its_key(policy):
 
 
 @pytest.mark.slow
-def test_auto_augment_draws_what_torchvision_draws():
+def test_auto_augment_draws_what_torchvision_draws(torchvision):
     x, keys = synthetic(1, side=12).input.expand(400, -1, -1, -1), keys_of(400)
+    v2 = torchvision.transforms.v2
+    policy = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs = {
-            v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(x[0]).numpy().tobytes()
-            for _ in range(3000)
-        }
+        theirs = {policy(x[0]).numpy().tobytes() for _ in range(3000)}
     found = [image.numpy().tobytes() for image in augmentation(auto_augment="cifar10")(x, keys)]
     assert sum(each in theirs for each in found) > 380 and len(set(found)) > 40
 

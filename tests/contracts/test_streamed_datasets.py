@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torchvision.transforms.v2.functional as F
 from PIL import Image
 
 from snnexp.cli.codes import NO_ROOM
@@ -210,11 +209,13 @@ def test_augmentation_that_makes_no_sense_is_refused_before_data(key, value):
 # Pixels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "height"), [(500, 375), (375, 500), (31, 40), (40, 31), (256, 256), (100, 333)]
 )
 @pytest.mark.parametrize("size", [224, 16])
-def test_the_middle_is_that_of_torchvision(width, height, size):
+def test_the_middle_is_that_of_torchvision(width, height, size, torchvision):
+    F = torchvision.transforms.v2.functional
     image = photograph(np.random.default_rng(0), width, height)
     expected = F.center_crop(
         F.resize(image, [round(size * 256 / 224)], F.InterpolationMode.BILINEAR), [size, size]
@@ -255,7 +256,9 @@ def test_grey_and_cmyk_photographs_are_read(tmp_path):
     assert (pixels[1, 0] < 50).all() and (pixels[1, 2] > 200).all()  # cyan
 
 
-def test_the_crop_by_hand():
+@pytest.mark.slow
+def test_the_crop_by_hand(torchvision):
+    F = torchvision.transforms.v2.functional
     image = photograph(np.random.default_rng(0), 60, 40)
     left, top, right, bottom = box = FULL.box(60, 40, key=7)
     part = ResizedCrop([0.08, 1.0], [3 / 4, 4 / 3], flip=False)(image, 16, key=7)

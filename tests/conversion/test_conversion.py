@@ -10,7 +10,6 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from snnexp.cell import Over, streaming
@@ -626,6 +625,8 @@ class Digits:
     """Eight by eight digits, the last 500 for testing."""
 
     def __init__(self) -> None:
+        from sklearn.datasets import load_digits
+
         data = load_digits()
         self.images = torch.tensor(data.images[:, None] / 8 - 1)
         self.labels = torch.tensor(data.target)

@@ -1,13 +1,14 @@
 """The digits as scikit-learn gives them."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from snnexp.datasets import digits
 
 
 def test_the_file_is_what_scikit_learn_reads(monkeypatch):
     table = digits.table()
+    from sklearn.datasets import load_digits
+
     expected = load_digits()
     assert np.array_equal(table[:, :-1], expected.data)
     assert np.array_equal(table[:, -1], expected.target)

@@ -146,6 +146,7 @@ def test_a_network_learns_from_frames_and_is_evaluated_again(kind, package, tmp_
     assert evaluate([str(tmp_path / "run"), "data_dir=/elsewhere"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_encoder_of_images_says_that_it_takes_no_frames(package):
     config = with_frames(package, composed_of(package))
     config["encoder"] = configuration()["encoder"]

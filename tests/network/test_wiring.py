@@ -149,6 +149,7 @@ def test_every_architecture_has_a_wiring(name, form):
 SHALLOW = {
     **{name: {"blocks": [1, 1, 1, 1]} for name in ("resnet50", "resnet50_cifar", "sew_resnet152")},
     "efficientnet_b7": {"blocks": [2] * 7},
+    "sew_dvs": {"widths": [64, 128]},
     "resnet34_wide": {"head": ["GAP"]},
 }
 

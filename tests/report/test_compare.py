@@ -459,6 +459,7 @@ def test_more_runs_than_columns_have_a_line_each(tmp_path, capsys, monkeypatch):
     assert all(f"{10 + n}.00 %" in out for n in range(12))
 
 
+@pytest.mark.slow
 def test_seeds_are_one_curve_with_a_band_and_one_point_with_bars(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure

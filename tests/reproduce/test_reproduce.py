@@ -219,6 +219,7 @@ def test_seconds_of_a_stage_are_those_of_its_epochs_evaluations_and_tests_of_rob
     assert scaled(short, 4, config, "mnist") == 8.0 * steps + 2.0 * evaluations
 
 
+@pytest.mark.slow
 def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
     with processor_share(1) as share:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)

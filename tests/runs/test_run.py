@@ -124,6 +124,7 @@ def test_the_result_has_every_key_of_the_contract(ran, strategy):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_stage_says_which_weights_its_accuracy_is_of(ran, strategy):
     _, result = ran(strategy)
@@ -135,6 +136,7 @@ def test_every_stage_says_which_weights_its_accuracy_is_of(ran, strategy):
         assert block["accuracy_last"] == block["accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ann", "conversion"])
 def test_weights_of_every_form_evaluate_to_the_result_of_their_run(ran, strategy):
     assert_evaluates_again(*ran(strategy))

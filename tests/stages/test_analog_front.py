@@ -153,6 +153,7 @@ def test_a_front_of_all_layers_is_refused():
     assert said == "here.front: 3 analog layers leave no neurons; set here.front=1"
 
 
+@pytest.mark.slow
 def test_a_run_learns(tmp_path):
     network = "architecture=mlp", "architecture.widths=[24, 16]"
     result = job(tmp_path / "run", "strategy=analog_front", *network)

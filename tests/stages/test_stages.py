@@ -38,6 +38,7 @@ def test_every_strategy_learns(ran, strategy):
     assert result["accuracy"] > 70 and result["accuracy"] == result["accuracy_by_timestep"][-1]
 
 
+@pytest.mark.slow
 def test_a_stage_goes_on_from_what_the_one_before_left(ran):
     _, result = ran("hybrid")
     pretrain, convert, finetune = result["stages"].values()
@@ -57,6 +58,7 @@ def test_a_stage_goes_on_from_what_the_one_before_left(ran):
     )
 
 
+@pytest.mark.slow
 def test_conversion_loses_little_against_the_analog_network(ran):
     _, result = ran("conversion")
     assert abs(result["accuracy"] - result["ann_accuracy"]) < 3
@@ -102,6 +104,7 @@ def test_selection_keeps_the_weights_it_says(tmp_path, scripted, selection, epoc
     assert equal == [number == epoch for number in (1, 2, 3, 4)]
 
 
+@pytest.mark.slow
 def test_a_training_ends_when_the_validation_set_sees_nothing_better(tmp_path, scripted):
     patience = "strategy.stages.train.patience=1"
     result = job(tmp_path, "epochs=9", "dataset.validation=200", patience)
@@ -127,6 +130,7 @@ def test_accuracy_is_that_of_the_weights_kept(tmp_path):
     assert result["accuracy_best_test"] == max(record["test/accuracy"] for record in epochs)
 
 
+@pytest.mark.slow
 def test_without_a_split_nothing_is_said_of_validation(ran):
     _, result = ran("bptt")
     assert (

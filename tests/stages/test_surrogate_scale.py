@@ -151,6 +151,7 @@ def test_the_flattest_of_what_has_gradients_is_chosen():
         flattest({0.1: None})
 
 
+@pytest.mark.slow
 def test_a_run_shows_the_table_and_trains_with_the_width(tmp_path):
     settings = ["strategy=surrogate_scale", "strategy.stages.scale.widths=[0.1,1.0]"]
     result = job(tmp_path, *settings)

@@ -37,6 +37,9 @@ def every_option() -> list[tuple[str, str]]:
     return [(group, option) for group in components for option in options(group)]
 
 
+_OPTIONS = frozenset(every_option())
+
+
 @cache
 def unresolved(*overrides: str) -> DictConfig:
     """The configuration as Hydra composes it; nobody may change it."""
@@ -78,33 +81,35 @@ def _part(config: Config, group: str, option: str) -> Any:
 
 
 @cache
-def _nodes() -> dict[tuple[str, str], Any]:
-    """Every option as composed; one composition takes an option from each group, since composing is
-    what takes time.
+def _rows() -> list[dict[str, str]]:
+    """Options to be composed together, one from each group at most, since composing is what takes
+    time.
     """
-    found = {}
-    for chosen in itertools.zip_longest(*map(_in_order, GROUPS)):
-        choices = {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
-        config = configuration(*(f"{group}={option}" for group, option in choices.items()))
-        found |= {
-            (group, option): _part(config, group, option) for group, option in choices.items()
-        }
-    found |= {("stage", option): _stages()[option] for option in options("stage")}
-    found |= {
-        (group, option): configuration("strategy=conversion", f"{group}={option}")[group]
-        for group in STAGE_GROUPS
-        for option in options(group)
-    }
-    return found | {
-        ("strategy", option): configuration(f"strategy={option}")["strategy"]
-        for option in options("strategy")
-    }
+    together = itertools.zip_longest(*map(_in_order, GROUPS))
+    return [
+        {group: option for group, option in zip(GROUPS, chosen, strict=True) if option}
+        for chosen in together
+    ] + [{"strategy": option} for option in options("strategy")]
+
+
+@cache
+def _row(number: int) -> Config:
+    return configuration(*(f"{group}={option}" for group, option in _rows()[number].items()))
+
+
+@cache
+def _composed_option(group: str, option: str) -> Any:
+    if group == "stage":
+        return _stages()[option]
+    if group in STAGE_GROUPS:
+        return configuration("strategy=conversion", f"{group}={option}")[group]
+    number = next(n for n, row in enumerate(_rows()) if row.get(group) == option)
+    return _part(_row(number), group, option)
 
 
 def node(group: str, option: str) -> Any:
     """What an option puts into the configuration."""
-    composed_option = _stages()[option] if group == "stage" else _nodes()[group, option]
-    return copy.deepcopy(composed_option)
+    return copy.deepcopy(_composed_option(group, option))
 
 
 def _places(config: Config, path: str) -> list[str]:
@@ -123,7 +128,7 @@ def changed(config: Config, *changes: str) -> Config:
     """
     config = copy.deepcopy(config)
     for path, value in (change.split("=", 1) for change in changes):
-        if (path, value) in _nodes():
+        if (path, value) in _OPTIONS:
             path, new = ("strategy.stages.extra" if path == "stage" else path), node(path, value)
         else:
             new = yaml.safe_load(value)

@@ -175,6 +175,7 @@ def test_no_neuron_fires_twice_and_all_of_its_windows_are_counted(run):
     assert result["spikes_per_neuron_until_decision"] <= result["spikes_per_neuron"]
 
 
+@pytest.mark.slow
 def test_an_answer_comes_in_the_last_window_and_not_before(run):
     _, result = run
     curve = result["accuracy_by_timestep"]
@@ -187,6 +188,7 @@ def test_an_answer_comes_in_the_last_window_and_not_before(run):
     )
 
 
+@pytest.mark.slow
 def test_it_says_what_coarse_times_few_bits_and_noise_cost(run):
     _, result = run
     assert [row["timesteps_per_layer"] for row in result["resolution"]] == [8, 16]

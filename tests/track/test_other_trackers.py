@@ -87,6 +87,7 @@ def test_the_file_does_not_name_the_host(events):
     assert socket.gethostname() not in FILE
 
 
+@pytest.mark.slow
 def test_a_tracker_that_is_not_installed_is_said_before_the_run(monkeypatch):
     rule = "snnexp.configuration.rules.tracker.find_spec"
     monkeypatch.setattr(rule, lambda name: None)
@@ -99,6 +100,7 @@ def test_a_tracker_that_is_not_installed_is_said_before_the_run(monkeypatch):
 # Several at once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words, kinds",
     [
@@ -141,6 +143,7 @@ def test_one_that_fails_leaves_the_others_going(tmp_path, capsys):
     assert capsys.readouterr().err.count("Broken is off") == 1
 
 
+@pytest.mark.slow
 def test_the_configuration_of_an_older_run_still_opens():
     config = OmegaConf.create(resolved(composed([])))
     before = {"mode": "online", "project": "snn", "entity": None}
