@@ -1,7 +1,6 @@
 """Spike-element-wise residual networks: blocks that join spikes, not currents."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -9,10 +8,11 @@ from torch import nn
 
 from snnexp.architectures.chain import Chain
 from snnexp.architectures.initialization import Initialization, initialise
-from snnexp.architectures.residual import EXPANSION, Connect
+from snnexp.architectures.residual import Connect
 from snnexp.architectures.resnet import stages
+from snnexp.architectures.sew_block import SpikeBlock
 from snnexp.architectures.tokens import parse
-from snnexp.layers.elementwise import Elementwise, Function
+from snnexp.layers.elementwise import Function
 from snnexp.limits import Count, Positive
 
 
@@ -68,7 +68,7 @@ def sew_resnet(
     """
     draw = partial(initialise, initialization=initialization, gain=gain)
     chain = Chain(unit, norm, shape, bias=False, norm_linear=False, initialise=draw)
-    make = _Block(unit, Connect(norm, draw), block, function, zero_init)
+    make = SpikeBlock(unit, Connect(norm, draw), block, function, zero_init)
     for layer in parse(stem):
         chain.add(layer)
     for name, width, stride in stages(widths, blocks, strides):
@@ -77,58 +77,3 @@ def sew_resnet(
     for layer in parse(head):
         chain.add(layer)
     return chain.finish(features)
-
-
-@dataclass(frozen=True)
-class _Block:
-    unit: Callable[[nn.Module], nn.Module]
-    connect: Connect
-    kind: Literal["basic", "bottleneck"]
-    function: Function
-    zero_init: bool
-
-    def __call__(self, inputs: int, width: int, stride: int) -> nn.Module:
-        branch = {"basic": self._basic, "bottleneck": self._bottleneck}[self.kind](
-            inputs, width, stride
-        )
-        same = stride == 1 and inputs == self.outputs(width)
-        shortcut = (
-            nn.Identity()
-            if same
-            else self._fire(inputs, self.outputs(width), kernel=1, stride=stride)
-        )
-        return Elementwise(self.function, branch, shortcut)
-
-    def outputs(self, width: int) -> int:
-        return width * EXPANSION if self.kind == "bottleneck" else width
-
-    def _fire(self, inputs: int, outputs: int, **form: int) -> nn.Module:
-        return self.unit(self.connect(inputs, outputs, **form))
-
-    def _last(self, inputs: int, outputs: int, **form: int) -> nn.Module:
-        """The neurons that end a branch."""
-        connection = self.connect(inputs, outputs, **form)
-        if self.zero_init:
-            _without_input(connection.norm, fires=self.function == "and")
-        return self.unit(connection)
-
-    def _basic(self, inputs: int, width: int, stride: int) -> nn.Module:
-        return nn.Sequential(self._fire(inputs, width, stride=stride), self._last(width, width))
-
-    def _bottleneck(self, inputs: int, width: int, stride: int) -> nn.Module:
-        outer = self._fire(inputs, width, kernel=1), self._fire(width, width, stride=stride)
-        return nn.Sequential(*outer, self._last(width, self.outputs(width), kernel=1))
-
-
-def _without_input(norm: nn.Module, fires: bool) -> None:
-    """Makes a norm give the same whatever the weights say: 0, or 1 that `fires`."""
-    learned = {name.rpartition(".")[2]: each for name, each in norm.named_parameters()}
-    missing = [name for name in ("weight", "bias")[: 1 + fires] if name not in learned]
-    if missing:
-        raise ValueError(
-            f"architecture.zero_init: the norm behind the weights has no {missing[0]} to begin "
-            "with; set architecture.zero_init=false or norm=batch"
-        )
-    nn.init.zeros_(learned["weight"])
-    if fires:
-        nn.init.ones_(learned["bias"])
