@@ -155,7 +155,7 @@ class Camera:
 
 
 class _Pixels:
-    """The pixels of the sensor, once for each image: their references and last events."""
+    """The pixels of the sensor, once for each image, all in one row."""
 
     def __init__(
         self,
@@ -163,10 +163,11 @@ class _Pixels:
         thresholds: Float32[np.ndarray, "2 H W"],
         refractory: float,
     ):
-        self.reference = reference
-        self.thresholds = thresholds
+        self.shape = reference.shape
+        self.reference = reference.ravel()
+        self.off, self.on = (np.tile(each.ravel(), len(reference)) for each in thresholds)
         self.refractory = refractory
-        self.last = np.full(reference.shape, -np.inf)
+        self.last = np.full(reference.size, -np.inf)
 
     def see(
         self,
@@ -178,28 +179,26 @@ class _Pixels:
         """The events of an interval of `length` µs from `begin` on, in which L goes from `before`
         to `now`: whatever is crossed once, then what is crossed twice, ...
         """
-        while True:
-            above = now - self.reference >= self.thresholds[1]
-            firing = np.nonzero(above | (self.reference - now >= self.thresholds[0]))
-            if len(firing[0]) == 0:
-                return
-            rising = above[firing].astype(np.int64)
-            step = self.thresholds[(rising, *firing[1:])]
-            self.reference[firing] += np.where(rising, step, -step)
+        before, now = before.ravel(), now.ravel()
+        change = now - self.reference
+        firing = np.flatnonzero((change >= self.on) | (change <= -self.off))
+        while len(firing):
+            rising = now[firing] > self.reference[firing]
+            self.reference[firing] += np.where(rising, self.on[firing], -self.off[firing])
             share = _share(self.reference[firing], before[firing], now[firing])
             yield self._sent(firing, begin + share * length, rising)
+            change = now[firing] - self.reference[firing]
+            firing = firing[(change >= self.on[firing]) | (change <= -self.off[firing])]
 
     def _sent(
-        self,
-        firing: tuple[np.ndarray, ...],
-        time: Float64[np.ndarray, "N"],
-        rising: Int64[np.ndarray, "N"],
+        self, firing: Int64[np.ndarray, "N"], time: Float64[np.ndarray, "N"], rising: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Those that do not come too soon after the last of their pixel."""
         ready = time - self.last[firing] >= self.refractory
-        sample, row, column = (place[ready] for place in firing)
-        self.last[sample, row, column] = time[ready]
-        return sample, time[ready].astype(np.int64), column, row, rising[ready]
+        sent, time = firing[ready], time[ready]
+        self.last[sent] = time
+        sample, row, column = np.unravel_index(sent, self.shape)
+        return sample, time.astype(np.int64), column, row, rising[ready].astype(np.int64)
 
 
 def _share(reached: np.ndarray, before: np.ndarray, now: np.ndarray) -> Float64[np.ndarray, "N"]:

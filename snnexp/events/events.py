@@ -22,7 +22,7 @@ class Events(NamedTuple):
     y: Int64[np.ndarray, "N"]
     p: Int64[np.ndarray, "N"]
 
-    def at(self, chosen: np.ndarray) -> "Events":
+    def at(self, chosen: np.ndarray | slice) -> "Events":
         """The events at these places, or where this is true."""
         return Events(*(column[chosen] for column in self))
 
