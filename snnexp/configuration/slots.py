@@ -21,6 +21,8 @@ from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
+from snnexp.events.camera import Camera
+from snnexp.events.slicing import Slicing
 from snnexp.losses.base import Loss
 from snnexp.neurons.base import Neuron
 from snnexp.norms.base import Norm
@@ -77,6 +79,8 @@ class Slot(NamedTuple):
 SLOTS = {
     "dataset": Slot("datasets", Dataset),
     "source": Slot("datasets", Source),
+    "frames": Slot("events", Slicing),
+    "camera": Slot("events", Camera),
     "normalisation": Slot("datasets", Normalisation),
     "augmentation": Slot("datasets", Augmenter),
     "encoder": Slot("encoders", Encoder),

@@ -123,9 +123,9 @@ class Source(abc.ABC):
     classes: int
     shape: tuple[int, ...]
     """Of a sample: (C, H, W) of an image, another for what else an encoder takes."""
-    augmented: ClassVar[Literal["batches", "pictures"]] = "batches"
-    """How samples can be augmented: whole batches of those in memory, or pictures one by one as
-    they are read.
+    augmented: ClassVar[Literal["batches", "pictures", "frames"]] = "batches"
+    """How samples can be augmented: whole batches of those in memory, pictures one by one as they
+    are read, or whole batches of frames over time.
     """
     train_samples: int | None = None
     """Number of official training samples, where it is known without reading."""

@@ -41,7 +41,7 @@ def cached(path: Path, key: str, build: Callable[[], Arrays]) -> Arrays:
     found = _read(path, key)
     if found is not None:
         return found
-    with _alone(path):
+    with alone(path):
         found = _read(path, key)  # whoever was there before may have built it
         return _built(path, key, build) if found is None else found
 
@@ -59,9 +59,9 @@ def _built(path: Path, key: str, build: Callable[[], Arrays]) -> Arrays:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Within the block no other process is in the block for the same folder. The system ends a lock
-    with its process, however that ends.
+def alone(path: Path) -> Iterator[None]:
+    """Within the block no other process is in the block for the folder of `path`. The system ends a
+    lock with its process, however that ends.
     """
     descriptor = _locked(path)
     try:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from snnexp.datasets.base import TEST_OFFSET, DataError, Source, fault
-from snnexp.datasets.listing import Unused, folders, pictures
+from snnexp.datasets.listing import Unused, class_files, folders
 from snnexp.datasets.publication import PUBLICATIONS
 from snnexp.datasets.reading import Decoder
 from snnexp.datasets.stream import Stream
@@ -150,7 +150,7 @@ class ClassFolders(Source):
             files = [
                 (f"{part}/{name}/{file}", label)
                 for label, name in enumerate(names)
-                for file in pictures(self.root / part / name, _SUFFIXES, unused)
+                for file in class_files(self.root / part / name, _SUFFIXES, unused)
             ]
         except Unreadable as error:
             raise self._fault(Path(error.path), error.why) from None

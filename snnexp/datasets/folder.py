@@ -1,27 +1,21 @@
 """Images sorted into one folder per class."""
 
 import hashlib
-import logging
 import os
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from snnexp.datasets.base import TEST_OFFSET, DataError, Source, Split, fault, numbered, status_of
+from snnexp.datasets.base import TEST_OFFSET, Source, Split, numbered, status_of
 from snnexp.datasets.cache import Arrays, cached
-from snnexp.datasets.listing import Unused, folders, pictures
-from snnexp.datasets.names import listed
+from snnexp.datasets.sorted_folders import Files, SortedFolders
 from snnexp.datasets.squares import squares
-from snnexp.datasets.text import class_name
 from snnexp.files.foreign import Unreadable
 from snnexp.limits import Count
 
-Files = list[tuple[Path, int]]
-"""Pictures and their class numbers."""
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _FORM = 2  # raised when the same files give other pixels, so that older caches are not used
-_log = logging.getLogger(__name__)
 
 
 class FolderImages(Source):
@@ -44,18 +38,21 @@ class FolderImages(Source):
 
     def __init__(self, data_dir: str, folder: str, size: Count):
         self.root = Path(data_dir).expanduser() / Path(folder).expanduser()
+        self.folders = SortedFolders(
+            self.root, _SUFFIXES, "image", "pictures", "readable by Pillow"
+        )
         self.size = size
         self.shape = (3, size, size)
 
     @property
     def classes(self) -> int:
         """Number of folders in `train`; looks at the disk."""
-        return len(self._names(self.root / "train"))
+        return len(self.folders.names("train"))
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the folders in `train`; looks at the disk."""
-        return tuple(map(class_name, self._names(self.root / "train")))
+        return self.folders.class_names()
 
     @property
     def place(self) -> str:
@@ -64,13 +61,11 @@ class FolderImages(Source):
 
     def read(self) -> tuple[Split, Split]:
         """Training and test samples by class and file name. Raises `DataError`."""
-        unused = Unused()
-        train, test = self._files("train", unused), self._files(self._test(), unused)
-        self._say(unused, test)
+        train, test = self.folders.both()
         path = self.root / ".cache" / f"size{self.size}.npz"
         arrays = cached(path, self._key(train + test), lambda: self._arrays(train, test))
         if {name: array.shape for name, array in arrays.items()} != self._shapes(train, test):
-            raise self._fault(path, "not what was made of the pictures here; delete it")
+            raise self.folders.fault(path, "not what was made of the pictures here; delete it")
         tensors = {
             name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"
         }
@@ -82,14 +77,15 @@ class FolderImages(Source):
     def status(self) -> str:
         """`ready`, or the missing folders."""
         return status_of(
-            {path: os.path.isdir(path) for path in (self.root / "train", self.root / self._test())}
+            {
+                path: os.path.isdir(path)
+                for path in (self.root / "train", self.root / self.folders.test)
+            }
         )
 
     def verify(self) -> str:
         """Decodes every image; there are no published hashes."""
-        unused = Unused()
-        train, test = self._files("train", unused), self._files(self._test(), unused)
-        self._say(unused, test)
+        train, test = self.folders.both()
         self._arrays(train, test)
         return f"{len(train)} training and {len(test)} test images can be read"
 
@@ -98,71 +94,12 @@ class FolderImages(Source):
         train, test = self.read()
         return f"ready in {self.root}: {len(train)} training and {len(test)} test images"
 
-    def _test(self) -> str:
-        return (
-            "val"
-            if os.path.isdir(self.root / "val") and not os.path.isdir(self.root / "test")
-            else "test"
-        )
-
-    def _names(self, folder: Path, unused: Unused | None = None) -> list[str]:
-        try:
-            names = folders(folder, unused or Unused())
-        except Unreadable as error:
-            raise self._fault(error.path, error.why) from None
-        if not names:
-            raise self._fault(folder, "there is no folder of a class in it")
-        return names
-
-    def _files(self, part: str, unused: Unused) -> Files:
-        """Image files of a part and their class numbers."""
-        folder, known = self.root / part, self._names(self.root / "train")
-        names = self._names(folder, unused)
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise self._fault(folder / unknown[0], "there is no such class in train")
-        files = [
-            (path, known.index(name))
-            for name in names
-            for path in self._pictures(folder / name, part, unused)
-        ]
-        if not files:
-            raise self._fault(folder, f"there is no image in it ({' '.join(_SUFFIXES)})")
-        return files
-
-    def _pictures(self, folder: Path, part: str, unused: Unused) -> list[Path]:
-        try:
-            found = pictures(folder, _SUFFIXES, unused)
-        except Unreadable as error:
-            raise self._fault(error.path, error.why) from None
-        if not found and part == "train":
-            unused.say(self.root, _SUFFIXES)
-            raise self._fault(
-                folder,
-                (
-                    "a class without a training image: there is no image in it "
-                    f"({' '.join(_SUFFIXES)})"
-                ),
-            )
-        return [folder / name for name in found]
-
-    def _say(self, unused: Unused, test: Files) -> None:
-        if self._test() == "test" and os.path.isdir(self.root / "val"):
-            unused.add("folder val, since there is a test", self.root / "val")
-        unused.say(self.root, _SUFFIXES)
-        names = self.class_names
-        untested = sorted(set(range(len(names))) - {label for _, label in test})
-        if untested:
-            _log.warning(
-                "%s: no test image of %s", self.root, listed([names[label] for label in untested])
-            )
-
     def _key(self, files: Files) -> str:
         """Changes whenever the pixels may, or what they are called."""
         try:
             stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path, _ in files]
         except OSError as error:
-            raise self._fault(
+            raise self.folders.fault(
                 Path(str(error.filename)), f"gone since the folder was listed ({error.strerror})"
             ) from None
         listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
@@ -183,7 +120,7 @@ class FolderImages(Source):
         try:
             pixels = squares([path for path, _ in train + test], self.size)
         except Unreadable as error:
-            raise self._fault(error.path, error.why) from error
+            raise self.folders.fault(error.path, error.why) from error
         labels = np.array([label for _, label in train + test], dtype=np.int64)
         cut = len(train)
         images = {"train_images": pixels[:cut], "test_images": pixels[cut:]}
@@ -192,18 +129,3 @@ class FolderImages(Source):
             "test_labels": labels[cut:],
             "classes": np.array(self.class_names),
         }
-
-    def _fault(self, path: Path | str, wrong: str) -> DataError:
-        expected = (
-            f"{self.root}/train/<class>/<image> and {self.root}/test/<class>/<image> (or val), "
-            "readable by Pillow"
-        )
-        return fault(
-            Path(path),
-            wrong,
-            expected,
-            (
-                "set dataset.folder (below data_dir) to the folder that holds train, or mend or "
-                "remove the file"
-            ),
-        )

@@ -1,6 +1,4 @@
-"""What is in a folder of classes: the pictures that are used, and what is not, counted by
-reason.
-"""
+"""What is in a folder of classes: the files that are used, and what is not, counted by reason."""
 
 import logging
 import os
@@ -31,15 +29,15 @@ class Unused:
         self.counts[reason] += 1
         self.examples.setdefault(reason, shown(path))
 
-    def say(self, root: Path, suffixes: tuple[str, ...]) -> None:
-        """One line of what is not used, if there is anything."""
+    def say(self, root: Path, suffixes: tuple[str, ...], kind: str = "pictures") -> None:
+        """One line of what is not used, if there is anything; `kind` is that of the others."""
         if not self.counts:
             return
         reasons = ", ".join(
             f"{count} {reason} ({self.examples[reason]})"
             for reason, count in self.counts.most_common()
         )
-        used = f"pictures are {' '.join(suffixes)} in the folder of their class"
+        used = f"{kind} are {' '.join(suffixes)} in the folder of their class"
         _log.warning(
             "%s: %d files and folders are not used: %s; %s",
             shown(root),
@@ -63,9 +61,9 @@ def folders(folder: Path, unused: Unused) -> list[str]:
     return names
 
 
-def pictures(folder: Path, suffixes: tuple[str, ...], unused: Unused) -> list[str]:
-    """Sorted names of the pictures in the folder of a class. Raises `Unreadable` where a name leads
-    to no regular file.
+def class_files(folder: Path, suffixes: tuple[str, ...], unused: Unused) -> list[str]:
+    """Sorted names of the files of a class, by their suffixes. Raises `Unreadable` where a name
+    leads to no regular file.
     """
     look()  # a thousand folders on a slow disk take minutes
     names = []

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from snnexp.datasets.faults import together
 from snnexp.datasets.pictures import opened
 from snnexp.errors import OutOfMemory
 from snnexp.files.foreign import Unreadable
 from snnexp.limits import Count
 from snnexp.stopping import look
-
-_NAMED = 5
 
 
 def squares(paths: list[Path], size: Count) -> np.ndarray:
@@ -35,18 +34,8 @@ def squares(paths: list[Path], size: Count) -> np.ndarray:
     finally:
         pool.shutdown(cancel_futures=True)
     if faults:
-        raise _together(faults)
+        raise together(faults)
     return pixels
-
-
-def _together(faults: list[Unreadable]) -> Unreadable:
-    first, *others = faults
-    if not others:
-        return first
-    named = ", ".join(str(each.path) for each in others[:_NAMED]) + (
-        ", ..." if others[_NAMED:] else ""
-    )
-    return Unreadable(first.path, f"{first.why} (and {len(others)} more cannot be used: {named})")
 
 
 def _room(count: int, size: Count) -> np.ndarray:

@@ -35,7 +35,7 @@ class Augmenter(abc.ABC):
     it is read; `takes` says which.
     """
 
-    takes: ClassVar[Literal["batches", "pictures"]] = "batches"
+    takes: ClassVar[Literal["batches", "pictures", "frames"]] = "batches"
 
     @abc.abstractmethod
     def check(self, shape: tuple[int, ...]) -> None:

@@ -18,21 +18,36 @@ from torch.nn import functional
 
 from snnexp.configuration.build import component
 from snnexp.configuration.check import component_faults
-from snnexp.datasets import cache, published, squares
+from snnexp.datasets import cache, digits_dvs, published, squares
 from snnexp.datasets.base import TEST_OFFSET, DataError, Split
 from snnexp.datasets.batches import Batches
 from snnexp.datasets.dataset import drawn
-from snnexp.datasets.digits import drawn_per_class
+from snnexp.datasets.digits import drawn_per_class, table
 from snnexp.datasets.pixels import Pixels
 from snnexp.errors import ConfigError
 from snnexp.noise import sample_keys, uniform
 from tests.support.augmented import augmentation
 from tests.support.options import build_option, options, settings
 from tests.support.photographs import write_class_folders
+from tests.support.recordings import (
+    write_cifar10_dvs,
+    write_dvs_gesture,
+    write_event_folder,
+    write_nmnist,
+)
 
 RESIZED_CROP = "snnexp.datasets.resized_crop.ResizedCrop"
 NONE = augmentation(crop_padding=0, crop_border="zero", flip=False, auto_augment=None, cutout=0)
 TRAIN, TEST = 30, 20
+OWN = {
+    "imagenet": {"workers": 0},
+    "imagenette": {"workers": 0},
+    "event_folder": {"folder": "recordings"},
+}
+"""Settings that keep tests short or say where a set is."""
+EMBEDDED = ("digits", "digits_dvs")
+EVENTS = ("cifar10_dvs", "digits_dvs", "dvs_gesture", "event_folder", "nmnist")
+IMAGES = [name for name in options("dataset") if name not in EVENTS]
 ARCHIVES = {
     "mnist": "MNIST",
     "mnist16": "MNIST",
@@ -103,6 +118,10 @@ def write_all(root):
     write_folder(root)
     write_class_folders(root / "imagenet", 1000, TRAIN, TEST)
     write_class_folders(root / "imagenette2-160", 10, TRAIN, TEST)
+    write_nmnist(root / "NMNIST", TRAIN, TEST)
+    write_cifar10_dvs(root / "CIFAR10DVS", TRAIN, TEST)
+    write_dvs_gesture(root / "DvsGesture", TRAIN, TEST)
+    write_event_folder(root / "recordings", TRAIN, TEST)
     return root
 
 
@@ -111,9 +130,14 @@ def small(tmp_path_factory):
     return write_all(tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(autouse=True)
+def few_recordings(monkeypatch):
+    """A camera before a hundred digits."""
+    monkeypatch.setattr(digits_dvs, "table", lambda: table()[:100])
+
+
 def option(name, root, **changes):
-    in_process = {"workers": 0} if name in ("imagenet", "imagenette") else {}
-    return build_option("dataset", name, {"data_dir": str(root), **in_process, **changes})
+    return build_option("dataset", name, {"data_dir": str(root), **OWN.get(name, {}), **changes})
 
 
 def pixels(split):
@@ -150,9 +174,13 @@ def whole(epoch):
 @pytest.mark.parametrize("name", options("dataset"))
 def test_building_touches_no_data(name):
     dataset = option(name, "/nonexistent/\0")  # a path that no call of the system would accept
-    assert len(dataset.normalisation.mean) == len(dataset.normalisation.std) == dataset.shape[0]
-    if name != "image_folder":
-        assert dataset.classes in (10, 100, 1000)
+    if name in EVENTS:
+        assert dataset.normalisation is None and dataset.shape[:2] == (8, 2)
+        assert dataset.source.augmented == "frames"
+    else:
+        assert len(dataset.normalisation.mean) == len(dataset.normalisation.std) == dataset.shape[0]
+    if name not in ("image_folder", "event_folder"):
+        assert dataset.classes in (10, 11, 100, 1000)
 
 
 @pytest.mark.slow
@@ -169,8 +197,9 @@ def test_splits_have_the_announced_form(name, small):
         )
         assert 0 <= split.labels.min() and split.labels.max() < dataset.classes
     assert data.train.index.max() < TEST_OFFSET <= data.test.index.min()
-    if name != "digits":
+    if name not in EMBEDDED:
         assert (len(data.train), len(data.test)) == (TRAIN, TEST)
+    if name not in (*EMBEDDED, "cifar10_dvs"):
         assert data.test.index.tolist() == list(range(TEST_OFFSET, TEST_OFFSET + TEST))
 
 
@@ -181,7 +210,7 @@ def test_validation_is_disjoint_and_seeded(name, small):
         data = option(name, small, validation=8, split_seed=split_seed, **own).load()
         return data.train.index.tolist(), data.validation.index.tolist(), data.validation
 
-    own = {"test_share": 0.2} if name == "digits" else {}
+    own = {"test_share": 0.2} if name in EMBEDDED else {}
     train, validation, split = held(5)
     assert (
         len(validation) == 8
@@ -189,15 +218,16 @@ def test_validation_is_disjoint_and_seeded(name, small):
         and validation == sorted(validation)
     )
     assert held(5)[1] == validation != held(6)[1]
-    if name != "digits":  # whose split_seed chooses the test samples, too
+    if name not in EMBEDDED:  # whose split_seed chooses the test samples, too
         full = option(name, small).load().train
         assert sorted(train + validation) == full.index.tolist()
-        assert torch.equal(pixels(full)[validation], pixels(split)) and torch.equal(
-            full.labels[validation], split.labels
+        places = [full.index.tolist().index(number) for number in validation]
+        assert torch.equal(pixels(full)[places], pixels(split)) and torch.equal(
+            full.labels[places], split.labels
         )
 
 
-@pytest.mark.parametrize("name", [name for name in options("dataset") if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in options("dataset") if name not in EMBEDDED])
 def test_missing_data_is_named_with_its_remedy(name, tmp_path):
     dataset = option(name, tmp_path)
     assert dataset.source.status().startswith(f"missing: {tmp_path}")
