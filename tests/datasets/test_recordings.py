@@ -417,3 +417,26 @@ def test_a_batch_is_a_tensor_of_its_own(tmp_path):
     (batch,) = split.read([torch.tensor([3, 0])], torch.zeros(7).long(), None)
     batch += 1  # which a map of a file would not take
     assert batch[:, 0, 0].tolist() == [4, 1] and kept[3, 0, 0] == 3
+
+
+@pytest.mark.realdata
+def test_real_recordings_have_the_labels_of_mnist(tmp_path):
+    if "SNNEXP_DATA" not in os.environ:
+        pytest.skip("SNNEXP_DATA does not name the folder of the real data sets")
+    root = os.environ["SNNEXP_DATA"]
+    real, digits = (
+        build_option("dataset", name, {"data_dir": root}) for name in ("nmnist", "mnist")
+    )
+    for dataset in (real, digits):
+        if dataset.source.status() != "ready":
+            pytest.skip(dataset.source.status())
+    real, digits = real.load(), digits.load()
+    for recorded, drawn, first in (
+        (real.train, digits.train, 0),
+        (real.test, digits.test, TEST_OFFSET),
+    ):
+        assert len(recorded) >= 100 and recorded.labels.unique().tolist() == [*range(10)]
+        assert recorded.labels.equal(drawn.labels[recorded.index - first])
+    if isinstance(real.train, Split):  # the whole set is mapped
+        counts = real.train.input.sum((1, 2, 3, 4)).double()
+        assert 3900 < counts.mean() < 4400 and real.train.input[:, -1].sum() > 0
