@@ -103,7 +103,8 @@ def _list(names: list[str], overrides: list[str]) -> int:
     Console().print(table)
     print(
         "Set the folder with SNNEXP_DATA=DIR or data_dir=DIR; `snnexp data list NAME` says what is "
-        "missing, `snnexp data prepare NAME` downloads what torchvision can download."
+        "missing, `snnexp data prepare NAME` downloads what torchvision can download, and unpacks "
+        "archives."
     )
     return 0
 

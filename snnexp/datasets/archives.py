@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from snnexp.datasets.base import DataError
 from snnexp.datasets.published import let_full_disks_pass
@@ -82,13 +82,13 @@ def unpack(path: Path, archive: Archive, folder: Path, fault: Fault) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _copy(file: BinaryIO, size: int, target: Path) -> None:
+def _copy(file: BufferedIOBase, size: int, target: Path) -> None:
     make_folder(target.parent)
     with writing(target, size), target.open("xb") as copy:
         shutil.copyfileobj(file, copy, PART)
 
 
-def _members(path: Path, wanted: re.Pattern) -> Iterator[tuple[str, int, BinaryIO]]:
+def _members(path: Path, wanted: re.Pattern) -> Iterator[tuple[str, int, BufferedIOBase]]:
     """Name below the folder, bytes and content of what is wanted."""
     for name, size, opened in _zipped(path) if path.suffix == ".zip" else _tarred(path):
         match = wanted.fullmatch(name)

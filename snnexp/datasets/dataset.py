@@ -104,7 +104,7 @@ def _refuse_unusable(train: Samples, test: Samples, names: tuple[str, ...], plac
     if len(names) < 2:
         raise DataError(
             f"{place}: there is {listed(names)}, of which every answer would be right. "
-            "Expected: images of 2 or more classes"
+            "Expected: samples of 2 or more classes"
         )
     if len(set(names)) != len(names):
         raise DataError(
@@ -113,7 +113,7 @@ def _refuse_unusable(train: Samples, test: Samples, names: tuple[str, ...], plac
     for split, samples in (("training", train), ("test", test)):
         if len(samples) == 0:
             raise DataError(
-                f"{place}: there is no {split} image. Expected: images to train on, and "
+                f"{place}: there is no {split} sample. Expected: samples to train on, and "
                 "others to test on"
             )
         lowest, highest = int(samples.labels.min()), int(samples.labels.max())
@@ -127,9 +127,9 @@ def _refuse_unusable(train: Samples, test: Samples, names: tuple[str, ...], plac
 def _refuse_single(train: Samples, validation: int, place: str) -> None:
     if len(train) < 2:
         left = (
-            f"validation={validation} leaves 1 training image"
+            f"validation={validation} leaves 1 training sample"
             if validation
-            else "there is 1 training image"
+            else "there is 1 training sample"
         )
         raise DataError(
             f"{place}: {left}, of which no norm can take a mean and variance. Expected: 2 or "
@@ -140,7 +140,9 @@ def _refuse_single(train: Samples, validation: int, place: str) -> None:
 def _say_absent(train: Samples, names: tuple[str, ...], place: str) -> None:
     absent = sorted(set(range(len(names))) - set(train.labels.unique().tolist()))
     if absent:
-        _log.warning("%s: no training image of %s", place, listed([names[each] for each in absent]))
+        _log.warning(
+            "%s: no training sample of %s", place, listed([names[each] for each in absent])
+        )
 
 
 def _check_held_out(validation: int, available: int) -> None:

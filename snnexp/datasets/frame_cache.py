@@ -85,26 +85,26 @@ def _opened(path: Path, key: str, shape: tuple[int, ...]) -> Frames | None:
     """The kept frames; None where there is nothing, or something else."""
     try:
         with regular(path) as file:
-            if _is(file, key, shape):
-                return np.memmap(file, np.uint8, "r", offset=_start(file), shape=shape)
+            start = _start(file, shape)
+            if _is_whole(file, key, start + math.prod(shape)):
+                return np.memmap(file, np.uint8, "r", offset=start, shape=shape)
     except (Unreadable, ValueError, OSError):  # as NumPy says of a header that is none
         pass
     return None
 
 
-def _is(file: BinaryIO, key: str, shape: tuple[int, ...]) -> bool:
-    end = _start(file) + math.prod(shape)
-    length = os.fstat(file.fileno()).st_size
-    if length != end + len(key):
+def _start(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """Where the array begins, behind its header. Raises ValueError unless it has this shape."""
+    magic = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0(file)
+    if (magic, header) != ((1, 0), (shape, False, np.dtype(np.uint8))):
+        raise ValueError("not an array of these frames")
+    return file.tell()
+
+
+def _is_whole(file: BinaryIO, key: str, end: int) -> bool:
+    """Whether the array goes to `end`, and nothing but the key follows."""
+    if os.fstat(file.fileno()).st_size != end + len(key):
         return False
     file.seek(end)
     return file.read(len(key)) == key.encode("ascii")
-
-
-def _start(file: BinaryIO) -> int:
-    """Where the array begins, behind its header, of which nothing else is believed."""
-    file.seek(0)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("not an array of frames")
-    np.lib.format.read_array_header_1_0(file)
-    return file.tell()

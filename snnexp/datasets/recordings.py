@@ -21,6 +21,7 @@ from snnexp.events.events import Damaged, Events, is_ordered, ordered, refuse_ou
 from snnexp.events.forms import Reader
 from snnexp.events.slicing import Slicing
 from snnexp.files.foreign import Unreadable, read_regular
+from snnexp.progress.work import doing
 from snnexp.stopping import look
 
 LARGEST = 2**30
@@ -112,15 +113,17 @@ class Recordings:
         """Of one sample after the other. All files that cannot be used are named at the end."""
         faults: list[Unreadable] = []
         unordered: list[Path] = []
-        for recording in self.both:
-            look()
-            try:
-                events = _events(recording, self.sensor, unordered)
-                yield from map(partial(self._frame, events), recording.parts)
-            except Damaged as error:
-                faults.append(Unreadable(recording.path, str(error)))
-            except Unreadable as error:
-                faults.append(error)
+        with doing("making frames", len(self.both), "recordings") as work:
+            for recording in self.both:
+                look()
+                try:
+                    events = _events(recording, self.sensor, unordered)
+                    yield from map(partial(self._frame, events), recording.parts)
+                except Damaged as error:
+                    faults.append(Unreadable(recording.path, str(error)))
+                except Unreadable as error:
+                    faults.append(error)
+                work.advance()
         if faults:
             first = together(faults)
             raise self.fault(Path(first.path), first.why)

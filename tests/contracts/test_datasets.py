@@ -47,7 +47,6 @@ OWN = {
 """Settings that keep tests short or say where a set is."""
 EMBEDDED = ("digits", "digits_dvs")
 EVENTS = ("cifar10_dvs", "digits_dvs", "dvs_gesture", "event_folder", "nmnist")
-IMAGES = [name for name in options("dataset") if name not in EVENTS]
 ARCHIVES = {
     "mnist": "MNIST",
     "mnist16": "MNIST",

@@ -265,10 +265,10 @@ class Given(Source):
 @pytest.mark.parametrize(
     "train, test, held_out, part",
     [
-        ([0], [1], 0, "1 training image"),
-        ([0, 1, 1], [1], 2, "validation=2 leaves 1 training image"),
-        ([0, 1], [], 0, "no test image"),
-        ([], [0], 0, "no training image"),
+        ([0], [1], 0, "1 training sample"),
+        ([0, 1, 1], [1], 2, "validation=2 leaves 1 training sample"),
+        ([0, 1], [], 0, "no test sample"),
+        ([], [0], 0, "no training sample"),
         (
             [0, 2],
             [1],
@@ -302,4 +302,4 @@ def test_few_images_train(tmp_path, happened):
 @pytest.mark.fault(ONE, "a class whose images were all held out for validation")
 def test_a_class_that_is_not_trained_on_is_said(caplog):
     Dataset(lambda: Given([0, 0, 0], [0, 1]), 0, 0, None, None).load()
-    assert "here: no training image of 1 class (b)" in caplog.text
+    assert "here: no training sample of 1 class (b)" in caplog.text

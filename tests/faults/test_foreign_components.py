@@ -70,7 +70,8 @@ def test_a_slot_takes_components_of_its_kind_alone(happened):
     assert {group for group, _ in targets} == SLOTS.keys() - {"form", *DATA}
     targets |= {
         (part, part_of_data["_target_"])
-        for part, part_of_data in node("dataset", "mnist").items()
+        for data in (node("dataset", "mnist"), node("dataset", "digits_dvs")["source"])
+        for part, part_of_data in data.items()
         if part in DATA
     }
     own = {slot: SLOTS[slot].package for slot in SLOTS}
@@ -86,9 +87,9 @@ def test_a_slot_takes_components_of_its_kind_alone(happened):
     happened(f"{len(SLOTS)} slots, each takes its own options alone")
 
 
-DATA = ("source", "normalisation", "augmentation")
-"""The parts of a data set, which live with it in one package and are told apart by what they
-are.
+DATA = ("source", "normalisation", "augmentation", "frames", "camera")
+"""The parts of a data set, some of which live with it in one package and are told apart by what
+they are.
 """
 HELPERS = [
     ("encoder", "snnexp.track.files.MetricsFile"),

@@ -369,7 +369,7 @@ def test_what_is_left_over_is_no_batch_of_one(tmp_path, capsys, happened):
     _, error, code = attempted(
         tmp_path / "lone", *SMALL, *MLP, "timesteps=1", "norm=batch", "dataset.validation=1437"
     )
-    assert code == BAD_DATA and "leaves 1 training image" in str(error)
+    assert code == BAD_DATA and "leaves 1 training sample" in str(error)
     _, _, code = attempted(
         tmp_path / "rest", *SMALL, *MLP, "timesteps=1", "norm=batch", "dataset.validation=1405"
     )  # 33 = 2 x 16 + 1
