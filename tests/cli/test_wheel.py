@@ -111,6 +111,7 @@ def binaries(wheel, tmp_path_factory) -> Path:
     return python.parent
 
 
+@pytest.mark.soak
 def test_the_wheel_is_what_is_imported(binaries, tmp_path):
     program = (
         "import snnexp, snnexp.conf, torch; print(snnexp.__file__); print(snnexp.conf.__file__)"
@@ -154,6 +155,7 @@ def test_recorded_results_come_with_the_wheel(wheel, binaries, tmp_path):
     assert out.count(",partial,") >= 5 and out.count(",not run,") >= 10
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)

@@ -568,6 +568,7 @@ def test_googlenet_says_when_images_are_too_small():
         build("googlenet", shape=(3, 8, 8))
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("extent", [32, 33, 62, 224])
 @pytest.mark.parametrize("name", ["googlenet", "googlenet_zhou"])

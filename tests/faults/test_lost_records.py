@@ -332,6 +332,7 @@ def test_a_killed_run_goes_on_exactly(forks: Forks, straight: Path, tmp_path: Pa
     happened("goes on to the same bytes")
 
 
+@pytest.mark.soak
 @pytest.mark.fault(
     "2: kill -9 while a checkpoint is written", "SIGKILL before and behind the rename"
 )

@@ -29,8 +29,8 @@ from tests.support.tiny_run import attempted, job
 OFTEN = "checkpoint.minutes=0.00001"
 """A checkpoint after every batch: so it can be seen that a run is in the midst of an epoch."""
 NUMBERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
-ALIKE = (signal.SIGUSR1, signal.SIGHUP)
-"""Handled as SIGTERM is; with it and SIGINT, which is not, they are tested among the long ones."""
+ALIKE = (signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
+"""All are tested among the long ones; SIGTERM, as which the first two are handled, always."""
 
 
 @pytest.mark.fault(
@@ -87,6 +87,7 @@ def test_a_run_stopped_over_and_over_ends_the_same(
     happened("stopped four times, the same bytes in the end")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("B: signals", "SIGINT and SIGHUP under nohup, whose runs ignore them")
 def test_what_the_parent_ignores_stays_ignored(
     forks: Forks, straight: Path, tmp_path: Path, happened: Any
@@ -221,6 +222,7 @@ with stopping_on_signals() as words, claimed(sys.argv[1], exit_code) as status:
 """
 
 
+@pytest.mark.soak
 @pytest.mark.fault("B: signals", "the same signal twice while a batch takes for ever")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_twice_ends_a_batch_without_end_with_a_true_status(
@@ -290,6 +292,7 @@ SWEEP = (
 )
 
 
+@pytest.mark.soak
 @pytest.mark.fault("11: SIGINT in a sweep", "Ctrl+C once in the first of two jobs")
 def test_a_sweep_that_is_stopped_says_how_it_goes_on(forks: Forks, tmp_path: Path, happened: Any):
     run = forks.start(tmp_path, *SWEEP, "epochs=4", "seed=1,2", "hydra.sweep.dir=sweep")
@@ -315,6 +318,7 @@ def test_a_sweep_that_is_stopped_says_how_it_goes_on(forks: Forks, tmp_path: Pat
     )
 
 
+@pytest.mark.soak
 @pytest.mark.fault("11: SIGINT in a sweep", "Ctrl+C twice")
 def test_a_sweep_that_is_stopped_twice_ends_without_a_traceback(
     forks: Forks, tmp_path: Path, happened: Any
@@ -331,6 +335,7 @@ def test_a_sweep_that_is_stopped_twice_ends_without_a_traceback(
     happened("exit 130, preempted, no traceback")
 
 
+@pytest.mark.soak
 @pytest.mark.fault(
     "12: a job of three fails",
     "the second of three jobs diverges, with on_error=continue and on_error=stop",

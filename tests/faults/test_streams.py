@@ -35,6 +35,10 @@ COMMANDS = {
 }
 
 
+STARTED = ("sweep", "evaluate", "compare")
+"""Commands that take seconds, of which `train` is one, too."""
+
+
 @pytest.fixture(scope="module")
 def folder(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run in `run`."""
@@ -44,7 +48,10 @@ def folder(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.fault("D: output", "stdout on a full disk")
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.soak] * (name in STARTED)) for name in COMMANDS],
+)
 def test_a_full_stdout_is_said(name: str, forks: Forks, folder: Path, happened: Any):
     code, said = forks.ended(folder, *COMMANDS[name], out="/dev/full")
     assert code == 4 and "Traceback" not in said, said
@@ -87,6 +94,7 @@ def test_a_full_pipe_is_said(folder: Path, happened: Any):
     happened("exit 4 and a sentence")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("D: output", "stderr on a full disk")
 @pytest.mark.parametrize(
     "words, code",
@@ -112,6 +120,7 @@ def test_closed_streams_lead_nowhere(folder: Path, happened: Any):
     happened("the run ends well, nothing is written into its files")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("D: the same command again", "on a finished run, and with another setting")
 def test_a_finished_run_says_so(forks: Forks, folder: Path, happened: Any):
     code, said = forks.ended(folder, *TRAIN, "hydra.run.dir=run")
@@ -121,6 +130,7 @@ def test_a_finished_run_says_so(forks: Forks, folder: Path, happened: Any):
     happened("exit 0 and says so; exit 2 and names the key")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("D: broken links", "in the place of a run, of an image, of weights")
 def test_broken_links_are_data_that_are_missing(
     forks: Forks, folder: Path, tmp_path: Path, happened: Any

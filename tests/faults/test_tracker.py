@@ -95,7 +95,7 @@ def address(request):
 )
 @pytest.mark.parametrize(
     "address",
-    ["closed", "hanging", *(pytest.param(code, marks=pytest.mark.soak) for code in ("500", "401"))],
+    ["closed", *(pytest.param(each, marks=pytest.mark.soak) for each in ("hanging", "500", "401"))],
     indirect=True,
 )
 def test_without_a_server_the_whole_run_is_kept_offline(
@@ -117,6 +117,7 @@ def test_without_a_server_the_whole_run_is_kept_offline(
     happened("one warning; the offline record, read back, is the whole run")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("14: no key", "online without an account")
 def test_without_a_key_the_whole_run_is_kept_offline(tmp_path, capsys, monkeypatch, happened):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -266,6 +267,7 @@ def test_a_broken_wandb_never_stops_a_run(broken, capsys, happened, mode):
     happened("one warning; metrics.jsonl is full")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("15: wandb hanging", "wandb hangs for ever in import, init, log or finish")
 @pytest.mark.parametrize(
     "broken",
@@ -293,7 +295,7 @@ def test_a_hanging_wandb_is_waited_for_briefly(broken, capsys, happened, hasty):
     "victim, number",
     [
         ("wandb-core", signal.SIGKILL),
-        ("wandb-core", signal.SIGSTOP),
+        pytest.param("wandb-core", signal.SIGSTOP, marks=pytest.mark.soak),
         pytest.param("wandb_mirror", signal.SIGKILL, marks=pytest.mark.soak),
     ],
 )

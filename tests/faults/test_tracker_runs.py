@@ -40,6 +40,7 @@ def test_everything_is_in_the_run_folder(snnexp, tmp_path, happened):
     happened("the record in the run folder is whole, and nothing is anywhere else")
 
 
+@pytest.mark.soak
 @pytest.mark.fault("13: multirun with tracker", "ids and more in the environment, and job 0 fails")
 def test_every_job_of_a_sweep_is_a_run_of_its_own(snnexp, tmp_path, happened):
     (tmp_path / "more.yaml").write_text("seed: {value: 99}\n")

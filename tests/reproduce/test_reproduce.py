@@ -54,6 +54,7 @@ def test_rows_and_experiments_are_jobs_with_what_they_start_from():
         jobs(["digits_nothing"], references(), 1)
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_everything_in_the_plan_is_an_experiment_and_can_be_composed():
     from snnexp.reproduce.ready import configuration

@@ -183,6 +183,7 @@ RUNS = [
 ]
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("device, everything", RUNS)
 def test_equals_the_solver_in_torch(device, everything):

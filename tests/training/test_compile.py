@@ -36,6 +36,7 @@ def recorded(process: subprocess.Popen, folder: Path) -> dict[str, Any]:
     return json.loads((folder / "run" / "metrics.jsonl").read_text().splitlines()[0])
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("g++") is None and shutil.which("clang++") is None,

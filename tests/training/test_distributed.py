@@ -202,6 +202,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.soak
 def test_a_loss_that_is_not_finite_in_one_process_stops_all_and_the_run_can_be_resumed(
     plugin, tmp_path, one
 ):
