@@ -26,7 +26,8 @@ SIZES = {
     "nmnist_plif_cnn": (NMNIST, 10, 17.2),
 }
 """Shape of what the encoder sends, classes, and parameters in millions: those of the recipes where
-they state them; of the learned filters three for every input beside the weights. Those of the others are in the tests of their architectures.
+they state them; of the learned filters three for every input beside the weights. Those of the
+others are in the tests of their architectures.
 """
 ON_EVENTS = [
     name
