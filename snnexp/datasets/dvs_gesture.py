@@ -41,24 +41,22 @@ def _parts(path: Path, first: int, fault: Fault) -> tuple[Part, ...]:
     """The gestures of a trial: class from 1, start and end in µs, behind a line that names them."""
     _, *rows = _lines(path, fault)
     try:
-        numbers = [tuple(map(int, row.split(","))) for row in rows]
-        parts = tuple(
-            Part(label - 1, first + place, begin, end)
-            for place, (label, begin, end) in enumerate(numbers)
-        )
+        gestures = [_gesture(row) for row in rows]
     except ValueError as error:
         raise fault(path, f"a line of it is no class, start and end ({error})") from None
-    wrong = [
-        each for each in parts if not 0 <= each.label < len(_CLASSES) or each.begin >= each.end
-    ]
-    if wrong or not parts:
-        said = (
-            f"class {wrong[0].label + 1} from {wrong[0].begin} to {wrong[0].end}"
-            if wrong
-            else "none"
-        )
-        raise fault(path, f"no list of gestures 1 to {len(_CLASSES)}: {said}")
-    return parts
+    if not gestures:
+        raise fault(path, "there is no gesture in it")
+    return tuple(
+        Part(label - 1, first + place, (begin, end))
+        for place, (label, begin, end) in enumerate(gestures)
+    )
+
+
+def _gesture(row: str) -> tuple[int, int, int]:
+    label, begin, end = map(int, row.split(","))
+    if not 1 <= label <= len(_CLASSES) or not 0 <= begin < end < 2**62:
+        raise ValueError(f"class {label} from {begin} to {end}; classes are 1 to {len(_CLASSES)}")
+    return label, begin, end
 
 
 def _lines(path: Path, fault: Fault) -> list[str]:

@@ -31,12 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):
-    """A sample: what a file recorded from `begin` on and before `end`, in µs."""
+    """A sample: what a file recorded in `span`, (begin, end) in µs of which the end is not in it;
+    all of it for None.
+    """
 
     label: int
     index: int
-    begin: int = -(2**62)
-    end: int = 2**62
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,12 @@ class Recordings:
         self._say(unordered)
 
     def _frame(self, events: Events, part: Part) -> UInt8[np.ndarray, "T 2 H W"]:
-        chosen = events.at((events.t >= part.begin) & (events.t < part.end))
-        if len(chosen.t) == 0:
-            raise Damaged(f"there is no event in it from {part.begin} to {part.end} µs")
-        return self.slicing.frames(chosen, self.sensor)
+        if part.span is not None:
+            begin, end = part.span
+            events = events.at((events.t >= begin) & (events.t < end))
+            if len(events.t) == 0:
+                raise Damaged(f"there is no event in it from {begin} to {end} µs")
+        return self.slicing.frames(events, self.sensor)
 
     def _say(self, unordered: list[Path]) -> None:
         if unordered:
