@@ -185,6 +185,7 @@ def _evaluated(
         shown["ann_accuracy"] = evaluation.accuracy
     if session.validation is not None:
         shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
+    shown |= session.timestep_of(network)
     result = stage_result(name, network, evaluation, config, choices, shown)
     if result.flags:
         logger.warning("%s", f"{name}: {'; '.join(result.flags)}")
@@ -237,6 +238,7 @@ def prepare(config: Config, trackers: Trackers | Muted | None) -> Session:
         selection=config["selection"],
         evaluate_every=config["evaluate"]["every"],
         class_names=splits.class_names,
+        timestep=splits.timestep,
     )
 
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from snnexp.cli.exits import exit_code
 from snnexp.cli.own import with_own_components
@@ -92,7 +93,10 @@ def _evaluated(run: Reopened, before: StageResult, predictions: Path) -> StageRe
         evaluation = run.session.evaluator(run.network, run.session.test, count=True)
     if evaluation.predictions is not None:
         evaluation.predictions.write(predictions, run.session.class_names)
-    shown = {} if before.ann_accuracy is None else {"ann_accuracy": before.ann_accuracy}
+    shown: dict[str, Any] = {}
+    if before.ann_accuracy is not None:
+        shown["ann_accuracy"] = before.ann_accuracy
+    shown |= run.session.timestep_of(run.network)
     stage = list(run.config["strategy"]["stages"])[-1]
     return stage_result(stage, run.network, evaluation, run.config, chosen | run.choices, shown)
 

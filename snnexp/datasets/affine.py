@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from snnexp.noise import uniform
@@ -43,7 +43,7 @@ def affine(
     rows, columns = rows[:, :, None], columns[:, None, :]
     y = (rows * angle.cos() - columns * angle.sin()) / factor
     x = (rows * angle.sin() + columns * angle.cos()) / factor
-    return _seen(images, y, x)
+    return seen(images, y, x)
 
 
 def _moved(share: Tensor, shift: float, extent: int) -> Tensor:
@@ -51,8 +51,10 @@ def _moved(share: Tensor, shift: float, extent: int) -> Tensor:
     return ((2 * share - 1) * shift * extent).round()
 
 
-def _seen(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """The pixels nearest to places `[B, H, W]` from the middle; zero beyond the image."""
+def seen(
+    images: Shaped[Tensor, "B C H W"], y: Float[Tensor, "B H W"], x: Float[Tensor, "B H W"]
+) -> Shaped[Tensor, "B C H W"]:
+    """The pixels nearest to places from the middle; zero beyond the image."""
     height, width = images.shape[2:]
     rows, columns = ((y + (height - 1) / 2).round(), (x + (width - 1) / 2).round())
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

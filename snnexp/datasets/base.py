@@ -104,7 +104,7 @@ class Splits:
     """The splits of a data set; `shape` is that of a sample, `validation` is None where none were
     held out.
 
-    `class_names` are in the order of the class numbers.
+    `class_names` are in the order of the class numbers, `timestep` is that of the source.
     """
 
     train: Samples
@@ -113,6 +113,7 @@ class Splits:
     classes: int
     shape: tuple[int, ...]
     class_names: tuple[str, ...]
+    timestep: str | None = None
 
 
 class Source(abc.ABC):
@@ -126,6 +127,10 @@ class Source(abc.ABC):
     augmented: ClassVar[Literal["batches", "pictures", "frames"]] = "batches"
     """How samples can be augmented: whole batches of those in memory, pictures one by one as they
     are read, or whole batches of frames over time.
+    """
+    timestep: str | None = None
+    """What a timestep of a sample is, where it is frames over time: `1/8 of the events`; None for
+    images.
     """
     train_samples: int | None = None
     """Number of official training samples, where it is known without reading."""

@@ -80,7 +80,7 @@ class Dataset:
         train, validation = held_out(train, self.validation, self.split_seed)
         _refuse_single(train, self.validation, shown(self.source.place))
         _say_absent(train, names, shown(self.source.place))
-        return Splits(train, validation, test, len(names), self.shape, names)
+        return Splits(train, validation, test, len(names), self.shape, names, self.source.timestep)
 
 
 def held_out(train: Samples, count: int, seed: int) -> tuple[Samples, Samples | None]:

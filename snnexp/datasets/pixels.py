@@ -43,7 +43,12 @@ class Pixels(Normalisation):
         return low, high
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raises `ValueError` unless there is one mean and one std for each channel."""
+        """Raises `ValueError` unless there is one mean and one std for each channel of images."""
+        if len(shape) != 3:
+            raise ValueError(
+                "normalisation: pixels of images have a mean and a std, samples of "
+                f"{' x '.join(map(str, shape))} are none; set dataset.normalisation=null"
+            )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != shape[0]:
                 raise ValueError(

@@ -31,8 +31,8 @@ class Augmenter(abc.ABC):
     """Changes samples of training, each by its own key, as they are stored: before they are
     normalised.
 
-    Called with `(samples, keys)` it changes whole batches, with `(image, size, key)` one picture as
-    it is read; `takes` says which.
+    Called with `(samples, keys)` it changes whole batches, of images or of frames, with `(image,
+    size, key)` one picture as it is read; `takes` says which.
     """
 
     takes: ClassVar[Literal["batches", "pictures", "frames"]] = "batches"

@@ -25,7 +25,8 @@ class Encoder(nn.Module, abc.ABC):
     """
 
     spiking: ClassVar[bool] = False
-    """Whether the output is spikes, 0 or +- one height per timestep; else it is a real current."""
+    """Whether the output is spikes, 0 or +- one height per timestep, or whole numbers of them that
+    `spikes` tells; else it is a real current."""
     pixels: Literal["unit", "signed", "any"] = "any"
     """What it takes pixels to be: in [0, 1], as a probability or a latency; in [-1, 1], beyond
     which it cuts them; or any numbers. An encoder may choose by its settings."""
@@ -36,6 +37,10 @@ class Encoder(nn.Module, abc.ABC):
     """Whether all that it ever sends adds up to what the analog form sees."""
     own_scale: ClassVar[bool] = False
     """Whether its spikes stand for the image at a scale that is not that of the analog form."""
+
+    by_frame: ClassVar[bool] = False
+    """Whether it sends one frame of events at every timestep, so that T is the number of frames at
+    most, and a clocked layer behind it would multiply every frame."""
 
     axes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")
     """Of the samples that are encoded, in words."""

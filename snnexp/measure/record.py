@@ -17,7 +17,7 @@ from snnexp.measure.fan_out import fan_out, multiplications
 from snnexp.measure.tally import Layer, Tally
 from snnexp.network.network import Network
 from snnexp.network.parts import spiking_units
-from snnexp.network.wiring import Node, wiring
+from snnexp.network.wiring import Node, Wiring, wiring
 
 
 @contextmanager
@@ -66,6 +66,7 @@ class _Recorder:
     def __init__(self, network: Network, since: int):
         self.wiring = wiring(network)
         self.spiking = network.form == "spiking"
+        self.frames = _of_frames(self.wiring)
         self.tally = Tally()
         self.input = _Input()
         self.since = since
@@ -177,7 +178,11 @@ class _Recorder:
         if isinstance(signal, Real):
             self.tally.mac += macs * signal.steps
         elif len(signal.values):
-            self.tally.ac = self.tally.ac + (signal.totals * self._fan_out(node, signal)).sum()
+            accumulates = (signal.totals * self._fan_out(node, signal)).sum()
+            self.tally.ac = self.tally.ac + accumulates
+            if self.frames.issuperset(node.sources):
+                self.tally.frames_mac += macs * len(signal.values)
+                self.tally.frames_ac = self.tally.frames_ac + accumulates
         self._send(node, connection.passed(arriving, self._counting(current)))
 
     def _fan_out(self, node: Node, spikes: Spikes) -> Tensor:
@@ -241,6 +246,16 @@ class _Input:
         if self.last is None:
             return False
         return values.data_ptr() == self.last.data_ptr() or torch.equal(values, self.last)
+
+
+def _of_frames(wiring: Wiring) -> set[str]:
+    """The nodes that send frames of events: the encoder, and what passes them on."""
+    sending: set[str] = set()
+    for node in wiring.nodes:
+        passes = node.kind in ("pool", "stream") and sending.issuperset(node.sources)
+        if passes or (node.kind == "encoder" and getattr(node.module, "by_frame", False)):
+            sending.add(node.name)
+    return sending
 
 
 def _watched(node: Node) -> nn.Module:

@@ -42,8 +42,10 @@ class Tally:
     layer is also added for every neuron of that layer; the analog network has those weights once.
     Biases, leaks and resets are not counted. MAC follow the convention k^2 C_in C_out H W (borders
     counted as if padded, shortcuts without weights free). A real-valued input that does not change
-    with time is multiplied once per image; one that changes, at every timestep. Source: Dampfhoffer
-    et al. 2023, energy values of [21].
+    with time is multiplied once per image; one that changes, at every timestep. An event of a
+    camera is a spike: weights behind frames of events are accumulated event by event, as a chip
+    does that gets the events, and what a clocked first layer would take stands beside it, a MAC
+    for every weight and frame. Source: Dampfhoffer et al. 2023, energy values of [21].
     """
 
     layers: dict[str, Layer] = field(default_factory=dict)
@@ -51,6 +53,10 @@ class Tally:
     mac: int = 0
     ac: float | Tensor = 0.0
     mac_ann: int = 0
+    frames_mac: int = 0
+    """MAC of the layers that see frames of events, if they multiplied every frame."""
+    frames_ac: float | Tensor = 0.0
+    """AC of these layers, which are among `ac`."""
     timesteps: int | None = None
     """At how many timesteps spikes were counted; None where a neuron fires once at most."""
 
@@ -63,7 +69,9 @@ class Tally:
             for name, layer in self.layers.items()
         }
         own = self.mac, float(self.ac), self.mac_ann, layers
+        frames = self.frames_mac, float(self.frames_ac)
         self.mac, self.ac, self.mac_ann, self.layers = 0, 0.0, 0, {}
+        self.frames_mac, self.frames_ac = map(sum, zip(*gathered(frames), strict=True))
         for mac, ac, mac_ann, seen in gathered(own):
             self.mac, self.ac, self.mac_ann = self.mac + mac, self.ac + ac, self.mac_ann + mac_ann
             for name, (
@@ -112,7 +120,16 @@ class Tally:
             "energy_joule": energy(mac, ac),
             "energy_ann_joule": energy(mac_ann, 0.0),
             "energy_model": ENERGY_MODEL,
+            **self._clocked(),
         }
+
+    def _clocked(self) -> dict[str, float]:
+        """The same of a network that multiplies every frame of events, where it sees some."""
+        if not self.frames_mac:
+            return {}
+        mac = (self.mac + self.frames_mac) / self.images
+        ac = float(self.ac - self.frames_ac) / self.images
+        return {"mac_clocked": mac, "ac_clocked": ac, "energy_clocked_joule": energy(mac, ac)}
 
 
 def energy(mac: float, ac: float, joule: tuple[float, float] = (MAC_JOULE, AC_JOULE)) -> float:

@@ -72,11 +72,18 @@ def draw(figure: "Figure", runs: list[Run]) -> None:
         _group(axes, group, label, COLOURS[number % len(COLOURS)], dash)
     longest = (len(run.result.last.accuracy_by_timestep) for run in runs)
     _scale(axes, max(*longest, 1, *(t for run in runs for t, _ in published(run) if t)))
-    axes.set(xlabel="timesteps T", ylabel="test accuracy (%)")
+    axes.set(xlabel=f"timesteps T{_unit(runs)}", ylabel="test accuracy (%)")
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     _legend(figure, axes, runs)
+
+
+def _unit(runs: list[Run]) -> str:
+    """What a timestep is, where it is the same of all runs and more than one of the network."""
+    units = {run.result.last.timestep_is for run in runs}
+    (unit,) = units if len(units) == 1 else (None,)
+    return f" ({unit} each)" if unit else ""
 
 
 def _group(axes: "Axes", runs: list[Run], label: str, colour: str, dash: object) -> None:

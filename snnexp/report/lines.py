@@ -56,18 +56,18 @@ def stage_line(result: StageResult) -> str:
     return "  ".join(parts if spikes is None else [*parts, f"{spikes:.3g} spikes per neuron"])
 
 
-def timesteps_line(accuracies: list[float | None]) -> str:
+def timesteps_line(accuracies: list[float | None], timestep: str | None = None) -> str:
     """The accuracy at t = 1, 2, 4, 8, ..., counted from the first timestep that has one, and at the
-    last timestep.
+    last timestep; what a `timestep` of events is behind it.
     """
     hidden = next((place for place, accuracy in enumerate(accuracies) if accuracy is not None), 0)
     steps = sorted(
         {hidden + 2**power for power in range((len(accuracies) - hidden).bit_length())}
         | {len(accuracies)}
     )
-    return "  ".join(
-        ["accuracy in % at", *(f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)]
-    )
+    read = (f"t={step} {number(accuracies[step - 1], '.2f')}" for step in steps)
+    unit = [] if timestep is None else [f"(a timestep: {timestep})"]
+    return "  ".join(["accuracy in % at", *read, *unit])
 
 
 def in_units(value: int | float, unit: str) -> str:

@@ -71,6 +71,8 @@ MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "operations.ac": ("AC per image", _unit("")),
     "operations.energy_joule": ("energy per image", _unit("J")),
     "operations.energy_ann_joule": ("energy of the ANN", _unit("J")),
+    "operations.energy_clocked_joule": ("energy, frames clocked", _unit("J")),
+    "timestep_is": ("a timestep is", str),
     "train_seconds": ("training time", _seconds),
     "started_from": ("time not counted", _started),
     "evaluate_seconds": ("evaluation time", _seconds),

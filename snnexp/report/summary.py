@@ -22,7 +22,7 @@ def summary(result: StageResult, run_dir: Path, page: Console | None = None) -> 
     page = Console(highlight=False) if page is None else page
     page.print(_table(result))
     curve = result.accuracy_by_timestep
-    lines = [timesteps_line(curve)] if curve else []
+    lines = [timesteps_line(curve, result.timestep_is)] if curve else []
     for line in [*lines, f"run folder  {one_line(run_dir)}"]:
         page.print(Text(line), soft_wrap=True)  # whole, so that the path can be copied
 
@@ -80,7 +80,16 @@ def _operations(operations: Operations, is_analog: bool) -> list[tuple[str, str]
     ]
     rows = [("operations per image", ", ".join(counts))] if counts else []
     ann = None if is_analog else operations.energy_ann_joule
-    return rows + _energy(operations.energy_joule, ann)
+    return rows + _energy(operations.energy_joule, ann) + _clocked(operations)
+
+
+def _clocked(operations: Operations) -> list[tuple[str, str]]:
+    """Of events: what they would cost where every frame is multiplied."""
+    if operations.mac_clocked is None or operations.energy_clocked_joule is None:
+        return []
+    macs = in_units(operations.mac_clocked, " MAC").replace("  ", " ")
+    energy = in_units(operations.energy_clocked_joule, "J")
+    return [("first layer clocked", f"{macs} for every frame in place of events, {energy} in all")]
 
 
 def _energy(energy: float | None, ann: float | None) -> list[tuple[str, str]]:

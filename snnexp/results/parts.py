@@ -46,6 +46,14 @@ class Operations:
     """Energy of the analog network of the same shape, in joule."""
     energy_model: str | None
     """The energies of one operation, in words, with their source."""
+    mac_clocked: NonNegative | None = None
+    """Of frames of events: multiply-accumulates of a network whose first layer multiplies every
+    frame, where `ac` has an accumulate for every event and weight.
+    """
+    ac_clocked: NonNegative | None = None
+    """Of frames of events: accumulates of that network, those of its first layer not among them."""
+    energy_clocked_joule: NonNegative | None = None
+    """Of frames of events: energy of that network, in joule."""
 
 
 @dataclass(frozen=True, kw_only=True)

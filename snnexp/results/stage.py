@@ -83,6 +83,10 @@ class StageResult:
 
     Of a network of spike times it is read at the finest resolution of discrete time.
     """
+    timestep_is: str | None = None
+    """What a timestep shows, where samples are frames of events: such as `1/8 of the events`, `1/8
+    of the time` or `10 ms` of a recording; not where a timestep is one of the network alone.
+    """
     timesteps_per_layer: Count | None
     """The window of a code in windows, else null.
 

@@ -11,7 +11,10 @@ OF_STAGE = (
 )
 UNTOLD = ("command",)
 """It may hold what was typed."""
-OF_OPERATIONS = ("energy_joule", "energy_ann_joule", "mac", "ac")
+OF_OPERATIONS = (
+    *("energy_joule", "energy_ann_joule", "mac", "ac"),
+    *("energy_clocked_joule", "mac_clocked", "ac_clocked"),
+)
 
 
 def headline(result: RunResult) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Table(NamedTuple):
 def tables(result: RunResult, run: str) -> dict[str, Table]:
     """Accuracy by timestep, firing by layer, and the stages of the run called `run`."""
     kinds = {
-        "accuracy_by_timestep": (("timestep", "accuracy"), _timesteps),
+        "accuracy_by_timestep": (("timestep", "accuracy", "timestep_is"), _timesteps),
         "layers": (
             ("depth", "layer", "neurons", "timesteps", "spikes_per_neuron", "rate"),
             _layers,
@@ -55,7 +55,7 @@ def _which(run: str, stage: StageResult) -> Row:
 def _timesteps(stage: StageResult) -> Iterator[Row]:
     for step, accuracy in enumerate(stage.accuracy_by_timestep, start=1):
         if accuracy is not None:
-            yield step, accuracy
+            yield step, accuracy, stage.timestep_is
 
 
 def _layers(stage: StageResult) -> Iterator[Row]:

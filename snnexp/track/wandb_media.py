@@ -29,7 +29,9 @@ def drawn(result: RunResult, run: str) -> dict[str, Any]:
         for step, accuracy in enumerate(result.last.accuracy_by_timestep, start=1)
         if accuracy is not None
     ]
+    unit = result.last.timestep_is
     title, axes = "test accuracy against timestep", ["timestep", "accuracy"]
+    title += f" ({unit} each)" if unit else ""
     curve = wandb.Table(columns=axes, data=points)
     line = wandb.plot.line(curve, *axes, title=title) if points else None
     return media if line is None else {**media, "accuracy_by_timestep": line}

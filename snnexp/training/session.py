@@ -42,6 +42,15 @@ class Session:
     """What the run will take."""
     class_names: tuple[str, ...] = ()
     """What the network is to tell apart, in the order of its scores."""
+    timestep: str | None = None
+    """What a timestep of the samples is, in words, where they are frames over time."""
+
+    def timestep_of(self, network: Network) -> dict[str, str]:
+        """What a timestep of a network is, as a field of its result: where it sees one frame of
+        events at each.
+        """
+        by_frame = network.form == "spiking" and self.blueprint.encoder.by_frame
+        return {"timestep_is": self.timestep} if by_frame and self.timestep else {}
 
     def accuracy(self, network: Network) -> float:
         """The accuracy of a network on the test set, in percent."""

@@ -12,7 +12,9 @@ from snnexp.noise import sample_keys
 from tests.support.options import build_option, options
 
 ENCODERS = options("encoder")
-CHANGED = ("dct", "count", "whitening", "scan", "crossings")  # whose analog form sees another image
+EVENTS = ("first_event", "frames")  # which take frames of events
+CHANGED = ("dct", "count", "whitening", "scan", "crossings", *EVENTS)
+"""Encoders whose analog form sees another image."""
 KEYS = sample_keys(1, 0, torch.arange(5))
 STEPS = range(20)
 
@@ -22,6 +24,20 @@ def pictures(
 ) -> torch.Tensor:
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     return (low + (1 - low) * noise).to(dtype)
+
+
+def counts(
+    frames: int = 20,
+    size: tuple[int, int] = (9, 8),
+    dtype: torch.dtype = torch.float32,
+) -> torch.Tensor:
+    """Five recordings, at most two events of a polarity at a place of a frame."""
+    return (3 * pictures((5, frames, 2, *size), dtype=torch.float64)).floor().to(dtype)
+
+
+def shown(name: str, **changes) -> torch.Tensor:
+    """What an encoder takes: pictures, or frames."""
+    return counts() if name in EVENTS else pictures(**changes)
 
 
 def encoder(name: str, images: torch.Tensor, **changes) -> Encoder:
@@ -37,7 +53,11 @@ def encoder(name: str, images: torch.Tensor, **changes) -> Encoder:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 8)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_output_has_the_announced_shape_and_the_dtype_of_the_images(name, shape, dtype):
-    images = pictures((5, *shape), dtype=dtype)
+    if name in EVENTS:
+        images = counts(size=shape[1:], dtype=dtype)
+        shape = tuple(images.shape[1:])
+    else:
+        images = pictures((5, *shape), dtype=dtype)
     built = encoder(name, images)
     output, analog = built(images, STEPS, KEYS), built.analog(images)
     assert output.shape == (20, 5, *built.shape(shape)) and output.dtype == dtype
@@ -47,7 +67,7 @@ def test_output_has_the_announced_shape_and_the_dtype_of_the_images(name, shape,
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("cuts", [(0, 20), (0, 1, 2, 20), (0, 7, 16, 20)])
 def test_chunks_give_what_the_whole_gives(name, cuts):
-    images = pictures(low=-1.0)
+    images = shown(name, low=-1.0)
     built = encoder(name, images)
     with streaming(built):
         chunks = [
@@ -59,14 +79,14 @@ def test_chunks_give_what_the_whole_gives(name, cuts):
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_output_does_not_depend_on_the_rest_of_the_batch(name):
-    images = pictures(low=-1.0)
+    images = shown(name, low=-1.0)
     built = encoder(name, images)
     whole, order = built(images, STEPS, KEYS), torch.tensor([3, 0, 4])
     assert torch.equal(built(images[order], STEPS, KEYS[order]), whole[:, order])
     assert torch.equal(built(images[2:3], STEPS, KEYS[2:3]), whole[:, 2:3])
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in EVENTS])
 def test_spiking_and_signed_tell_the_truth(name):
     images = pictures(low=-1.0)
     built = encoder(name, images)
@@ -80,8 +100,8 @@ def test_spiking_and_signed_tell_the_truth(name):
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_global_randomness_is_not_touched(name):
-    images, state = pictures(), torch.get_rng_state()
-    encoder(name, images)(images, STEPS, KEYS)
+    images, state = shown(name), torch.get_rng_state()
+    encoder(name, images).train()(images, STEPS, KEYS)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -474,3 +494,66 @@ def test_crossings_by_hand():
     assert rises == [[0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
     assert falls == [[0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
     assert cue == [0, 0, 0, 0, 1, 1]
+
+
+# Frames of events
+
+
+def test_frames_are_shown_one_by_one_and_count_as_spikes():
+    frames = counts()
+    built = encoder("frames", frames)
+    sent = built(frames, range(3, 6), KEYS)
+    assert torch.equal(sent, frames[:, 3:6].transpose(0, 1))
+    assert built.spiking and torch.equal(built.spikes(sent, None), sent)
+    assert sent.max() == 2  # two events are two spikes
+    assert torch.equal(built.analog(frames)[0], frames.mean(1))
+
+
+def test_there_is_nothing_behind_the_last_frame():
+    frames = counts(frames=8)
+    with pytest.raises(ValueError, match="shows 8 frames.*timestep 9; set timesteps=8"):
+        encoder("frames", frames)(frames, range(7, 9), KEYS)
+    assert not encoder("first_event", frames)(frames, range(8, 12), KEYS).any()
+
+
+def test_random_frames_are_drawn_in_training_alone_by_key_and_in_order():
+    frames = torch.arange(8.0).view(1, 8, 1, 1, 1).expand(5, 8, 2, 3, 3)
+    built = encoder("frames", frames, drawn=3)
+    assert torch.equal(built.eval()(frames, range(8), KEYS), frames.transpose(0, 1))
+    shown = built.train()(frames, range(3), KEYS)[:, :, 0, 0, 0]
+    assert (shown[1:] > shown[:-1]).all()  # in their order, none twice
+    assert len({*map(tuple, shown.T.tolist())}) > 1  # others for another sample
+    parts = [built(frames, part, KEYS)[:, :, 0, 0, 0] for part in (range(1), range(1, 3))]
+    assert torch.equal(torch.cat(parts), shown)
+    alone = built(frames[2:3], range(3), KEYS[2:3])
+    assert torch.equal(alone[:, 0, 0, 0, 0], shown[:, 2])
+    with pytest.raises(ValueError, match="shows 3 frames"):
+        built(frames, range(4), KEYS)
+
+
+def test_every_frame_is_drawn_equally_often():
+    many = sample_keys(1, 0, torch.arange(4000))
+    frames = torch.arange(4.0).view(1, 4, 1, 1, 1).expand(4000, 4, 1, 1, 1)
+    shown = encoder("frames", frames, drawn=2).train()(frames, range(2), many)
+    share = torch.stack([(shown == frame).float().mean() * 2 for frame in range(4)])
+    assert (share - 0.5).abs().max() < 4 * (0.25 / 4000) ** 0.5
+
+
+def test_no_more_frames_can_be_drawn_than_there_are():
+    with pytest.raises(ValueError, match="9 frames cannot be drawn of 8; set encoder.drawn=8"):
+        build_option("encoder", "frames", {"drawn": 9}).shape((8, 2, 4, 4))
+
+
+def test_the_first_event_by_hand():
+    """Of four frames: events in the second and third, in the last, in the first, in none."""
+    frames = torch.tensor(
+        [[0, 0, 5, 0], [1, 0, 0, 0], [2, 0, 1, 0], [0, 1, 0, 0]], dtype=torch.float32
+    )
+    sample = frames.view(1, 4, 1, 2, 2)
+    built = encoder("first_event", sample, earliest=1.0, latest=3.0)
+    assert built.times(sample).flatten().tolist() == [1.5, 2.5, 1.0, math.inf]
+    assert built.analog(sample).flatten().tolist() == [0.75, 0.25, 1.0, 0.0]
+    sent = built(sample, range(5), KEYS[:1]).flatten(1)
+    assert sent.argmax(0).tolist()[:3] == [1, 3, 0] and sent.sum(0).tolist() == [1, 1, 1, 0]
+    with pytest.raises(ValueError, match="latest=1 is not above earliest=1"):
+        build_option("encoder", "first_event", {"earliest": 1.0, "latest": 1.0})

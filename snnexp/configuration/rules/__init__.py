@@ -13,6 +13,7 @@ from snnexp.configuration.rules import (
     conversion,
     counts,
     data,
+    events,
     front,
     general,
     norms,
@@ -29,7 +30,7 @@ from snnexp.configuration.rules import (
 )
 from snnexp.configuration.rules.reading import Config
 
-ABOUT_THE_RUN = (general, batches, data, tracker)
+ABOUT_THE_RUN = (general, batches, data, events, tracker)
 ABOUT_THE_NETWORK = (
     *(conversion, norms, synapses, presimulation, windows, counts, timed),
     *(spike_trains, front, recurrence),

@@ -12,6 +12,7 @@ from snnexp.configuration.rules.reading import (
     Config,
     before,
     does,
+    has_events,
     has_norm,
     kind,
     says,
@@ -51,7 +52,8 @@ def conversion_has_rates(config: Config) -> Iterator[str]:
         yield f"synapse: conversion needs synapse=instantaneous, got {kind(config['synapse'])}"
     if says(config, "encoder", "shows") == "once":
         shown = f"{kind(config['encoder'])} sends the image once and then nothing more"
-        yield f"encoder: {shown}, conversion here reads rates; use encoder=direct, poisson or dct"
+        other = "set encoder=frames" if has_events(config) else "use encoder=direct, poisson or dct"
+        yield f"encoder: {shown}, conversion here reads rates; {other}"
     if config["readout"].get("leak", 1) != 1:
         yield "readout: a converted network's output accumulates without leak; set readout.leak=1.0"
     if says(config, "neuron", "latches") and not says(config, "readout", "of_first_spikes"):

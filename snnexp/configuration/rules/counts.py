@@ -12,6 +12,7 @@ from snnexp.configuration.rules.reading import (
     kind,
     says,
     stages_with,
+    use,
 )
 from snnexp.configuration.slots import ability
 
@@ -137,7 +138,7 @@ def _spikes_alone(config: Config) -> Iterator[str]:
         if not says(config, group, needed):
             yield (
                 f"{group}: whole numbers of spikes go with {option}, got {kind(config[group])}; "
-                f"set {group}={option}"
+                + (use(config, option) if group == "encoder" else f"set {group}={option}")
             )
 
 

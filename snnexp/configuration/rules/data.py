@@ -8,6 +8,7 @@ from snnexp.configuration.rules.reading import (
     UNBUILDABLE,
     Config,
     data,
+    has_events,
     kind,
     says,
     stages_with,
@@ -47,9 +48,18 @@ def encoder_takes_the_samples(config: Config) -> Iterator[str]:
         shape = " x ".join(map(str, dataset.shape))
         yield (
             f"encoder: {kind(config['encoder'])} takes samples of {len(axes)} axes "
-            f"({', '.join(axes)}), those of this data set are {shape}; choose an encoder that "
-            "takes these, or another data set"
+            f"({', '.join(axes)}), those of this data set are {shape}; {_fitting(config, axes)}"
         )
+
+
+def _fitting(config: Config, axes: tuple[str, ...]) -> str:
+    """What goes together: events and encoders of frames, images and those of images."""
+    if has_events(config):
+        timed = stages_with(config, code="times")
+        return f"set encoder={'first_event' if timed else 'frames'}, which takes events"
+    if axes[0] == "time" and len(data(config).shape) == 3:
+        return "set dataset=digits_dvs (or another one of events), or encoder=direct"
+    return "choose an encoder that takes these, or another data set"
 
 
 def encoder_lasts(config: Config) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, kind, says
+from snnexp.configuration.rules.reading import Config, kind, says, use
 
 
 def fronts_see_the_image(config: Config) -> Iterator[str]:
@@ -13,7 +13,7 @@ def fronts_see_the_image(config: Config) -> Iterator[str]:
         return
     if says(config, "encoder", "spiking"):
         sent = f"{kind(config['encoder'])} sends spikes, analog layers see the image itself"
-        yield f"encoder: {sent}; set encoder=direct"
+        yield f"encoder: {sent}; {use(config, 'direct')}"
     if says(config, "norm", "per_step"):
         kept = f"{kind(config['norm'])} keeps statistics per timestep"
         yield f"norm: {kept}, analog layers have one timestep; use norm=batch, tdbn or none"

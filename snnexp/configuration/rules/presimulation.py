@@ -4,7 +4,7 @@ its input.
 
 from collections.abc import Iterator
 
-from snnexp.configuration.rules.reading import Config, kind, says
+from snnexp.configuration.rules.reading import Config, kind, says, use
 
 
 def _absent(config: Config) -> bool:
@@ -48,8 +48,8 @@ def presimulation_repeats_the_image(config: Config) -> Iterator[str]:
     if shows != "every_step":
         said = "shows it once" if shows == "once" else "does not show it in every timestep"
         yield (
-            f"encoder: a presimulation shows the image again and again, {encoder} {said}; set "
-            "encoder=direct (or encoder=poisson)"
+            f"encoder: a presimulation shows the image again and again, {encoder} {said}; "
+            f"{use(config, 'direct')} (or encoder=poisson)"
         )
     if norm.get("timesteps", hidden) < hidden:
         yield (

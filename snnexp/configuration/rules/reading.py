@@ -96,6 +96,18 @@ def values(config: Config) -> tuple[float, float] | None:
     return None if found is None or found.normalisation is None else found.normalisation.values
 
 
+def has_events(config: Config) -> bool:
+    """Whether samples are frames of events."""
+    found = data(config)
+    return found is not None and found.source.augmented == "frames"
+
+
+def use(config: Config, encoder: str) -> str:
+    """Tells to set an encoder; one of images goes with images alone."""
+    images = "dataset=digits " if has_events(config) else ""
+    return f"set {images}encoder={encoder}"
+
+
 def trained(config: Config) -> list[str]:
     """Names of the stages that train, in order."""
     stages = config["strategy"]["stages"].items()

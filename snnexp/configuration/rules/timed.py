@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from snnexp.configuration.rules.reading import (
     Config,
     does,
+    has_events,
     has_norm,
     is_mapped,
     is_timed,
@@ -129,7 +130,10 @@ def times_have_their_own_parts(config: Config) -> Iterator[str]:
 def _without_times(config: Config) -> Iterator[str]:
     mapped = bool(_mappings(config))
     fitting = {
-        "encoder": (does(config, "encoder", "times"), "spike_time"),
+        "encoder": (
+            does(config, "encoder", "times"),
+            "first_event" if has_events(config) else "spike_time",
+        ),
         "readout": (says(config, "readout", "of_first_spikes"), "first_spike"),
         "neuron": (
             is_timed(config) and is_mapped(config) == mapped,

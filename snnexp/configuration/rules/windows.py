@@ -8,7 +8,7 @@ from contextlib import suppress
 import torch
 
 from snnexp.configuration.build import blueprint, component
-from snnexp.configuration.rules.reading import UNBUILDABLE, Config, kind, says, stages_with
+from snnexp.configuration.rules.reading import UNBUILDABLE, Config, kind, says, stages_with, use
 from snnexp.configuration.slots import ability, class_of
 from snnexp.network.parts import depth
 from snnexp.network.spiking import spiking_network
@@ -102,7 +102,7 @@ def windows_agree(config: Config) -> Iterator[str]:
     if says(config, "encoder", "shows") not in ("every_step", "every_window"):
         yield (
             f"encoder: {name} neurons need an image that is the same in every window, not "
-            f"{encoder}; set encoder=direct"
+            f"{encoder}; {use(config, 'direct')}"
         )
     for group in ("encoder", "readout"):
         if config[group].get("window", neuron.window) != neuron.window:
