@@ -1,5 +1,5 @@
-"""What a command composes to: a strategy brings what it needs, and what was set for an option that
-is not chosen falls away.
+"""What a command composes to: a strategy and a data set of events bring what they need, and what
+was set for an option that is not chosen falls away.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,11 @@ from snnexp.composition.leftovers import Leftovers, away_with, leftovers
 from snnexp.composition.resolvers import register
 
 NEEDS = "needs"
-"""Group with an option for every strategy that does not go with the default composition."""
+"""Group with an option for every strategy that does not go with the default composition, for data
+sets of events, and for both at once.
+"""
+FRAMES = "frames"
+"""What a data set of events has, and the option that says what it needs."""
 SEARCH_PATH = "hydra.searchpath="
 
 
@@ -98,24 +102,39 @@ def forget() -> None:
 
 
 def _needs(arguments: list[str], path: tuple[str, ...]) -> list[str]:
-    """The argument that brings what a strategy needs. An experiment has chosen all its options
-    itself.
+    """The argument that brings what a strategy and a data set need. An experiment has chosen all
+    its options itself.
     """
     typed = typed_groups(arguments)
-    strategy = typed.get("strategy")
-    if strategy is None or {"experiment", NEEDS} & typed.keys():
+    if not {"strategy", "dataset"} & typed.keys() or {"experiment", NEEDS} & typed.keys():
         return []
     searched = _search_path(arguments)
     if searched or path:
         _options(path, tuple(searched))  # so that Hydra looks there
-    known = GlobalHydra.instance().config_loader().get_group_options(NEEDS)
-    return [f"+{NEEDS}={strategy}"] if strategy in known else []
+    strategy, known = typed.get("strategy"), _known(NEEDS)
+    frames = [FRAMES, f"{FRAMES}_{strategy}"] if _of_events(typed, path, searched) else []
+    needed = [option for option in (strategy, *frames) if option in known]
+    return [f"+{NEEDS}=[{','.join(needed)}]"] if needed else []
+
+
+def _known(group: str) -> list[str]:
+    return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+def _of_events(typed: Mapping[str, str], path: tuple[str, ...], searched: list[str]) -> bool:
+    """Whether a data set is chosen whose samples are frames of events."""
+    chosen = typed.get("dataset")
+    if chosen not in _known("dataset"):
+        return False
+    return FRAMES in _options(path, (*searched, f"dataset={chosen}")).config.dataset
 
 
 def _brought(
     arguments: list[str], brought: list[str], whole: Composition, path: tuple[str, ...]
 ) -> list[str]:
-    """What a strategy has brought, in words: options, and values other than these options have."""
+    """What a strategy, or a data set, has brought, in words: options, and values other than these
+    options have.
+    """
     if not brought:
         return []
     searched = _search_path(arguments)
@@ -137,7 +156,15 @@ def _brought(
         if plain.get(key) != value and key not in own
     ]
     words = ", ".join([*options, *values])
-    return [f"strategy={whole.choices['strategy']} brings {words}"] if words else []
+    by = [f"{group}={whole.choices[group]}" for group in _bringing(brought)]
+    return [f"{' and '.join(by)} bring{'' if by[1:] else 's'} {words}"] if words else []
+
+
+def _bringing(brought: list[str]) -> list[str]:
+    """The groups whose options have brought what is in the argument."""
+    needed = brought[0].partition("=")[2].strip("[]").split(",")
+    of = {"strategy": any(FRAMES not in each for each in needed), "dataset": FRAMES in needed}
+    return [group for group, brings in of.items() if brings]
 
 
 def _behind(arguments: list[str], whole: Composition, path: tuple[str, ...]) -> list[Leftovers]:

@@ -51,6 +51,7 @@ class DigitsDvs(Source):
         self.split_seed = split_seed
         self.sensor = (self.camera.side, self.camera.side)
         self.shape = self.frames.shape(self.sensor)
+        self.timestep = self.frames.timestep
 
     def read(self) -> tuple[Split, Split]:
         """Training and test samples in scikit-learn's order."""

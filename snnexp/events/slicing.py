@@ -57,6 +57,13 @@ class Slicing:
         self.size = size
         self.values = values
 
+    @property
+    def timestep(self) -> str:
+        """What a timestep is, in words."""
+        if self.slicing == "window":
+            return f"{self.window / 1000:g} ms"
+        return f"1/{self.timesteps} of the {'events' if self.slicing == 'number' else 'time'}"
+
     def shape(self, sensor: tuple[int, int]) -> tuple[int, int, int, int]:
         """Of the frames of a sensor of (rows, columns): (T, polarities, rows, columns). Raises
         ValueError for frames that are larger than the sensor.

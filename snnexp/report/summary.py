@@ -89,7 +89,7 @@ def _clocked(operations: Operations) -> list[tuple[str, str]]:
         return []
     macs = in_units(operations.mac_clocked, " MAC").replace("  ", " ")
     energy = in_units(operations.energy_clocked_joule, "J")
-    return [("first layer clocked", f"{macs} for every frame in place of events, {energy} in all")]
+    return [("frames multiplied", f"{macs} in place of the AC of events, {energy} in all")]
 
 
 def _energy(energy: float | None, ann: float | None) -> list[tuple[str, str]]:

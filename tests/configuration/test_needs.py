@@ -18,8 +18,9 @@ def test_every_strategy_goes_with_the_default_composition(strategy):
     assert said(f"strategy={strategy}") == []
 
 
-def test_needs_are_of_strategies():
-    assert set(options("needs")) <= set(options("strategy"))
+def test_needs_are_of_strategies_and_of_events():
+    of_events = {"frames", *(f"frames_{strategy}" for strategy in options("strategy"))}
+    assert set(options("needs")) <= set(options("strategy")) | of_events
 
 
 def test_what_a_user_has_chosen_wins_and_is_refused_in_words():
