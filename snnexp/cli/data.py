@@ -1,51 +1,49 @@
-"""`snnexp data`: where data is expected, what is missing, how to get it."""
+"""`snnexp data`: where data is expected, what is missing, how to get it, what it looks like."""
 
 import sys
 from difflib import get_close_matches
 from importlib.resources import files
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snnexp.cli.data_show import USAGE as USAGE_OF_SHOW
+from snnexp.cli.data_show import file_of, refused, show
 from snnexp.composition.compose import composed
 from snnexp.composition.explain import MISTAKES
 from snnexp.errors import ConfigError
 from snnexp.files.visible import one_line, visible
 from snnexp.jobs.mistakes import listed, mistakes
 
-ACTIONS = ("list", "prepare", "verify")
+ACTIONS = ("list", "prepare", "verify", "show")
 ALL = "all"
 USAGE = (
-    "usage: snnexp data {list,prepare,verify} [NAME] [key=value], e.g. snnexp data verify "
+    "usage: snnexp data {list,prepare,verify,show} [NAME] [key=value], e.g. snnexp data verify "
     "cifar10 data_dir=/data (snnexp data --help)"
 )
 
 
 def data(arguments: list[str]) -> int:
-    """Shows, prepares or verifies one data set, or all."""
+    """Lists, prepares or verifies one data set, or all; draws one."""
     names = sorted(
         path.name.removesuffix(".yaml")
         for path in (files("snnexp.conf") / "dataset").iterdir()
         if path.name.endswith(".yaml")
     )
+    arguments, picture = file_of(arguments)
     words, overrides = (
         [each for each in arguments if "=" not in each],
         [each for each in arguments if "=" in each],
     )
-    if not words or words[0] not in ACTIONS or len(words) > 2:
-        print(USAGE, file=sys.stderr)
-        return 2
-    if words == ["prepare"]:
-        print(f"snnexp: {_which(names)}", file=sys.stderr)
+    if wrong := _wrong(words, names, picture):
+        print(visible(wrong), file=sys.stderr)
         return 2
     chosen = names if words[1:] in ([], [ALL]) else words[1:]
-    if chosen[0] not in names:
-        near = get_close_matches(chosen[0], names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        print(f"snnexp: there is no data set {chosen[0]!r}; {hint}", file=sys.stderr)
-        return 2
     try:
+        if picture is not None and words[0] == "show":
+            return _show(chosen[0], overrides, picture)
         return _list(chosen, overrides) if words[0] == "list" else _act(words[0], chosen, overrides)
     except MISTAKES as error:
         said = listed(mistakes(error, overrides)[0])
@@ -53,6 +51,21 @@ def data(arguments: list[str]) -> int:
         said = str(error)
     print(visible(f"snnexp: {said}"), file=sys.stderr)
     return 2
+
+
+def _wrong(words: list[str], names: list[str], picture: Path | None) -> str | None:
+    """Why there is nothing to do, in words; None where there is."""
+    if not words or words[0] not in ACTIONS or len(words) > 2:
+        return USAGE
+    if words == ["prepare"]:
+        return f"snnexp: {_which(names)}"
+    if words[1:] and words[1] not in {*names, ALL}:
+        near = get_close_matches(words[1], names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        return f"snnexp: there is no data set {words[1]!r}; {hint}"
+    if words[0] == "show":
+        return USAGE_OF_SHOW if words[1:] in ([], [ALL]) else refused(picture)
+    return None
 
 
 def _which(names: list[str]) -> str:
@@ -94,6 +107,18 @@ def _list(names: list[str], overrides: list[str]) -> int:
         "archives."
     )
     return 0
+
+
+def _show(name: str, overrides: list[str], picture: Path) -> int:
+    from snnexp.cli.exits import exit_code
+    from snnexp.datasets.base import DataError
+    from snnexp.errors import OutOfMemory
+
+    try:
+        return show(_dataset(name, overrides), picture)
+    except (DataError, OutOfMemory, MemoryError) as error:
+        print(visible(f"{name}: {error}"), file=sys.stderr)
+        return exit_code(error)
 
 
 def _act(action: str, names: list[str], overrides: list[str]) -> int:

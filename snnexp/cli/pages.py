@@ -33,6 +33,8 @@ See what there is
       a component of your own: a folder that trains at once
   snnexp data {list,prepare,verify} [NAME]
       where data is expected, what is missing, how to get it
+  snnexp data show NAME -o FILE.png
+      a sample of every class; of events, frame by frame
   snnexp doctor
       versions, device, threads, tracker, data found
   snnexp reproduce [ROW or EXPERIMENT ...] [--budget-hours H]
@@ -131,10 +133,12 @@ examples:
 """
 
 DATA = """usage: snnexp data {list,prepare,verify} [NAME] [data_dir=DIR]
+       snnexp data show NAME -o FILE.png [key=value]
 
   list             which data sets are there
   prepare NAME     download or build what torchvision can; `all` for every one
   verify [NAME]    compare what is there with what was published, and name what is missing
+  show NAME        draw a sample of every class; of events frame by frame, ON orange, OFF blue
 
 Data is looked for under SNNEXP_DATA, or data_dir=DIR.
 
@@ -142,6 +146,7 @@ examples:
   snnexp data list
   snnexp data prepare cifar10
   snnexp data verify cifar10 data_dir=/data
+  snnexp data show digits_dvs -o digits.png dataset.frames.timesteps=8
 """
 
 DOCTOR = """usage: snnexp doctor

@@ -59,6 +59,7 @@ class EventFolder(Source):
         self.split_seed = split_seed
         self.frames = frames()
         self.shape = self.frames.shape(self.sensor)
+        self.timestep = self.frames.timestep
 
     @property
     def classes(self) -> int:

@@ -56,6 +56,7 @@ class PublishedRecordings(Source):
         self.layout = layout = LAYOUTS[name]
         self.frames = frames()
         self.shape = self.frames.shape(layout.sensor)
+        self.timestep = self.frames.timestep
         self.classes = len(layout.class_names)
         self.train_samples = layout.published[0]
 
