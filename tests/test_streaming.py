@@ -25,11 +25,16 @@ NEURONS = {"if": {}, "lif": {}, "plif": {"threshold": 0.25}}
 IN_ORDER = ("scan", "crossings")  # encoders that send no map
 
 
+EVENTS = ("first_event", "frames")  # encoders of frames
+
+
 def network(
     encoder_name: str = "direct", neuron: str = "lif", readout: str = "potential", **chosen: Any
 ) -> Network:
     if encoder_name in IN_ORDER:
         chosen.setdefault("architecture", ("cnn", {"layers": ["FC8", "FC8", "FC12"]}))
+    if encoder_name in EVENTS:
+        chosen["shape"] = (STEPS, 2, 8, 8)
     plan = blueprint(
         encoder=(encoder_name, {"channels": 1} if encoder_name == "whitening" else {}),
         neuron=(neuron, NEURONS[neuron]),
@@ -39,15 +44,22 @@ def network(
     return dyadic(spiking_network(replace(plan, encoder=encoder(encoder_name, images(20)))))
 
 
+def shown(net: Network, count: int) -> Tensor:
+    """Images, or frames with one event at most of a place, for the encoder of a network."""
+    if net.encoder.axes[0] == "time":
+        return images(count, (STEPS, 2, 8, 8)).gt(0.75).float()
+    return images(count)
+
+
 def streamed(net: Network, length: int, count: int = 3) -> Tensor:
     with streaming(net):
         return torch.cat(
-            [net(images(count), steps, keys(count)).scores for steps in chunks(STEPS, length)]
+            [net(shown(net, count), steps, keys(count)).scores for steps in chunks(STEPS, length)]
         )
 
 
 def whole(net: Network, count: int = 3) -> Tensor:
-    return net(images(count), range(STEPS), keys(count)).scores
+    return net(shown(net, count), range(STEPS), keys(count)).scores
 
 
 def states(net: Network) -> list[Any]:

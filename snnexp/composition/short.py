@@ -27,9 +27,19 @@ def without_short_names(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def places(dataset: Mapping[str, Any], key: str) -> list[str]:
-    """Where in a data set a setting stands that is called `key` for short, as dotted names."""
-    own = [key] if key in dataset else []
-    return own + [path for path, _ in _in_parts(dataset, key)]
+    """Where in a data set a setting stands that is called `key` for short, as dotted names; that of
+    a part of a part as `frames.timesteps`.
+    """
+    first, _, rest = key.partition(".")
+    own = [(first, dataset[first])] if first in dataset else []
+    found = [*own, *_in_parts(dataset, first)]
+    return [f"{path}.{rest}" if rest else path for path, node in found if _has(node, rest)]
+
+
+def _has(node: Any, key: str) -> bool:
+    """Whether a dotted name leads somewhere in a node; the empty one does."""
+    first, _, rest = key.partition(".")
+    return not key or (isinstance(node, Mapping) and first in node and _has(node[first], rest))
 
 
 def values(dataset: Mapping[str, Any], key: str) -> list[Any]:

@@ -10,9 +10,8 @@ from snnexp.encoders.base import Encoder
 class FirstEvent(Encoder):
     """Lets every pixel and polarity of an event camera spike once, at the time of its first event.
 
-        t = earliest + (latest - earliest) k / F,   k = 0 .. F - 1 the first of F frames with an
-                                                    event
-        never, where there is none
+        t = earliest + (latest - earliest) k / F
+            k = 0 .. F - 1 the first of F frames with an event; never, where there is none
 
     To be chosen for networks whose neurons spike once (strategy=single_spike), which take events
     as they come. Times are as fine as the frames: many short ones (`slicing=time`) come close to

@@ -15,14 +15,13 @@ class Frames(Encoder):
     """Shows a recording of an event camera frame by frame, each event as a spike.
 
         x(t) = counts of events in frame t of the sample, t = 1 .. T
-
-        in training with `drawn` = n: of the T frames n, drawn anew for every sample and epoch, in
-        their order
+        with `drawn` = n, in training: in the t-th of n random frames
 
     To be chosen for data sets of events, whose samples are counts [T, 2, H, W]. A count of n is n
     spikes, in what weights add up as in what is counted. The analog form sees the mean frame. T of
-    a run is the number of frames at most, in training at most `drawn`: what a frame is, the data
-    set says. A pure function of sample, key and timestep.
+    a run is the number of frames at most, in training at most `drawn`; what a frame is, the data
+    set says. Random frames are drawn anew for every sample and epoch, and shown in their order. A
+    pure function of sample, key and timestep.
 
     Source: frames of events as in Fang 2021 (survey [56]) and Zheng 2021 (survey [57]); random
     frames: Fang 2021 SEW (survey [68]), 12 of 16 on DVS128 Gesture.

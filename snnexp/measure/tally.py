@@ -68,12 +68,16 @@ class Tally:
             name: (layer.neurons, layer.largest, int(layer.spikes), int(layer.active))
             for name, layer in self.layers.items()
         }
-        own = self.mac, float(self.ac), self.mac_ann, layers
         frames = self.frames_mac, float(self.frames_ac)
+        own = self.mac, float(self.ac), self.mac_ann, *frames, layers
         self.mac, self.ac, self.mac_ann, self.layers = 0, 0.0, 0, {}
-        self.frames_mac, self.frames_ac = map(sum, zip(*gathered(frames), strict=True))
-        for mac, ac, mac_ann, seen in gathered(own):
+        self.frames_mac, self.frames_ac = 0, 0.0
+        for mac, ac, mac_ann, frames_mac, frames_ac, seen in gathered(own):
             self.mac, self.ac, self.mac_ann = self.mac + mac, self.ac + ac, self.mac_ann + mac_ann
+            self.frames_mac, self.frames_ac = (
+                self.frames_mac + frames_mac,
+                self.frames_ac + frames_ac,
+            )
             for name, (
                 neurons,
                 largest,

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
 from snnexp.report.curves import picture
 
@@ -26,7 +25,7 @@ class Example(NamedTuple):
     of its class.
     """
 
-    sample: UInt8[np.ndarray, "*sample"]
+    sample: np.ndarray
     name: str
 
 
@@ -77,7 +76,8 @@ def _chosen(sample: np.ndarray) -> list[int]:
     return [round(each) for each in np.linspace(0, len(sample) - 1, shown)]
 
 
-def _colours(sample: np.ndarray, number: int, most: int) -> Float[np.ndarray, "H W 3"]:
+def _colours(sample: np.ndarray, number: int, most: int) -> np.ndarray:
+    """Of a frame or an image, [H, W, 3] in [0, 1]."""
     if sample.ndim == 3:
         return np.broadcast_to(sample.transpose(1, 2, 0) / 255, (*sample.shape[1:], 3))
     off, on = sample[number][..., None] / most

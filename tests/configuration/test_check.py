@@ -399,12 +399,97 @@ TIMED = (
     "norm=none",
 )
 RGB = "dataset=cifar10"
+EVENTS = ("dataset=digits_dvs", "encoder=frames")
 BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = [
     # a rule, changes that it refuses, the key it names, what it tells to set, and another remedy
     ("device_exists", ("device=meta",), "device", ("device=auto", "device=cpu"), ()),
     ("device_exists", ("device=fpga",), "device", ("device=auto", "device=cpu"), ()),
     ("device_exists", ("device=cuda:99",), "device", ("device=auto", "device=cpu"), ()),
     ("device_exists", ("device=warp",), "device", ("device=auto", "device=cpu"), ()),
+    (
+        "frames_last",
+        (*EVENTS, "evaluate.timesteps=9"),
+        "dataset.frames.timesteps",
+        ("dataset.frames.timesteps=9",),
+        (),
+    ),
+    (
+        "frames_last",
+        (*EVENTS, "encoder.drawn=3"),
+        "encoder.drawn",
+        ("encoder.drawn=4",),
+        (),
+    ),
+    (
+        "everything_builds",
+        (*EVENTS, "encoder.drawn=5"),
+        "encoder.drawn",
+        ("encoder.drawn=4",),
+        (),
+    ),
+    (
+        "everything_builds",
+        (*EVENTS, "dataset.augmentation.shift=16"),
+        "augmentation.shift",
+        ("dataset.augmentation.shift=15",),
+        (),
+    ),
+    (
+        "events_come_in_time",
+        ("dataset=digits_dvs", "encoder=first_event", "timesteps=2"),
+        "dataset.frames.timesteps",
+        ("dataset.frames.timesteps=2",),
+        (),
+    ),
+    (
+        "encoder_takes_the_samples",
+        ("dataset=digits_dvs",),
+        "encoder",
+        ("encoder=frames",),
+        (),
+    ),
+    (
+        "encoder_takes_the_samples",
+        ("encoder=frames",),
+        "encoder",
+        ("encoder=direct", "dataset=digits_dvs"),
+        ("dataset=digits_dvs",),
+    ),
+    (
+        "encoder_takes_the_samples",
+        (*TIMED, "dataset=digits_dvs"),
+        "encoder",
+        ("encoder=first_event",),
+        (),
+    ),
+    (
+        "encoder_takes_the_samples",
+        ("dataset=digits_dvs", "encoder=whitening"),
+        "encoder",
+        ("encoder=frames",),
+        (),
+    ),
+    (
+        "times_have_their_own_parts",
+        (*TIMED, *EVENTS),
+        "encoder",
+        ("encoder=first_event",),
+        (),
+    ),
+    (
+        "fronts_see_the_image",
+        ("strategy=analog_front", *EVENTS),
+        "encoder",
+        ("dataset=digits", "encoder=direct"),
+        ("dataset=digits", "encoder=direct"),
+    ),
+    (
+        "conversion_has_rates",
+        (*CONVERSION, "dataset=digits_dvs", "encoder=first_event"),
+        "encoder",
+        ("encoder=frames",),
+        (),
+    ),
     (
         "fronts_see_the_image",
         ("strategy=analog_front", "encoder=poisson"),
@@ -1280,7 +1365,6 @@ def test_every_rule_is_tested():
         "tracker_is_installed",
         "tracker_has_a_mode",
         "orthogonal_steps_have_norms",
-        "encoder_takes_the_samples",
     }
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in BY_RULE} | elsewhere
 

@@ -45,6 +45,7 @@ COMPANIONS = {
     ("stage", "pretrained"): ["dataset=imagenet", "architecture=resnet34"],
     ("stage", "conversion"): ["strategy=ann", "neuron=if"],
     **{("encoder", name): ["architecture=mlp"] for name in ("crossings", "scan")},  # of one pixel
+    **{("encoder", name): ["dataset=digits_dvs"] for name in ("first_event", "frames")},
 }
 """What an option needs beside it where the remedy of its message is in words."""
 

@@ -33,6 +33,21 @@ def test_what_a_user_has_chosen_wins_and_is_refused_in_words():
 
 
 @pytest.mark.slow
+def test_events_bring_their_encoder_and_that_of_a_strategy():
+    plain = arranged(["dataset=digits_dvs"])
+    assert plain.notices == ["dataset=digits_dvs brings encoder=frames"]
+    both = arranged(["dataset=digits_dvs", "strategy=single_spike"])
+    assert (both.choices["encoder"], both.choices["neuron"]) == ("first_event", "if_exp")
+    (notice,) = both.notices
+    assert notice.startswith("strategy=single_spike and dataset=digits_dvs bring ")
+    typed = arranged(["dataset=digits_dvs", "encoder=direct"])
+    assert typed.choices["encoder"] == "direct" and typed.notices == []
+    (words,) = said("dataset=digits_dvs", "encoder=direct")
+    assert words.endswith("set encoder=frames, which takes events")
+    assert not arranged(["dataset=digits"]).notices
+
+
+@pytest.mark.slow
 def test_what_is_brought_for_another_option_falls_away():
     assert said("strategy=conversion", "neuron=signed") == []
     assert arranged(["strategy=mapping"]).config.encoder.latest == 1.0

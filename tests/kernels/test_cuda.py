@@ -192,7 +192,8 @@ def both(
     [
         name
         for name in options("encoder")
-        if name not in ("spike_time", "dct", "switch", "time_to_first_spike")
+        if name
+        not in ("spike_time", "dct", "switch", "time_to_first_spike", "first_event", "frames")
     ],
 )
 def test_spikes_are_the_same_with_every_encoder(encoder):

@@ -296,7 +296,7 @@ def test_wandb_gets_the_result(tmp_path, monkeypatch):
     assert fake.summary["spikes_per_neuron"] == 0.123 and fake.summary["timesteps"] == 4
     steps = [[1, 50.0], [2, 80.0], [3, 90.0], [4, 96.5]]
     assert fake.logged[-1]["accuracy_by_timestep"] == steps
-    assert [row[-2:] for row in fake.logged[-1]["tables/accuracy_by_timestep"]][1:] == steps
+    assert [row[-3:-1] for row in fake.logged[-1]["tables/accuracy_by_timestep"]][1:] == steps
     last = fake.logged[-2]
     assert last["finetune/spikes/hidden.1"] == 0.25 and last["finetune/operations/mac"] == 1.2e6
 

@@ -166,6 +166,27 @@ def test_so_they_do_with_convolutions_in_lean_segments(tmp_path):
     assert found["test/loss"] == pytest.approx(wanted["test/loss"], rel=1e-3)
 
 
+@pytest.mark.soak
+def test_so_they_do_with_frames_of_events(tmp_path):
+    """Random frames, and changed ones, are those of the sample, whoever sees it."""
+    words = [each for each in GENERAL if each != "encoder=poisson"]
+    words += ["dataset=digits_dvs", "encoder=frames", "architecture=mlp"]
+    words += ["architecture.widths=[24]", "epochs=1", "evaluate.timesteps=5", "encoder.drawn=3"]
+    words += [f"dataset.augmentation.{each}" for each in ("shift=1", "rotation=20.0", "cutout=3")]
+    told = torchrun(tmp_path, *words, "hydra.run.dir=two", settings=[])
+    assert told.code == 0, told.errors
+    job(tmp_path / "one", *words)
+    (found, *_), (wanted, *_) = metrics(tmp_path / "two"), metrics(tmp_path / "one")
+    assert found["train/loss"] == pytest.approx(wanted["train/loss"], rel=1e-4)
+    assert found["test/loss"] == pytest.approx(wanted["test/loss"], rel=1e-3)
+    two, one = (
+        json.loads((tmp_path / name / "result.json").read_text())["operations"]
+        for name in ("two", "one")
+    )
+    assert two["mac_clocked"] == one["mac_clocked"]
+    assert two["ac_clocked"] == pytest.approx(one["ac_clocked"], rel=0.02)
+
+
 def test_every_image_is_counted_once(two, one):
     found, wanted = (
         json.loads((folder / "result.json").read_text()) for folder in (two / "run", one)
@@ -241,13 +262,17 @@ def test_counts_of_a_process_that_saw_nothing(monkeypatch):
             10,
             torch.tensor(7.0),
             20,
+            30,
+            torch.tensor(2.0),
         )
 
-    others = [(10, 7.0, 20, {"a": (4, 1, 3, 0), "b": (2, 1, 5, 0)}), (0, 0.0, 0, {})]
+    layers = {"a": (4, 1, 3, 0), "b": (2, 1, 5, 0)}
+    others = [(10, 7.0, 20, 30, 2.0, layers), (0, 0.0, 0, 0, 0.0, {})]
     monkeypatch.setattr(counts, "gathered", lambda own: [own, *others])
     for tally, factor in ((counted(), 2), (Tally(images=2), 1)):
         tally.gather()
         assert (tally.mac, tally.ac, tally.mac_ann) == (10 * factor, 7.0 * factor, 20 * factor)
+        assert (tally.frames_mac, tally.frames_ac) == (30 * factor, 2.0 * factor)
         assert tally.layers == {"a": Layer(4, 3 * factor), "b": Layer(2, 5 * factor)}
 
 

@@ -54,11 +54,12 @@ def encoder_takes_the_samples(config: Config) -> Iterator[str]:
 
 def _fitting(config: Config, axes: tuple[str, ...]) -> str:
     """What goes together: events and encoders of frames, images and those of images."""
+    timed = bool(stages_with(config, code="times"))
     if has_events(config):
-        timed = stages_with(config, code="times")
         return f"set encoder={'first_event' if timed else 'frames'}, which takes events"
     if axes[0] == "time" and len(data(config).shape) == 3:
-        return "set dataset=digits_dvs (or another one of events), or encoder=direct"
+        images = "spike_time" if timed else "direct"
+        return f"set encoder={images}, or dataset=digits_dvs (or another one of events)"
     return "choose an encoder that takes these, or another data set"
 
 
