@@ -37,6 +37,10 @@ class Encoder(nn.Module, abc.ABC):
     own_scale: ClassVar[bool] = False
     """Whether its spikes stand for the image at a scale that is not that of the analog form."""
 
+    stands_still: ClassVar[bool] = True
+    """Whether the analog form sees the image in its only timestep; of one that is read pixel after
+    pixel it would see a mean, which says nothing of what was shown."""
+
     axes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")
     """Of the samples that are encoded, in words."""
 
