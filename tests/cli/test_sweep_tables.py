@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def test_a_grid_has_one_folder_one_table_and_one_picture(grid):
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     kinds = [row["kind"] for row in table(folder)]
     assert (kinds.count("job"), kinds.count("mean")) == (18, 6)
-    assert sum(line.startswith(" mean/3 ") for line in told.out.splitlines()) == 6
+    assert re.search(r"^job +strategy +T +seed +val\. % +test % +spikes +energy .J", told.out, re.M)
+    assert sum(line.startswith("mean/3 ") for line in told.out.splitlines()) == 6
 
 
 @pytest.mark.slow
@@ -172,5 +174,5 @@ def test_the_best_trial_is_that_of_the_validation_split():
         result = RunResult.from_json({**found, "validation_accuracy": validation})
         jobs.append(Job(f"{number}_s1", [f"neuron.leak=0.{number}"], "finished", "", result))
     title, line = best_trials(jobs, ["accuracy"])
-    assert title == "best trial:" and line.startswith("  job 0  val. % 90.00")
-    assert "test % 50.00" in line and "by which it was not chosen" in line
+    assert title == "best trial:" and line.startswith("  job 0  val. 90.00 %")
+    assert "(test 50.00 %" in line and "by which it was not chosen" in line
