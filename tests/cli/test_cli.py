@@ -637,7 +637,7 @@ def test_a_sweep_ends_with_a_summary_of_its_jobs(sweep):
     result = read(folder / "1_digits_timesteps-1_s7" / "result.json")
     (row,) = (row for row in rows if row[:4] == ["1", "digits", "1", "finished"])
     assert row[4] == f"{result['accuracy']:.2f}" and ("(!)" in row) == bool(result["flags"])
-    assert ["job", "dataset", "T", "status", "test", "%", "spikes", "energy", "time"] in rows
+    assert ["job", "dataset", "T", "status", "test", "%", "spikes"] in [row[:7] for row in rows]
     assert ["2", "mnist", "2", "failed"] in rows and "job 2 failed: DataError: " in said
     assert "job 1: " in told.err and "Traceback" not in told.err
 

@@ -246,6 +246,20 @@ def test_online_falls_back_to_offline_with_one_warning(
     assert fake.exit_code == 0 and "Consider" not in errors
 
 
+def test_a_server_that_has_not_taken_all_in_time_is_said_with_what_sends_the_rest(
+    tmp_path, capsys, monkeypatch
+):
+    def late(self: FakeWandb, exit_code: int) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(FakeWandb, "finish", late)
+    _wandb_run(tmp_path, monkeypatch, "online")
+    errors = capsys.readouterr().err
+    assert errors.count("warning") == 1
+    assert "W&B has not taken all of this run within " in errors
+    assert f"`wandb sync {tmp_path}/wandb/run-*` sends the rest" in errors
+
+
 def test_wandb_gets_plain_values_filed_under_labels_and_drawn_by_stage(tmp_path, monkeypatch):
     fake = _wandb_run(tmp_path, monkeypatch)
     (call,) = fake.calls
