@@ -15,7 +15,13 @@ from tests.support.command_line import ROOT, TINY, Answer, Shell
 from tests.support.documented import PAGES, WITH_COMMANDS, anchors, commands, lines_of_code, links
 
 SHOWN = list(dict.fromkeys(words for page in WITH_COMMANDS for words in commands(page)))
-TRAININGS = [words for words in SHOWN if words[0] == "train" and "--config-dir" not in words]
+RUN_THROUGH = ("--config-dir", "strategy.stages.pretrain.start=")
+"""What makes a training one that has to find something: options of one's own, another run."""
+TRAININGS = [
+    words
+    for words in SHOWN
+    if words[0] == "train" and not any(each.startswith(RUN_THROUGH) for each in words)
+]
 OTHERS = [words for words in SHOWN if words not in TRAININGS]
 PLUGINS = {
     "submitit": "hydra_submitit_launcher",
@@ -24,6 +30,7 @@ PLUGINS = {
     "+search": "hydra_optuna_sweeper",
 }
 RECORDED = "results/"
+ANN = "results/digits_ann/s1"
 SWEEP = (*TINY, "timesteps=1,2", "surrogate.width=0.5,1", "seed=1,2", "hydra.sweep.dir=SWEEP")
 
 
@@ -49,8 +56,7 @@ def test_trainings_that_are_shown_can_begin(words):
     reads any data.
     """
     needs_plugins(words)
-    start = f"start={ROOT / RECORDED / 'digits_ann' / 's1'}"
-    given = [re.sub(r"start=\S+", start, each) for each in words[1:] if each != "-m"]
+    given = [each for each in words[1:] if each != "-m"]
     forget()
     if "-m" in words:
         assert not_composable(given) is None
@@ -66,6 +72,8 @@ def answers(tmp_path_factory) -> Iterator[dict[tuple[str, ...], Answer]]:
     folder = tmp_path_factory.mktemp("docs")
     shell = Shell(folder, folder)
     assert shell("train", "-m", *SWEEP).code == 0
+    ann = ("+experiment=digits_ann", "epochs=1", "tracker=none", f"hydra.run.dir={ANN}")
+    assert shell("train", *ann).code == 0
     yield {words: shell(*real(words, folder)) for words in OTHERS}
     shell.close()
 
@@ -74,16 +82,17 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
     """A command with folders that are there in place of names for them. A queue says how all stands
     instead of working on it, and a training with own options how it is composed.
     """
-    run = str(sorted((folder / "SWEEP").glob("*_s1"))[0])
+    run = f"SWEEP/{sorted(path.name for path in (folder / 'SWEEP').glob('*_s1'))[0]}"
     found: list[str] = []
     for word in words:
         word = re.sub(r"^(RUN_DIR|RUN)(?=$|/)", run, word)
-        word = "device=cpu" if word == "data_dir=DATA" else word
+        word = re.sub(r"start=\S+$", f"start={ANN}", word)
         recorded = word if word.startswith(RECORDED) else f"{RECORDED}{word}"
         word = str(ROOT / recorded) if (ROOT / recorded).exists() else word
         word = os.path.basename(word) if word.endswith(".png") else word
         found += map(str, sorted(folder.glob(word))) if "*" in word else [word]
-    more = {"reproduce": ["--status", "--runs", "queue"], "train": ["--cfg", "job"]}
+    shown = ["--cfg", "job"] if "--config-dir" in words else ["tracker=none"]
+    more = {"reproduce": ["--status", "--runs", "queue"], "train": shown}
     return [*found, *more.get(words[0], [])]
 
 

@@ -483,6 +483,12 @@ def test_a_run_is_evaluated_at_another_length(finished, snnexp):
     assert again["neuron"] == "lif" and again["config_hash"] != trained["config_hash"]
 
 
+def test_data_is_looked_for_where_the_environment_says_today(finished, snnexp):
+    words = ("evaluate", str(finished), "dataset=fashion_mnist")
+    told = snnexp(*words, SNNEXP_DATA="somewhere/else")
+    assert told.code == 3 and "somewhere/else/FashionMNIST/raw/" in told.err, told
+
+
 def test_a_run_is_evaluated_without_changes_to_the_same_result(finished, snnexp):
     assert snnexp("evaluate", str(finished)).code == 0
     trained, again = read(finished / "result.json"), evaluated(finished)
