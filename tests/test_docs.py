@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def answers(tmp_path_factory) -> Iterator[dict[tuple[str, ...], Answer]]:
     assert shell("train", "-m", *SWEEP).code == 0
     ann = ("+experiment=digits_ann", "epochs=1", "tracker=none", f"hydra.run.dir={ANN}")
     assert shell("train", *ann).code == 0
+    shutil.copytree(folder / ANN, folder / "outputs" / "digits_ann" / "s1")
     yield {words: shell(*real(words, folder)) for words in OTHERS}
     shell.close()
 
@@ -87,8 +89,8 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
     for word in words:
         word = re.sub(r"^(RUN_DIR|RUN)(?=$|/)", run, word)
         word = re.sub(r"start=\S+$", f"start={ANN}", word)
-        recorded = word if word.startswith(RECORDED) else f"{RECORDED}{word}"
-        word = str(ROOT / recorded) if (ROOT / recorded).exists() else word
+        if word.endswith(".json") and (ROOT / RECORDED / word).exists():
+            word = str(ROOT / RECORDED / word)
         word = os.path.basename(word) if word.endswith(".png") else word
         found += map(str, sorted(folder.glob(word))) if "*" in word else [word]
     shown = ["--cfg", "job"] if "--config-dir" in words else ["tracker=none"]

@@ -95,6 +95,17 @@ def test_a_job_that_fails_is_named_and_the_sweep_started_again_runs_what_is_miss
 
 
 @pytest.mark.slow
+def test_a_sweep_is_compared_by_its_folder_or_what_is_in_it(grid, shell):
+    folder, *_ = grid
+    whole = shell("compare", str(folder), "--format", "csv")
+    assert whole.code == 0 and len(whole.out.splitlines()[0].split(",")) == 20, whole.err
+    named = shell("compare", *map(str, sorted(folder.iterdir())), "--format", "csv")
+    assert named.code == 0 and sorted(re.split("[,\n]", named.out)) == sorted(
+        re.split("[,\n]", whole.out)
+    )
+
+
+@pytest.mark.slow
 def test_a_strategy_says_once_what_it_brings_and_jobs_know_their_sweep(grid):
     folder, first, _, _ = grid
     line = "snnexp: strategy=hybrid brings neuron=if, neuron.amplitude=threshold\n"
