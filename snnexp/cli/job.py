@@ -80,7 +80,7 @@ def attempt(
         refuse_unusable(run_dir)
         with waiting("looking into the run folder"):
             result = finished_before(config, run_dir)
-            goes_on_from = result is None and (_has_checkpoints(run_dir) or plain)
+            goes_on_from = result is None and (_has_checkpoints(run_dir) or bool(plain))
             past = past_of(plain or checked(config), run_dir) if goes_on_from else Past()
         if result is not None:
             return _known(result, config, run_dir), None, 0
