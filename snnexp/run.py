@@ -119,7 +119,8 @@ def _announced(config: Config, choices: dict[str, str], session: Session) -> Ses
     ahead = [task for task in tasks(config, stages, session) if task.stage not in ended]
     outlook = Outlook(ahead, session.trackers, session.device)
     session.trackers.say(described(config, choices, stages, session))
-    outlook.begin(session.blueprint, session.test, session.test.batch_size, session.precision)
+    largest, chunk = session.test.batch_size, config["evaluate"]["chunk"]
+    outlook.begin(session.blueprint, session.test, largest, chunk, session.precision)
     return replace(session, outlook=outlook)
 
 

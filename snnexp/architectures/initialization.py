@@ -41,6 +41,8 @@ def initialise(layer: Weights, initialization: Initialization, gain: float) -> W
     [54], public code), Glorot & Bengio 2010 (xavier), Zagoruyko & Komodakis 2017 and Jordan 2024
     (dirac).
     """
+    if layer.weight.is_meta:  # without numbers; torch would import its compiler to draw none
+        return layer
     weight = _SCHEMES[initialization](layer.weight)
     if gain != 1 and not (initialization == "kaiming_linear" and isinstance(layer, nn.Linear)):
         weight.mul_(gain)

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from snnexp.cli.arguments import Parser
+from snnexp.cli.sweep_files import PICTURE, TABLE
+from snnexp.cli.sweep_jobs import PLAN, finished, job_folders
 from snnexp.files.atomic import write_bytes
 from snnexp.files.disk import NoRoom
 from snnexp.files.foreign import Unreadable
@@ -13,11 +15,13 @@ from snnexp.report import along, curves, tradeoff
 from snnexp.report.columns import FORMATS, compared
 from snnexp.report.comparison import Run, read_run
 
+BESIDE_JOBS = (PLAN, TABLE, PICTURE, "multirun.yaml", "optimization_results.yaml")
+"""Files in the folder of a sweep, by Hydra and its sweepers, too."""
 EXAMPLES = """examples:
   snnexp compare RUN_DIR RUN_DIR
   snnexp compare outputs/digits_qcfs/* --plot accuracy.png
   snnexp compare RUN_DIR RUN_DIR/evaluations/*.json --plot energy.svg --against energy
-  snnexp compare SWEEP/* --plot leak.png --along neuron.leak --show spikes_per_neuron
+  snnexp compare SWEEP --plot leak.png --along neuron.leak --show spikes_per_neuron
 """
 
 
@@ -27,7 +31,8 @@ def compare(arguments: list[str]) -> int:
         chosen = _parser().parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
-    runs, faults = _read(list(dict.fromkeys(chosen.runs)))
+    paths = [path for named in chosen.runs for path in _of_sweep(named)]
+    runs, faults = _read(list(dict.fromkeys(paths)))
     if faults:
         print(visible("\n".join(f"snnexp: {fault}" for fault in faults)), file=sys.stderr)
         return 3
@@ -48,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="RUN_DIR",
-        help="folder of a finished run, or a JSON file: a result, an evaluation of a run",
+        help="folder of a finished run or a sweep, or a JSON file: a result, an evaluation",
     )
     parser.add_argument(
         "--all", action="store_true", help="every setting and circumstance in which they differ"
@@ -78,6 +83,22 @@ def _parser() -> argparse.ArgumentParser:
         help="of the result, with --along: a panel for each such as train_seconds (accuracy)",
     )
     return parser
+
+
+def _of_sweep(path: Path) -> list[Path]:
+    """The finished jobs in place of the folder of a sweep, nothing in place of what a sweep has
+    beside them, as `SWEEP/*` names that, too.
+    """
+    if path.is_file() and path.name in BESIDE_JOBS and (path.parent / PLAN).exists():
+        return []
+    if not (path / PLAN).is_file():
+        return [path]
+    jobs = {job: finished(job) for job in job_folders(path)}
+    left_out = [job.name for job, is_finished in jobs.items() if not is_finished]
+    if left_out and any(jobs.values()):
+        words = f"{path}: left out, not finished: {', '.join(left_out)}"
+        print(visible(f"snnexp: {words}"), file=sys.stderr)
+    return [job for job, is_finished in jobs.items() if is_finished] or [path]
 
 
 def _picture(name: str) -> Path:

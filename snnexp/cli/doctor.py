@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snnexp.cli.settings import read_settings, settings_file
 from snnexp.composition.compose import composed
 from snnexp.files.visible import one_line, visible
 
@@ -23,12 +24,17 @@ def doctor(arguments: list[str]) -> int:
         )
         return 2
     table = Table(show_header=False, title="snnexp doctor", title_justify="left")
-    for name, value in [*software(), *_hardware(), *_tracker()]:
+    for name, value in [*software(), *_hardware(), *_tracker(), *_settings()]:
         table.add_row(Text(name), Text(one_line(value)))
     Console().print(table)
     from snnexp.cli.data import data
 
     return data(["list"])
+
+
+def _settings() -> list[tuple[str, str]]:
+    words = ", ".join(f"{key}: {value}" for key, value in read_settings().items())
+    return [("settings", f"{settings_file() or 'none'}: {words or 'nothing settled'}")]
 
 
 def software() -> list[tuple[str, str]]:

@@ -78,13 +78,12 @@ def attempt(
         with waiting("checking the configuration"):
             plain = checked(config) if overrides is None else {}
         refuse_unusable(run_dir)
-        if result := finished_before(config, run_dir):
+        with waiting("looking into the run folder"):
+            result = finished_before(config, run_dir)
+            goes_on_from = result is None and (_has_checkpoints(run_dir) or bool(plain))
+            past = past_of(plain or checked(config), run_dir) if goes_on_from else Past()
+        if result is not None:
             return _known(result, config, run_dir), None, 0
-        past = (
-            past_of(plain or checked(config), run_dir)
-            if _has_checkpoints(run_dir) or plain
-            else Past()
-        )
         with stopping_on_signals() as last_words, claimed(run_dir, exit_code) as status:
             last_words.act = lambda code: (status.preempt(code), _last_line(goes_on))
             stopping.look()

@@ -9,7 +9,9 @@ from importlib import import_module
 import snnexp
 from snnexp.cli.allocator import keep_freed_memory
 from snnexp.cli.pages import MAIN, PAGES
+from snnexp.cli.settings import with_settings
 from snnexp.cli.streams import Patient, patient_streams, shown
+from snnexp.errors import ConfigError
 from snnexp.files.visible import visible
 from snnexp.progress.waiting import waiting
 
@@ -81,6 +83,10 @@ def _asked(name: str, arguments: list[str]) -> int:
         from snnexp.cli.train_help import train_help
 
         return train_help(arguments)
+    try:
+        arguments = with_settings(name, arguments)
+    except ConfigError as error:
+        return _refuse(str(error), 2)
     plain = not any(word.startswith("-") for word in arguments)
     if name == "train" and plain and isinstance(sys.stderr, Patient):
         sys.stderr.stand("reading the configuration")  # until there is more to say

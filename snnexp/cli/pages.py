@@ -43,6 +43,7 @@ See what there is
 Begin with `snnexp train`: it trains a small network on embedded data in under a minute.
 `snnexp COMMAND --help` explains a command, `snnexp --version` says which version this is.
 `eval "$(snnexp train -sc install=bash)"` switches on tab completion.
+What holds for all runs (tracker, data_dir, trust, ...) may stand in ~/.config/snnexp/settings.yaml.
 """
 
 TRAIN = """usage: snnexp train [+experiment=NAME] [group=option] [key=value] [-m] [FLAG]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snnexp.cli.arguments import Parser
 from snnexp.cli.codes import BAD_CONFIG, FAILED
@@ -15,6 +16,11 @@ from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
 from snnexp.survey.experiments import references
 
+if TYPE_CHECKING:
+    from snnexp.reproduce.estimate import Estimate
+
+FREE = 0.95
+"""Share of the processor from which a machine counts as one that does nothing else."""
 RUNS = "~/.local/share/snnexp/reproduce"
 
 
@@ -114,8 +120,9 @@ def _worked(wanted: Sequence[Job], chosen: argparse.Namespace, runs: Path) -> in
 
     until = time.monotonic() + 3600 * chosen.budget_hours
     ready = _ready(wanted)
-    hours = _estimated(ready, runs, chosen.threads)
-    queue = _within(ordered(ready, hours), hours, chosen.budget_hours)
+    found = _estimated(ready, runs, chosen.threads)
+    alone = {name: None if each is None else each.alone / 3600 for name, each in found.items()}
+    queue = _within(ordered(ready, alone), found, chosen.budget_hours)
     if chosen.dry_run:
         return 0
     return FAILED if work(queue, runs, chosen.threads, until, _say) else 0
@@ -132,33 +139,35 @@ def _ready(wanted: Sequence[Job]) -> list[Job]:
     return [job for job in wanted if not lacking[job.name]]
 
 
-def _estimated(ready: Sequence[Job], runs: Path, threads: int) -> dict[str, float | None]:
-    from snnexp.reproduce.estimate import seconds
+def _estimated(ready: Sequence[Job], runs: Path, threads: int) -> dict[str, "Estimate | None"]:
+    from snnexp.reproduce.estimate import Estimate, estimate
     from snnexp.reproduce.frozen import frozen
     from snnexp.reproduce.queue import finished
     from snnexp.reproduce.ready import configuration
 
-    found: dict[str, float | None] = {}
+    found: dict[str, Estimate | None] = {}
     for job in ready:
         if finished(job, runs):
-            found[job.name] = 0.0
+            found[job.name] = Estimate(0.0, 1.0)
             continue
         config, dataset = configuration(job)
-        measured = seconds(job, config, dataset, runs, frozen(runs), threads)
-        found[job.name] = None if measured is None else measured / 3600
+        found[job.name] = estimate(job, config, dataset, runs, frozen(runs), threads)
     return found
 
 
-def _within(queue: Sequence[Job], hours: Mapping[str, float | None], budget: float) -> list[Job]:
+def _within(
+    queue: Sequence[Job], found: Mapping[str, "Estimate | None"], budget: float
+) -> list[Job]:
     """The jobs that fit into the budget, said with their times."""
     kept, left = [], budget
     for job in queue:
-        needed = hours[job.name]
-        if needed is not None and needed > left:
-            _say(f"{job.name}: skipped, over budget ({needed:.2f} h of the {left:.2f} h left)")
+        needed = found[job.name]
+        hours = 0.0 if needed is None else needed.beside_others / 3600
+        if hours > left:
+            _say(f"{job.name}: skipped, over budget ({hours:.2f} h of the {left:.2f} h left)")
             continue
         _say(f"{job.name}: {_in_words(needed)}")
-        left -= needed or 0.0
+        left -= hours
         kept.append(job)
     return kept
 
@@ -171,11 +180,17 @@ def _status(wanted: Sequence[Job], runs: Path) -> int:
     return 0
 
 
-def _in_words(hours: float | None) -> str:
-    """What is left of a run, in hours; None where it was not measured."""
-    if hours is None:
+def _in_words(needed: "Estimate | None") -> str:
+    """What a run takes, in hours; None where it was not measured."""
+    if needed is None:
         return "not measured"
-    return f"{hours:.2f} h" if hours else "finished"
+    if not needed.alone:
+        return "finished"
+    busy = (
+        f" with {needed.share:.0%} of the processor, as when it was measured; "
+        f"{needed.alone / 3600:.2f} h with all of it"
+    )
+    return f"{needed.beside_others / 3600:.2f} h{busy if needed.share < FREE else ''}"
 
 
 def _say(text: str) -> None:

@@ -16,12 +16,15 @@ from rich.text import Text
 
 from snnexp.composition.catalogue import comment, groups, is_added, text_of
 from snnexp.composition.declared import Declared, declared
+from snnexp.composition.search import search_of
+from snnexp.errors import ConfigError
 from snnexp.files.visible import one_line, visible
 from snnexp.survey.experiments import LOADER
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # from Python 3.11 on
 
+Options = Mapping[str, "Traversable"]
 TARGET = "_target_"
 NOTHING = Declared(Path(), 0, "")
 """Of a component whose source cannot be read."""
@@ -29,10 +32,17 @@ NOTHING = Declared(Path(), 0, "")
 
 def show_option(arguments: list[str]) -> int:
     """Prints what there is to know about an option, or about a key of conf/config.yaml."""
-    if len(arguments) != 1:
+    try:
+        search = search_of(arguments)
+    except ConfigError as error:
+        return _refuse(str(error))
+    if len(search.others) != 1:
         return _refuse("usage: snnexp show GROUP=OPTION, such as snnexp show neuron=lif")
-    group, is_option, option = arguments[0].lstrip("+").partition("=")
-    known = groups()
+    return _shown(search.others[0], groups(search.places))
+
+
+def _shown(argument: str, known: Mapping[str, Options]) -> int:
+    group, is_option, option = argument.lstrip("+").partition("=")
     if not is_option:
         return _shown_key(group, known)
     if group not in known:
@@ -42,7 +52,7 @@ def show_option(arguments: list[str]) -> int:
         return _refuse(_unknown(f"option of {group}", option, found))
     console = Console(highlight=False)
     with console.capture() as capture:
-        for part in _page(group, option, found[option]):
+        for part in _page(group, option, known):
             console.print(part)
     print(capture.get(), end="")
     return 0
@@ -74,7 +84,8 @@ def _shown_key(key: str, known: Mapping[str, Any]) -> int:
     return 0
 
 
-def _page(group: str, option: str, path: "Traversable") -> Iterator[Text | Table]:
+def _page(group: str, option: str, known: Mapping[str, Options]) -> Iterator[Text | Table]:
+    path = known[group][option]
     content = yaml.load(text_of(path), Loader=LOADER) or {}
     yield Text(f"{'+' if is_added(path) else ''}{group}={option}", "bold")
     yield Text("\n".join(comment(path)))
@@ -86,7 +97,7 @@ def _page(group: str, option: str, path: "Traversable") -> Iterator[Text | Table
     else:
         yield Text(f"\n{_settings(path)}")
     yield Text()
-    yield _facts(group, option, main)
+    yield _facts(group, option, main, known)
 
 
 def _settings(path: "Traversable") -> str:
@@ -137,17 +148,17 @@ def _table(rows: list[tuple[str, str, str, str]], prefix: str) -> Table:
     return table
 
 
-def _facts(group: str, option: str, main: Declared | None) -> Table:
+def _facts(group: str, option: str, main: Declared | None, known: Mapping[str, Options]) -> Table:
     """Where it comes from, who takes it and how it is chosen."""
     facts = {
         "source": f"{main.path}:{main.line}" if main else "",
         "leaves": f"a network of form {main.constants['form']}"
         if main and group == "stage" and "form" in main.constants
         else "",
-        "stages": ", ".join(_stages(option)) if group == "strategy" else "",
-        "strategies": ", ".join(_takers(group)),
-        "experiments": _experiments(group, option),
-        "choose": _choice(group, option),
+        "stages": ", ".join(_stages(option, known)) if group == "strategy" else "",
+        "strategies": ", ".join(_takers(group, known)),
+        "experiments": _experiments(group, option, known),
+        "choose": _choice(group, option, known),
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in facts.items():
@@ -156,49 +167,48 @@ def _facts(group: str, option: str, main: Declared | None) -> Table:
     return table
 
 
-def _choice(group: str, option: str) -> str:
-    path = groups()[group][option]
+def _choice(group: str, option: str, known: Mapping[str, Options]) -> str:
+    path = known[group][option]
     if group == "stage":
         return f"snnexp train stage@strategy.stages.NAME={option}"
     return f"snnexp train {'+' if is_added(path) else ''}{group}={option}"
 
 
-def _stages(strategy: str) -> Iterator[str]:
+def _stages(strategy: str, known: Mapping[str, Options]) -> Iterator[str]:
     """The stages of a strategy and the form of the network that each leaves."""
-    known = groups()["stage"]
-    for name, stage in _stages_of(strategy):
-        content = yaml.load(text_of(known[stage]), Loader=LOADER) or {}
+    for name, stage in _stages_of(strategy, known):
+        content = yaml.load(text_of(known["stage"][stage]), Loader=LOADER) or {}
         source = declared(content[TARGET]) if TARGET in content else None
         form = source.constants.get("form") if source else None
         yield f"{name} ({stage}{f', leaves a network of form {form}' if form else ''})"
 
 
-def _stages_of(strategy: str) -> Iterator[tuple[str, str]]:
-    text = text_of(groups()["strategy"][strategy])
+def _stages_of(strategy: str, known: Mapping[str, Options]) -> Iterator[tuple[str, str]]:
+    text = text_of(known["strategy"][strategy])
     content = yaml.load(text, Loader=LOADER) or {}
     for entry in content.get("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
-            yield from _stages_of(entry)
+            yield from _stages_of(entry, known)
     yield from re.findall(r"/stage@stages\.(\w+): (\w+)", text)
 
 
-def _takers(group: str) -> list[str]:
+def _takers(group: str, known: Mapping[str, Options]) -> list[str]:
     """The strategies whose stages take an option of a group that only some ask for."""
-    stages = {name: text_of(path) for name, path in groups()["stage"].items()}
+    stages = {name: text_of(path) for name, path in known["stage"].items()}
     asking = {name for name, text in stages.items() if f"${{{group}}}" in text}
     return [
         strategy
-        for strategy in groups()["strategy"]
-        if any(stage in asking for _, stage in _stages_of(strategy))
+        for strategy in known["strategy"]
+        if any(stage in asking for _, stage in _stages_of(strategy, known))
     ]
 
 
-def _experiments(group: str, option: str) -> str:
+def _experiments(group: str, option: str, known: Mapping[str, Options]) -> str:
     """How many experiments choose it, and the first of them."""
     if group == "experiment":
         return ""
     chosen = re.compile(rf"^\s*- (?:override )?/{group}(?:@\S+)?: {re.escape(option)}\s*$", re.M)
-    every = groups()["experiment"].items()
+    every = known["experiment"].items()
     found = [name for name, path in every if chosen.search(text_of(path))]
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return f"{', '.join(found[:3])}{more}" if found else ""

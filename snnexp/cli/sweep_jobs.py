@@ -10,7 +10,7 @@ from snnexp.files.foreign import Unreadable
 from snnexp.files.hints import fits
 from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
-from snnexp.runs.status import unfinished
+from snnexp.runs.found import standing
 
 OVERRIDES = "overrides.json"
 """In the folder of a job of a sweep: the arguments it was given."""
@@ -92,11 +92,10 @@ def _in_order(name: str) -> list[tuple[bool, int, str]]:
 def _job(path: Path, folder: Path) -> Job:
     overrides, state = _read(path / OVERRIDES), _read(path / "status.json")
     state = state if isinstance(state, dict) else {}
-    died = state.get("status") == "running" and unfinished(path)
     return Job(
         str(path.relative_to(folder)),
         overrides if fits(overrides, list[str]) else [],
-        "killed" if died else str(state.get("status", "?")),
+        standing(path, state),
         re.sub(r"\s*\n\s*", "; ", str(state.get("error") or "")),
         _result(path) if finished(path) else None,
     )

@@ -16,40 +16,63 @@ from snnexp.report.front import front
 from snnexp.report.lines import FLAGGED, PREFIXES
 from snnexp.results.run import RunResult
 
+Words = Callable[[float, float | None], str]
+"""Writes a number, or a mean and a deviation."""
+
 
 @dataclass(frozen=True)
 class Measure:
-    """A column: what it shows of a result, and how a number of it, or a mean and a deviation, are
-    written.
+    """A column: what it shows of a result, and how its numbers are written, all of them in the
+    unit that the largest has.
     """
 
     title: str
     value: Callable[[RunResult], float | None]
-    form: Callable[..., str]
+    written: Callable[[float], tuple[str, Words]]
+    """From the largest number of a column to its unit, and how its numbers are written in that."""
     sign: int = -1
     """1 where more is better."""
 
-
-def _percent(value: float, deviation: float | None = None) -> str:
-    return f"{value:.2f}" + ("" if deviation is None else f" ±{deviation:.2f}")
-
-
-def _count(value: float, deviation: float | None = None) -> str:
-    digits = max(0, 2 - len(str(int(abs(value)))) + 1)
-    return f"{value:.{digits}f}" + ("" if deviation is None else f" ±{deviation:.{digits}f}")
+    def form(self, value: float) -> str:
+        """A number by itself, with its unit."""
+        unit, words = self.written(abs(value))
+        return f"{words(value, None)} {unit}".strip()
 
 
-def _joule(value: float, deviation: float | None = None) -> str:
-    """Both in the unit of the first."""
-    scale = next((scale for scale in PREFIXES if abs(value) >= scale), 1.0)
-    number = _count(value / scale, None if deviation is None else deviation / scale)
-    return f"{number} {PREFIXES[scale]}J"
+def _scaled(scale: float, digits: Callable[[float], int]) -> Words:
+    def words(value: float, deviation: float | None) -> str:
+        decimals = digits(value / scale)
+        number = f"{value / scale:.{decimals}f}"
+        return number if deviation is None else f"{number} ±{deviation / scale:.{decimals}f}"
+
+    return words
 
 
-def _seconds(value: float, deviation: float | None = None) -> str:
-    scale, unit = (1, "s") if value < 600 else (60, "min")
-    spread = "" if deviation is None else f" ±{deviation / scale:.1f}"
-    return f"{value / scale:.1f}{spread} {unit}"
+def _three(value: float) -> int:
+    """Decimals with which a number has three digits."""
+    return max(0, 3 - len(str(int(abs(value)))))
+
+
+def _percent(largest: float) -> tuple[str, Words]:
+    return "%", _scaled(1.0, lambda value: 2 if abs(value) < 100 else 1)
+
+
+def _whole(largest: float) -> tuple[str, Words]:
+    return "", lambda value, deviation: f"{value:g}"
+
+
+def _count(largest: float) -> tuple[str, Words]:
+    return "", _scaled(1.0, _three)
+
+
+def _joule(largest: float) -> tuple[str, Words]:
+    scale = next((scale for scale in PREFIXES if largest >= scale), 1.0)
+    return f"{PREFIXES[scale]}J", _scaled(scale, _three)
+
+
+def _seconds(largest: float) -> tuple[str, Words]:
+    scale, unit = (1.0, "s") if largest < 600 else (60.0, "min")
+    return unit, _scaled(scale, lambda value: 1)
 
 
 def train_seconds(result: RunResult) -> float | None:
@@ -66,9 +89,9 @@ def energy(result: RunResult) -> float | None:
 
 
 MEASURES = {
-    "validation": Measure("val. %", lambda r: r.last.validation_accuracy, _percent, 1),
-    "accuracy": Measure("test %", lambda r: r.last.accuracy, _percent, 1),
-    "timesteps": Measure("T", lambda r: r.last.timesteps, lambda value, _=None: f"{value:g}"),
+    "validation": Measure("val.", lambda r: r.last.validation_accuracy, _percent, 1),
+    "accuracy": Measure("test", lambda r: r.last.accuracy, _percent, 1),
+    "timesteps": Measure("T", lambda r: r.last.timesteps, _whole),
     "spikes": Measure("spikes", lambda r: r.last.spikes_per_inference, _count),
     "energy": Measure("energy", energy, _joule),
     "time": Measure("time", train_seconds, _seconds),
@@ -87,23 +110,33 @@ def jobs_table(folder: Path, jobs: list[Job]) -> Table:
     mean and deviation of those that differ in the seed alone.
     """
     title = Text(f"Sweep {one_line(folder)}")
-    style = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "collapse_padding": True}
+    style = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False}
     table = Table(title=title, title_justify="left", **style)
     keys, measures = _keys(jobs), shown_measures(jobs)
     states = any(job.result is None for job in jobs)
     for name in ("job", *_headers(keys), *(["status"] if states else [])):
         table.add_column(name, overflow="fold", no_wrap=len(keys) <= FEW)
-    for measure in measures:
-        table.add_column(measure.title, justify="right", overflow="fold")
+    columns = [_column(measure, jobs) for measure in measures]
+    for title, _ in columns:
+        table.add_column(title, justify="right", overflow="fold")
+    written = [(measure, words) for measure, (_, words) in zip(measures, columns, strict=True)]
     for job in jobs:
         state = [job.status] if states else []
-        _add(table, [job.number, *_settings(job, keys), *state, *_values(job, measures)])
+        _add(table, [job.number, *_settings(job, keys), *state, *_values(job, written)])
     table.add_section()
     for group in over_seeds(jobs):
         settings = _settings(group[0], keys, without="seed")
         state = [""] if states else []
-        _add(table, [f"mean/{len(group)}", *settings, *state, *_means(group, measures)])
+        _add(table, [f"mean/{len(group)}", *settings, *state, *_means(group, written)])
     return table
+
+
+def _column(measure: Measure, jobs: list[Job]) -> tuple[str, Words]:
+    """The title of a column with its unit, and how its numbers are written."""
+    values = (measure.value(job.result) for job in jobs if job.result is not None)
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    unit, words = measure.written(largest)
+    return f"{measure.title} {unit}".strip(), words
 
 
 def _add(table: Table, cells: list[str]) -> None:
@@ -181,17 +214,17 @@ def _words(overrides: list[str], common: set[str]) -> str:
     return " ".join(each.lstrip("+") for each in overrides if each not in common)
 
 
-def _values(job: Job, measures: list[Measure]) -> Iterator[str]:
-    for measure in measures:
+def _values(job: Job, written: list[tuple[Measure, Words]]) -> Iterator[str]:
+    for measure, words in written:
         value = None if job.result is None else measure.value(job.result)
         flag = FLAGGED if job.flags and measure is MEASURES["accuracy"] else ""
-        yield "" if value is None else f"{measure.form(value)}{flag}"
+        yield "" if value is None else f"{words(value, None)}{flag}"
 
 
-def _means(group: list[Job], measures: list[Measure]) -> Iterator[str]:
-    for measure in measures:
+def _means(group: list[Job], written: list[tuple[Measure, Words]]) -> Iterator[str]:
+    for measure, words in written:
         found = mean_and_deviation(group, measure)
-        yield "" if found is None else measure.form(*found)
+        yield "" if found is None else words(*found)
 
 
 def words_below(folder: Path, jobs: list[Job]) -> Iterator[Text]:
@@ -205,9 +238,19 @@ def words_below(folder: Path, jobs: list[Job]) -> Iterator[Text]:
     for job in jobs:
         if job.error:
             yield Text(one_line(f"job {job.number} {job.status}: {job.error}"))
-        for flag in job.flags:
-            yield Text(one_line(f"job {job.number}{FLAGGED}: {flag}"))
+    yield from map(Text, map(one_line, _flags(jobs)))
     yield from map(Text, best_trials(jobs, objectives_of(folder)))
+
+
+def _flags(jobs: list[Job]) -> Iterator[str]:
+    """What results have flags for, each kind once, with the jobs that have it."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        for flag in job.flags:
+            kind, _, told = flag.partition(": ")
+            found.setdefault(kind, []).append(f"job {job.number} {told}".strip())
+    for kind, told in found.items():
+        yield f"{FLAGGED.strip()} {kind}: {', '.join(told)}"
 
 
 def best_trials(jobs: list[Job], objectives: list[str]) -> Iterator[str]:
@@ -241,11 +284,15 @@ def _signed(measure: Measure, job: Job) -> float:
 
 
 def _told(job: Job, measures: list[Measure]) -> str:
-    words = [
-        f"{each.title} {value}"
-        for each, value in zip(measures, _values(job, measures), strict=True)
-    ]
+    words = [_figure(each, job) for each in measures]
     if MEASURES["accuracy"] in measures:
         return "  ".join(words)
-    (test,) = _values(job, [MEASURES["accuracy"]])
-    return "  ".join([*words, f"(test % {test}, by which it was not chosen)"])
+    return "  ".join(
+        [*words, f"({_figure(MEASURES['accuracy'], job)}, by which it was not chosen)"]
+    )
+
+
+def _figure(measure: Measure, job: Job) -> str:
+    """Such as `val. 97.50 %`."""
+    value = None if job.result is None else measure.value(job.result)
+    return f"{measure.title} {'-' if value is None else measure.form(value)}"

@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snnexp import stopping
+from snnexp.cli import composed
 from snnexp.cli.codes import BAD_CONFIG, FAILED, NO_ROOM
 from snnexp.cli.goon import going_on
 from snnexp.cli.own import with_own_components
@@ -79,6 +80,8 @@ def _train(typed: list[str], arguments: list[str]) -> int:
     if wrong:
         print(visible(f"snnexp: {wrong}"), file=sys.stderr)
         return 2
+    if composed.asked_for(flags := [each for each in arguments if not _is_override(each)]):
+        return composed.print_composed(overrides, "--resolve" in flags, say)
     sys.argv = ["snnexp train", *Sweep.watched(arguments)]
     _Job.code, _Job.begun, _Job.over = 0, False, False  # a process may run more than one
     os.environ.setdefault(
@@ -100,9 +103,7 @@ def _wrong_in_sweep(arguments: list[str], overrides: list[str]) -> str | None:
     """
     if not _sweeping(arguments):
         return None
-    if sys.stderr.isatty():
-        say(["checking every combination before the first job starts"])
-    with stopping_between_jobs():
+    with waiting("checking every combination before the first job"), stopping_between_jobs():
         wrong, Sweep.plan = in_sweep(overrides)
     say([] if Sweep.plan is None else Sweep.plan.notices)
     return wrong
@@ -195,7 +196,8 @@ def _job(config: DictConfig) -> float | tuple[float, ...] | None:
     sweeping = settings.mode == RunMode.MULTIRUN
     given = list(settings.overrides.task)
     overrides = given if sweeping else None
-    composition = _arranged(config, given)
+    with waiting("reading the configuration"):
+        composition = _arranged(config, given)
     if not sweeping:  # a sweep has said it before its first job
         say(composition.notices)
     config = composition.config

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -239,4 +240,17 @@ def _file(module: str) -> Path | None:
     inside = Path(*module.split("."))
     roots = [*(Path(folder).parent for folder in snnexp.__path__), *map(Path, sys.path)]
     names = (inside.with_suffix(".py"), inside / "__init__.py")
-    return next((root / name for root in roots for name in names if (root / name).is_file()), None)
+    found = [root / name for root in roots for name in names]
+    found += [place / Path(*name.parts[1:]) for place in _places(names[0]) for name in names]
+    return next((path for path in found if path.is_file()), None)
+
+
+def _places(name: Path) -> list[Path]:
+    """The folders of the package that a module is in, if an import hook alone knows it, as it does
+    of one that is installed to be edited; nothing of it is run.
+    """
+    try:
+        spec = find_spec(name.parts[0])
+    except (ImportError, ValueError):
+        spec = None
+    return [Path(place) for place in (spec and spec.submodule_search_locations) or ()]

@@ -38,6 +38,14 @@ SAID: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        r"In 'experiment/(\S+?)': Could not override '(\S+?)'\. No match in the defaults list",
+        (
+            "{1}: experiment {0} chooses an option of it, and the strategy chosen here asks for "
+            "none; keep the strategy of {0}, or begin with a copy of it without `override /{1}` "
+            "(snnexp copy {0} mine/experiment/my.yaml)"
+        ),
+    ),
+    (
         r"Could not override '(.+?)'\.\nDid you mean to override (\S+)\?",
         "there is no key {0!r}; did you mean {1!r}?",
     ),

@@ -2,6 +2,7 @@
 it.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 KEY = "hydra.searchpath"
 FLAGS = ("--config-dir", "-cd")
+PATH_FLAGS = ("--config-path", "-cp")
+"""Of Hydra: another folder in place of this package's."""
 
 
 class Search(NamedTuple):
@@ -42,6 +45,10 @@ def search_of(arguments: Iterable[str]) -> Search:
         flag, equals, folder = word.partition("=")
         if flag in FLAGS:
             places.append(_folder(folder if equals else next(words, ""), flag))
+        elif flag in PATH_FLAGS:
+            name = folder if equals else next(words, "")
+            _refuse_run(Path(name.removeprefix("file://")), flag)
+            others += [flag, name]
         elif flag.lstrip("+") == KEY:
             places += _listed(word)
         else:
@@ -75,7 +82,20 @@ def _folder(name: str, said: str) -> str:
     path = Path(name.removeprefix("file://")).expanduser()
     if not name or not path.is_dir():
         raise ConfigError(f"{said}: there is no folder {str(path)!r} to look for options in")
+    _refuse_run(path, said)
     return f"file://{path.absolute()}"
+
+
+def _refuse_run(path: Path, said: str) -> None:
+    """A folder with the configuration of a run holds no options: Hydra would take those of this
+    package, and train another network.
+    """
+    if (path / "config.yaml").is_file() and (path / "status.json").is_file():
+        name = shlex.quote(str(path))
+        raise ConfigError(
+            f"{said}: {path} is the folder of a run, which has no options; once more, with changes "
+            f"or without: snnexp repeat {name}"
+        )
 
 
 def _package(name: str) -> str:

@@ -41,6 +41,9 @@ class Encoder(nn.Module, abc.ABC):
     by_frame: ClassVar[bool] = False
     """Whether it sends one frame of events at every timestep, so that T is the number of frames at
     most, and a clocked layer behind it would multiply every frame."""
+    stands_still: ClassVar[bool] = True
+    """Whether the analog form sees the image in its only timestep; of one that is read pixel after
+    pixel it would see a mean, which says nothing of what was shown."""
 
     axes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")
     """Of the samples that are encoded, in words."""

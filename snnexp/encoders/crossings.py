@@ -31,6 +31,7 @@ class Crossings(Encoder):
     spiking = True
     pixels = "unit"
     shows = "part_by_part"
+    stands_still = False
     own_scale = True
 
     def __init__(self, levels: Count):

@@ -26,6 +26,7 @@ class Scan(Encoder):
 
     spiking = False
     shows = "part_by_part"
+    stands_still = False
 
     def __init__(self, width: Count):
         super().__init__()

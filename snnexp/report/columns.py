@@ -93,6 +93,7 @@ def as_rich(runs: list[Run], comparison: Comparison) -> str:
     """
     console, names = Console(highlight=False), labels(runs)
     heads = names if _fit(names, console.width) else _numbered(runs)
+    room = max(WIDTH_OF_NAMES, console.width // 5)
     many = len(runs) * NARROWEST + WIDTH_OF_NAMES > console.width
     with console.capture() as capture:
         for head, name, run in zip(heads, names, runs, strict=True):
@@ -102,7 +103,8 @@ def as_rich(runs: list[Run], comparison: Comparison) -> str:
             if not lines:
                 console.print(f"\n{part}: nothing differs")
             else:
-                console.print((_rows if many else _columns)(part, heads, lines))
+                page = _rows(part, heads, lines) if many else _columns(part, heads, lines, room)
+                console.print(page)
         for remark in remarks(comparison):
             console.print(Text(remark))
     return capture.get()
@@ -130,10 +132,10 @@ def _fit(names: list[str], width: int) -> bool:
     return WIDTH_OF_NAMES + longest <= width and max(map(len, names)) <= LONGEST_HEAD
 
 
-def _columns(part: str, heads: list[str], lines: list[Line]) -> Table:
-    """A column for each run."""
+def _columns(part: str, heads: list[str], lines: list[Line], room: int) -> Table:
+    """A column for each run, behind names that have so much room."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    width = min(WIDTH_OF_NAMES, max(len(name) for name in (part, *(line.name for line in lines))))
+    width = min(room, max(len(name) for name in (part, *(line.name for line in lines))))
     table.add_column(part, overflow="fold", width=width)
     for head in heads:
         table.add_column(Text(head), overflow="fold")

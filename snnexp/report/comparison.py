@@ -16,6 +16,7 @@ from snnexp.files.visible import all_visible
 from snnexp.results.read import NotAResult, read_result
 from snnexp.results.run import RunResult
 from snnexp.results.stage import CHOICES
+from snnexp.results.standing import word_for
 
 EXPECTED = (
     "Expected: the folder of a finished run, as `snnexp train` prints it, or its result as a "
@@ -110,7 +111,7 @@ def _unfinished(folder: Path) -> str:
     facts = facts if isinstance(facts, dict) else {}
     error = str(facts.get("error") or "").partition("\n")[0]
     return (
-        f"this run is {facts.get('status', 'unfinished')} and has no "
+        f"this run is {word_for(facts)} and has no "
         f"result{f' ({error})' if error else ''}. {EXPECTED}"
     )
 

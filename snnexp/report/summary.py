@@ -22,9 +22,23 @@ def summary(result: StageResult, run_dir: Path, page: Console | None = None) -> 
     page = Console(highlight=False) if page is None else page
     page.print(_table(result))
     curve = result.accuracy_by_timestep
-    lines = [timesteps_line(curve, result.timestep_is)] if curve else []
+    lines = folded(timesteps_line(curve, result.timestep_is), page.width) if curve else []
     for line in [*lines, f"run folder  {one_line(run_dir)}"]:
         page.print(Text(line), soft_wrap=True)  # whole, so that the path can be copied
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A line of parts with two spaces between them as lines of such a width, which end between
+    parts.
+    """
+    first, *parts = line.split("  ")
+    lines = [first]
+    for part in parts:
+        if len(lines[-1]) + 2 + len(part) <= width:
+            lines[-1] += f"  {part}"
+        else:
+            lines.append(f"  {part}")
+    return lines
 
 
 def _table(result: StageResult) -> Table:

@@ -2,12 +2,10 @@
 
 import json
 import math
-import resource
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable
 from snnexp.reproduce.command import started
 from snnexp.reproduce.jobs import Job
+from snnexp.reproduce.share import share_of
 from snnexp.results.read import read_result
 from snnexp.results.stage import StageResult
 
@@ -30,10 +29,25 @@ made.
 """
 
 
-def seconds(
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds that a run takes on a machine that does nothing else, and the share of the processor
+    that was to be had when they were measured.
+    """
+
+    alone: float
+    share: float
+
+    @property
+    def beside_others(self) -> float:
+        """Seconds that it takes as long as the machine is as busy as it was then."""
+        return self.alone / self.share
+
+
+def estimate(
     job: Job, config: Mapping[str, Any], dataset: str, runs: Path, copy: Path, threads: int
-) -> float | None:
-    """Seconds that the run of `job` would take; None where it cannot be measured. What has been
+) -> Estimate | None:
+    """How long the run of `job` would take; None where it cannot be measured. What has been
     measured is kept.
 
     A run of a few batches and images goes through all stages; its times are scaled by what the
@@ -44,62 +58,43 @@ def seconds(
 
     with N training images in batches of B and M test images, and R tests of robustness. First steps
     are slow, so that it is too long rather than too short. Where others have kept the processor
-    from it, seconds are counted as far as it was had.
+    from it, it takes as much less on a machine of its own as it had to wait.
     """
     kept = _kept(runs)
     key = json.dumps([job.experiment, job.settings, threads])
-    if kept.get(key) is None:  # one that failed may have been stopped: it is measured again
-        kept[key] = _measured(job, config, dataset, runs, copy, threads)
+    if not isinstance(kept.get(key), dict):  # one that failed may have been stopped: measured again
+        found = _measured(job, config, dataset, runs, copy, threads)
+        kept[key] = None if found is None else asdict(found)
         write_json(runs / FILE, kept)
-    return kept[key]
+    return None if kept[key] is None else Estimate(**kept[key])
 
 
 def _measured(
     job: Job, config: Mapping[str, Any], dataset: str, runs: Path, copy: Path, threads: int
-) -> float | None:
+) -> Estimate | None:
     if dataset not in IMAGES_OF:
         return None
     for older in runs.glob(".measured.*"):
         shutil.rmtree(older, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(dir=runs, prefix=".measured."))
     words = [f"+experiment={job.experiment}", *job.settings, *_few(config, IMAGES_OF[dataset][0])]
-    with (runs / "measured.log").open("wb") as log, processor_share(threads) as share:
-        code = started(
-            ["train", *words, "tracker=none", f"hydra.run.dir='{folder}'"], copy, threads, log
-        ).wait()
-    found = read_result(folder / "result.json").stages if code == 0 else None
+    words += ["tracker=none", f"hydra.run.dir='{folder}'"]
+    with (runs / "measured.log").open("wb") as log:
+        process = started(["train", *words], copy, threads, log)
+        share = share_of(process)
+    found = read_result(folder / "result.json").stages if process.returncode == 0 else None
     shutil.rmtree(folder, ignore_errors=True)
     if found is None:
         return None
-    epochs = {
-        name: stage.get("epochs") or 0 for name, stage in config["strategy"]["stages"].items()
-    }
-    if job.start is not None:
-        epochs[job.stage] = 0
-    return share() * sum(
-        scaled(found[name], count, config, dataset) for name, count in epochs.items()
-    )
+    whole = sum(scaled(found[name], n, config, dataset) for name, n in _epochs(job, config).items())
+    return Estimate(share * whole, share)
 
 
-@contextmanager
-def processor_share(threads: int) -> Iterator[Callable[[], float]]:
-    """Gives, after the block, the share of so many processors that the processes which ended within
-    it have had, at most 1.
-    """
-    shares: list[float] = []
-    before, began = _processor_seconds(), time.perf_counter()
-    yield lambda: shares[0]
-    shares.append(
-        min(
-            (_processor_seconds() - before) / max(threads * (time.perf_counter() - began), 1e-9),
-            1.0,
-        )
-    )
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _epochs(job: Job, config: Mapping[str, Any]) -> dict[str, int]:
+    """Of each stage; none of one that another run has been through."""
+    stages = config["strategy"]["stages"].items()
+    epochs = {name: stage.get("epochs") or 0 for name, stage in stages}
+    return epochs if job.start is None else {**epochs, job.stage: 0}
 
 
 def _few(config: Mapping[str, Any], images: int) -> list[str]:
@@ -125,7 +120,7 @@ def _few(config: Mapping[str, Any], images: int) -> list[str]:
 
 
 def scaled(found: StageResult, epochs: int, config: Mapping[str, Any], dataset: str) -> float:
-    """Seconds of a whole stage by those of a short one, as `seconds` says."""
+    """Seconds of a whole stage by those of a short one, as `estimate` says."""
     training, test = IMAGES_OF[dataset]
     training -= config["dataset"].get("validation") or 0
     held = config["dataset"].get("validation") or 0

@@ -10,11 +10,10 @@ from typing import Any
 
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable
+from snnexp.results.standing import word_for
 from snnexp.runs import status
 from snnexp.runs.begun import begun
 
-INTERRUPTED = 130
-"""Exit code of a run that Ctrl+C has ended."""
 TAIL = 2**16
 """Bytes at the end of the metrics that hold the last epoch."""
 
@@ -71,9 +70,7 @@ def standing(path: Path, facts: dict[str, Any]) -> str:
     """The status in a word that says what has happened: Ctrl+C, a signal, or a process that is
     gone.
     """
-    told = str(facts.get("status", "unknown"))
-    if told == "preempted" and facts.get("exit_code") == INTERRUPTED:
-        return "interrupted"
+    told = word_for(facts)
     return "killed" if told == "running" and status.unfinished(path) else told
 
 

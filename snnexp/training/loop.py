@@ -155,6 +155,7 @@ class Loop:
                 session.precision,
                 training_pass,
             )
+            session.outlook.see(self.network)
         warn_if_short(self.needed, session.device)
         return Descent(
             session.execution.forward(self.network, self.steps, training_pass),

@@ -59,7 +59,7 @@ def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> in
     device = batch.input.device
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
-        _Allocations() as allocations,
+        Allocations() as allocations,
     ):
         with autocast(device, precision):
             reading = forward(batch.input, batch.keys)
@@ -69,7 +69,7 @@ def needed_bytes(forward: nn.Module, batch: Batch, precision: torch.dtype) -> in
     return allocations.most
 
 
-class _Allocations(TorchDispatchMode):
+class Allocations(TorchDispatchMode):
     """Notes when the memory of a tensor comes and when it goes, whoever holds it: autograd, a
     context that packs it, or a list.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -14,7 +15,7 @@ from snnexp.progress.forecast import Forecast, Part
 from snnexp.progress.work import Work, doing
 from snnexp.track.muted import Muted
 from snnexp.track.trackers import Trackers
-from snnexp.training.rehearsal import rehearsed
+from snnexp.training.rehearsal import needed_to_evaluate, rehearsed
 from snnexp.training.shortage import available, in_gigabytes, resident
 
 BACKWARD = 3
@@ -67,6 +68,9 @@ class Outlook:
         self.device = device
         self.said = not tasks
         self.resident = 0
+        self.evaluating = 0
+        """Bytes that the evaluation which is known to need most needs."""
+        self.needed_by: Callable[[Network], int] = lambda network: 0
         self.parts = {
             (task.stage, kind): Part(task.stage, kind, size)
             for task in tasks
@@ -79,7 +83,12 @@ class Outlook:
         self.forecast = Forecast(list(self.parts.values()))
 
     def begin(
-        self, blueprint: Blueprint, batches: Batches, largest: int, precision: torch.dtype
+        self,
+        blueprint: Blueprint,
+        batches: Batches,
+        largest: int,
+        chunk: int,
+        precision: torch.dtype,
     ) -> None:
         """Rehearses the forms that no first steps will tell of; says all if nothing is trained.
 
@@ -87,11 +96,15 @@ class Outlook:
             blueprint: of the run.
             batches: that are evaluated.
             largest: images of a batch.
+            chunk: timesteps of a call of an evaluation.
             precision: dtype of autocast.
         """
         if self.said:
             return
         self.resident = resident(self.device)
+        self.needed_by = partial(
+            needed_to_evaluate, batches=batches, largest=largest, chunk=chunk, precision=precision
+        )
         first = self._first_trained()
         known = None if first is None else first.form
         for form in dict.fromkeys(task.form for task in self.tasks if task.form != known):
@@ -100,9 +113,15 @@ class Outlook:
                 task = next(task for task in self.tasks if task.form == form)
                 network = task.untrained(blueprint).to(self.device)
                 self._guess(form, rehearsed(network, batches, largest, precision))
+                self.see(network)
         self.trackers.foresee(self.forecast)
         if first is None:
             self._say(0)
+
+    def see(self, network: Network) -> None:
+        """Takes in what memory an evaluation of a network needs."""
+        if not self.said:
+            self.evaluating = max(self.evaluating, self.needed_by(network))
 
     def resume(self, stage: str, share: float) -> None:
         """A stage goes on with the `share` of its epochs behind it."""
@@ -154,8 +173,9 @@ class Outlook:
         return [f"estimate  {some}{clock(sum(known))}{parts}"]
 
     def _memory(self, needed: int) -> list[str]:
-        if not needed or self.device is None:
+        most = max(needed, self.evaluating)
+        if not most or self.device is None:
             return []
         free = available(self.device)
-        total = in_gigabytes(self.resident + needed)
+        total = in_gigabytes(self.resident + most)
         return [f"memory about {total}" + ("" if free is None else f", {in_gigabytes(free)} free")]

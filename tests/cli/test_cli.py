@@ -29,6 +29,7 @@ def read(path: Path) -> dict:
 
 # What is answered without torch, and fast
 
+SWAPPED = ("+experiment=cifar10_rmp_vgg16",)
 LIGHT: dict[str, tuple[str, ...]] = {
     "no command": (),
     "help": ("--help",),
@@ -44,6 +45,11 @@ LIGHT: dict[str, tuple[str, ...]] = {
     "data unknown": ("data", "list", "cifra10"),
     "train help": ("train", "--help"),
     "cfg": ("train", "timesteps=7", "--cfg", "job", "neuron=if", "--resolve"),
+    "cfg of a strategy": ("train", "strategy=hybrid", "--cfg", "job"),
+    "cfg of a swapped option": ("train", "-c", "job", *SWAPPED, "optimizer=adam"),
+    "cfg of nothing": ("train", "--cfg", "job", "neuron=liff"),
+    "cfg of Hydra": ("train", "--cfg", "job", "--package", "neuron"),
+    "strategy of an experiment": ("train", "+experiment=digits_qcfs", "strategy=bptt"),
     "info": ("train", "--info"),
     "group": ("train", "datset=cifar10"),
     "option": ("train", "dataset=cifra10"),
@@ -166,9 +172,29 @@ def test_the_composed_configuration_is_printed(light):
     )
 
 
+def test_the_configuration_is_printed_as_a_run_has_it(light):
+    code, out, err = light["cfg of a strategy"]
+    assert code == 0 and OmegaConf.create(out).neuron.amplitude == "threshold"
+    assert err == "snnexp: strategy=hybrid brings neuron=if, neuron.amplitude=threshold\n"
+    code, out, err = light["cfg of a swapped option"]
+    assert code == 0 and "momentum" not in OmegaConf.create(out).optimizer
+    assert "falls away optimizer.momentum" in err
+    assert light["cfg of nothing"].code == 2 and "'lif'" in light["cfg of nothing"].err
+    assert light["cfg of Hydra"].out.startswith("# @package neuron\n_target_: snnexp.")
+
+
 @pytest.mark.parametrize(
     "case, message",
     [
+        (
+            "strategy of an experiment",
+            (
+                "snnexp: threshold: experiment digits_qcfs chooses an option of it, and the "
+                "strategy chosen here asks for none; keep the strategy of digits_qcfs, or begin "
+                "with a copy of it without `override /threshold` (snnexp copy digits_qcfs "
+                "mine/experiment/my.yaml)"
+            ),
+        ),
         (
             "unknown command",
             "snnexp: there is no command 'trian'; did you mean 'train'? (snnexp --help)",
@@ -457,6 +483,12 @@ def test_a_run_is_evaluated_at_another_length(finished, snnexp):
     assert again["neuron"] == "lif" and again["config_hash"] != trained["config_hash"]
 
 
+def test_data_is_looked_for_where_the_environment_says_today(finished, snnexp):
+    words = ("evaluate", str(finished), "dataset=fashion_mnist")
+    told = snnexp(*words, SNNEXP_DATA="somewhere/else")
+    assert told.code == 3 and "somewhere/else/FashionMNIST/raw/" in told.err, told
+
+
 def test_a_run_is_evaluated_without_changes_to_the_same_result(finished, snnexp):
     assert snnexp("evaluate", str(finished)).code == 0
     trained, again = read(finished / "result.json"), evaluated(finished)
@@ -637,7 +669,7 @@ def test_a_sweep_ends_with_a_summary_of_its_jobs(sweep):
     result = read(folder / "1_digits_timesteps-1_s7" / "result.json")
     (row,) = (row for row in rows if row[:4] == ["1", "digits", "1", "finished"])
     assert row[4] == f"{result['accuracy']:.2f}" and ("(!)" in row) == bool(result["flags"])
-    assert ["job", "dataset", "T", "status", "test", "%", "spikes", "energy", "time"] in rows
+    assert ["job", "dataset", "T", "status", "test", "%", "spikes"] in [row[:7] for row in rows]
     assert ["2", "mnist", "2", "failed"] in rows and "job 2 failed: DataError: " in said
     assert "job 1: " in told.err and "Traceback" not in told.err
 

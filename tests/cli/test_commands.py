@@ -207,6 +207,12 @@ def test_a_run_keeps_how_it_was_begun_and_is_made_again_with_changes(trained, re
     assert (result["seed"], result["neuron"], result["timesteps"]) == (2, "plif", 2)
 
 
+@pytest.mark.parametrize("flag", ["--config-dir", "--config-path", "-cd"])
+def test_the_folder_of_a_run_is_no_folder_of_options(shell, trained, flag):
+    told = shell("train", flag, "outputs/train/one", "--config-name", "config")
+    assert told.code == 2 and "snnexp repeat outputs/train/one" in told.err, told
+
+
 def test_runs_are_listed_with_status_accuracy_timesteps_and_age(shell, trained, repeated):
     dead = trained.parent / "stopped"
     dead.mkdir()
@@ -215,6 +221,8 @@ def test_runs_are_listed_with_status_accuracy_timesteps_and_age(shell, trained, 
     assert code == 0 and re.search(r"outputs/train/one +finished +\d+\.\d\d +2 +\d+ (s|min)", out)
     assert re.search(r"train/stopped +interrupted", out) and "neuron=plif" in out
     assert len(shell("runs", "--format", "csv").out.splitlines()) == 4
+    told = shell("compare", "outputs/train/stopped", "outputs/train/one")
+    assert told.code == 3 and "this run is interrupted and has no result (x)" in told.err
     told = shell("runs", "nowhere")
     assert told.code == 3 and "no such folder" in told.err
 

@@ -2,8 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -65,12 +68,43 @@ def test_what_was_begun_keeps_its_promises(own, monkeypatch, group):
         promise(option.build)
 
 
+@pytest.fixture(scope="module")
+def python(own, tmp_path_factory) -> Path:
+    """The Python of an environment in which the folder is installed to be edited."""
+    home = tmp_path_factory.mktemp("installed")
+    venv.create(home, with_pip=False)
+    paths = sysconfig.get_paths(vars={"base": str(home), "platbase": str(home)})
+    borrowed = Path(paths["purelib"]) / "borrowed.pth"
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    borrowed.write_text("\n".join(packages) + "\n")
+    for hook in (hook for path in packages for hook in Path(path).glob("__editable__*snnexp*.pth")):
+        shutil.copy(hook, borrowed.parent)  # such files are not followed in what is borrowed
+    found = Path(paths["scripts"]) / "python"
+    words = ["install", "-v", "--no-deps", "--no-index", "--no-build-isolation", "-e", "adaptive"]
+    pip = [sys.executable, "-m", "pip", "--python", found, *words]
+    told = subprocess.run(pip, cwd=own.folder, env=environment(), capture_output=True, text=True)
+    assert told.returncode == 0 and "would be ignored" not in told.stdout, told.stdout + told.stderr
+    return found
+
+
 @pytest.mark.slow
-def test_its_own_tests_pass(own):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    file = "adaptive/test_adaptive.py"
-    told = subprocess.run([*command, file], cwd=own.folder, env=environment(), capture_output=True)
-    assert told.returncode == 0 and b"5 passed" in told.stdout, told.stdout
+def test_installed_it_is_known_in_any_folder_and_its_own_tests_pass(own, python, tmp_path):
+    def told(*words: object) -> str:
+        command = [python, "-m", *map(str, words)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True)
+        assert done.returncode == 0, done.stdout
+        return done.stdout.decode()
+
+    shown = told("snnexp", "show", "neuron=adaptive")
+    assert "a number > 0" in shown and str(Path(own.folder, "adaptive", "adaptive.py")) in shown
+    file = Path(own.folder, "adaptive", "test_adaptive.py")
+    assert "5 passed" in told("pytest", "-q", "-p", "no:cacheprovider", file)
+
+
+def test_one_of_ones_own_is_shown_where_options_are_said_to_be(own):
+    assert own("show", "neuron=adaptive").code == 2
+    told = own("show", "neuron=adaptive", "--config-dir", "adaptive/conf")
+    assert told.code == 0 and "a number > 0" in told.out, told.err
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def test_a_grid_has_one_folder_one_table_and_one_picture(grid):
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     kinds = [row["kind"] for row in table(folder)]
     assert (kinds.count("job"), kinds.count("mean")) == (18, 6)
-    assert sum(line.startswith(" mean/3 ") for line in told.out.splitlines()) == 6
+    assert re.search(r"^job +strategy +T +seed +val\. % +test % +spikes +energy .J", told.out, re.M)
+    assert sum(line.startswith("mean/3 ") for line in told.out.splitlines()) == 6
 
 
 @pytest.mark.slow
@@ -90,6 +92,17 @@ def test_a_job_that_fails_is_named_and_the_sweep_started_again_runs_what_is_miss
     assert [row["accuracy"] != "" for row in before if row["kind"] == "job"].count(False) == 1
     assert again.err.count("its result is taken") == 17
     assert (folder / TAKEN / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_is_compared_by_its_folder_or_what_is_in_it(grid, shell):
+    folder, *_ = grid
+    whole = shell("compare", str(folder), "--format", "csv")
+    assert whole.code == 0 and len(whole.out.splitlines()[0].split(",")) == 20, whole.err
+    named = shell("compare", *map(str, sorted(folder.iterdir())), "--format", "csv")
+    assert named.code == 0 and sorted(re.split("[,\n]", named.out)) == sorted(
+        re.split("[,\n]", whole.out)
+    )
 
 
 @pytest.mark.slow
@@ -173,5 +186,5 @@ def test_the_best_trial_is_that_of_the_validation_split():
         result = RunResult.from_json({**found, "validation_accuracy": validation})
         jobs.append(Job(f"{number}_s1", [f"neuron.leak=0.{number}"], "finished", "", result))
     title, line = best_trials(jobs, ["accuracy"])
-    assert title == "best trial:" and line.startswith("  job 0  val. % 90.00")
-    assert "test % 50.00" in line and "by which it was not chosen" in line
+    assert title == "best trial:" and line.startswith("  job 0  val. 90.00 %")
+    assert "(test 50.00 %" in line and "by which it was not chosen" in line

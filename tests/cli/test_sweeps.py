@@ -4,6 +4,7 @@
 
 import json
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,9 @@ def test_jobs_in_processes_of_their_own(plugin, words, request, tmp_path):
     assert told.code == 1 and all(
         word in told.out for word in ("digits", "finished", "mnist", "failed")
     ), told
+    if plugin == "hydra_joblib_launcher":  # whose jobs write to the same terminal
+        assert re.search(r"^\[0\] train +epoch 1/1 ", told.err, re.MULTILINE)
+        assert "[1] snnexp: DataError: " in told.err
     states = [
         json.loads((tmp_path / "sweep" / job / "status.json").read_text())
         for job in ("0_digits_s1", "1_mnist_s1")
@@ -127,6 +131,8 @@ def test_optuna_maximises(snnexp, tmp_path):
     best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())
     values = [objective(read_result(job / "result.json")) for job in jobs]
     assert best["best_value"] == max(values) > min(values)
+    best_job = values.index(max(values))
+    assert f"best trial:\n  job {best_job}  val. {max(values):.2f} %  (test " in told.out
     assert set(best["best_params"]) == {
         "surrogate",
         "surrogate.width",

@@ -1299,6 +1299,20 @@ BY_RULE += [
         (),
     ),
     (
+        "analog_networks_see_the_image",
+        ("strategy=ann", "encoder=scan"),
+        "encoder",
+        ("encoder=direct", "strategy=bptt"),
+        (),
+    ),
+    (
+        "analog_networks_see_the_image",
+        (*CONVERSION, "encoder=crossings"),
+        "encoder",
+        ("encoder=direct", "strategy=bptt"),
+        (),
+    ),
+    (
         "recurrent_layers_have_time",
         ("strategy=ann", "architecture.layers=[FC8,R8]"),
         "architecture.layers",

@@ -304,17 +304,18 @@ def test_a_sweep_that_is_stopped_says_how_it_goes_on(forks: Forks, tmp_path: Pat
         and not (tmp_path / "sweep" / "1_s2").exists()
     )
     assert any("batch" in name for name in kept(tmp_path / "sweep" / "0_s1")) and all(
-        word in run.out.read_text() for word in ("preempted", "not begun")
+        word in run.out.read_text() for word in ("interrupted", "not begun")
     )
-    again = forks.start(tmp_path, *told_command(run.said))
+    assert {"-m", "seed=1,2"} < {*told_command(run.said)}
+    again = forks.start(tmp_path, "resume", "sweep")  # which is that command
     assert again.code() == 0, again.said
     assert [facts(tmp_path / "sweep" / name)["status"] for name in ("0_s1", "1_s2")] == [
         "finished",
         "finished",
     ]
     happened(
-        "exit 130: the job is kept, the other not started, the table says so; the command of "
-        "the last line ends both"
+        "exit 130: the job is kept, the other not started, the table says so; `snnexp resume` "
+        "ends both"
     )
 
 

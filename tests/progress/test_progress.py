@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from snnexp.progress.display import Display
+from snnexp.progress.display import PER_SECOND, Display
 from snnexp.progress.durations import clock
 from snnexp.progress.forecast import Forecast, Part
 from snnexp.progress.work import Work, advance, doing, followed, inner_share, now, place_of, within
@@ -128,3 +128,18 @@ def test_to_advance_costs_nothing_beside_a_step():
         for _ in range(10_000):
             work.advance()
         assert (time.process_time() - begun) / 10_000 < 1e-5
+
+
+def test_drawing_takes_less_than_two_hundredths_of_a_processor():
+    display = Display(Console(file=io.StringIO(), force_terminal=True, width=120, height=40))
+    parts = [Part("train", kind, 1000.0, 0.1) for kind in ("training", "evaluating")]
+    display.forecast = Forecast(parts)
+    with within("train"), within("epoch 1/20"), doing("training", 100, "batches", 1000.0) as work:
+        work.advance()
+        screen = display.live.console
+        screen.print(display.lines())
+        begun = time.thread_time()
+        for _ in range(40):
+            screen.print(display.lines())
+        taken = (time.thread_time() - begun) / 40
+    assert taken * PER_SECOND < 0.02

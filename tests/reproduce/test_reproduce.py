@@ -18,11 +18,12 @@ from snnexp.cli.reproduce import reproduce
 from snnexp.cli.table import references
 from snnexp.errors import ConfigError
 from snnexp.reproduce import command
-from snnexp.reproduce.estimate import processor_share, scaled
+from snnexp.reproduce.estimate import Estimate, scaled
 from snnexp.reproduce.frozen import frozen
 from snnexp.reproduce.jobs import Job, jobs
 from snnexp.reproduce.order import ordered
 from snnexp.reproduce.recorded import record
+from snnexp.reproduce.share import share_of
 from tests.support.command_line import environment
 
 TIMES = ("train_seconds", "evaluate_seconds", "peak_memory_bytes")
@@ -220,13 +221,32 @@ def test_seconds_of_a_stage_are_those_of_its_epochs_evaluations_and_tests_of_rob
     assert scaled(short, 4, config, "mnist") == 8.0 * steps + 2.0 * evaluations
 
 
+BUSY = "import time\nwhile time.process_time() < 0.7: pass"
+
+
 @pytest.mark.slow
-def test_seconds_of_a_starved_measurement_are_counted_as_far_as_the_processor_was_had():
-    with processor_share(1) as share:
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(1.5)"], check=True)
-    assert 0 < share() < 0.5
-    with processor_share(1) as share:
-        subprocess.run(
-            [sys.executable, "-c", "import time\nwhile time.process_time() < 1: pass"], check=True
-        )
-    assert share() <= 1.0
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="not told on this system")
+def test_the_share_of_the_processor_is_what_a_process_had_of_what_it_asked_for():
+    core = {min(os.sched_getaffinity(0))}
+    words = [sys.executable, "-c", BUSY]
+    pair = [
+        subprocess.Popen(words, preexec_fn=lambda: os.sched_setaffinity(0, core)) for _ in range(2)
+    ]
+    assert share_of(pair[0]) < 0.8  # of one core for two
+    assert pair[1].wait() == 0
+    asleep = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1.5)"])
+    assert share_of(asleep) > 0.1  # though it has computed for a hundredth of the time
+
+
+@pytest.mark.slow
+def test_an_estimate_says_what_a_busy_machine_makes_of_it(tmp_path, capsys):
+    assert Estimate(3600.0, 0.25).beside_others == 4 * 3600
+    (job,) = jobs(["digits_ann"], references(), 1)
+    kept = {json.dumps([job.experiment, job.settings, 1]): {"alone": 4320.0, "share": 0.15}}
+    (tmp_path / "estimates.json").write_text(json.dumps(kept))
+    words = ["digits_ann", "--dry-run", "--runs", str(tmp_path)]
+    assert reproduce(words) == 0
+    said = "8.00 h with 15% of the processor, as when it was measured; 1.20 h with all of it"
+    assert said in capsys.readouterr().err
+    assert reproduce([*words, "--budget-hours", "2"]) == 0
+    assert "over budget (8.00 h of the 2.00 h left)" in capsys.readouterr().err

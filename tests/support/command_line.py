@@ -44,6 +44,7 @@ def environment(*search: Path) -> dict[str, str]:
         **kept,
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "200",
+        "SNNEXP_SETTINGS": "",  # those of whoever runs the tests are theirs
         "PYTHONPATH": os.pathsep.join(map(str, [*search, ROOT])),
     }
 

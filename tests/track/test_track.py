@@ -16,7 +16,7 @@ import torch
 from snnexp.files.atomic import dumps
 from snnexp.progress.work import doing, within
 from snnexp.report.lines import epoch_line, in_units, timesteps_line
-from snnexp.report.summary import summary
+from snnexp.report.summary import folded, summary
 from snnexp.results.stage import StageResult
 from snnexp.track.apart import Apart
 from snnexp.track.base import Tracker
@@ -244,6 +244,20 @@ def test_online_falls_back_to_offline_with_one_warning(
     assert errors.count("warning") == (modes != ["online"])
     assert ("https://wandb.example/run" in errors) == (modes == ["online"])
     assert fake.exit_code == 0 and "Consider" not in errors
+
+
+def test_a_server_that_has_not_taken_all_in_time_is_said_with_what_sends_the_rest(
+    tmp_path, capsys, monkeypatch
+):
+    def late(self: FakeWandb, exit_code: int) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(FakeWandb, "finish", late)
+    _wandb_run(tmp_path, monkeypatch, "online")
+    errors = capsys.readouterr().err
+    assert errors.count("warning") == 1
+    assert "W&B has not taken all of this run within " in errors
+    assert f"`wandb sync {tmp_path}/wandb/run-*` sends the rest" in errors
 
 
 def test_wandb_gets_plain_values_filed_under_labels_and_drawn_by_stage(tmp_path, monkeypatch):
@@ -504,6 +518,25 @@ def test_the_summary_names_what_a_reader_looks_for(tmp_path, capsys):
         "t=1 50.00  t=2 80.00  t=4 96.50" in page
         and f"run folder  {tmp_path / ('long' * 30)}" in page
     )
+
+
+def test_the_summary_says_that_undecided_images_count_as_wrong(tmp_path, capsys):
+    summary(stage(undecided=12.5), tmp_path)
+    assert "12.50 %, no class ahead of all others; wrong" in capsys.readouterr().out
+
+
+def test_accuracies_over_time_break_between_figures_only():
+    line = timesteps_line([float(n) for n in range(64)])
+    assert folded(line, 40) == [
+        "accuracy in % at  t=1 0.00  t=2 1.00",
+        "  t=4 3.00  t=8 7.00  t=16 15.00",
+        "  t=32 31.00  t=64 63.00",
+    ]
+
+
+def test_a_loss_of_many_digits_is_told_by_three():
+    line = epoch_line({**EPOCH, "train/loss": 1.2345e32}, 20, 1.0)
+    assert "loss 1.23e+32" in line
 
 
 def test_the_summary_of_a_run_without_reference_and_spikes(tmp_path, capsys):

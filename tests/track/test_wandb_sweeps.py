@@ -110,6 +110,28 @@ def test_tables_compare(jobs, name):
         assert any(row["is_last"] for row in rows)
 
 
+@pytest.mark.soak
+def test_eighteen_runs_group_name_and_compare(shell):
+    grid = ("strategy=bptt,conversion,hybrid", "timesteps=2,4", "seed=1,2,3")
+    small = [each for each in TINY if not each.startswith("timesteps")]
+    said = shell("train", "-m", *grid, *small, "tracker=wandb", "hydra.sweep.dir=eighteen")
+    assert said.code == 0, said
+    found = {path: kept(path) for path in (shell.folder / "eighteen").glob("*_s?")}
+    runs = [records["run"][0] for records in found.values()]
+    assert len({run["run_id"] for run in runs}) == len({run["display_name"] for run in runs}) == 18
+    assert {run["run_group"] for run in runs} == {"eighteen"}
+    kinds = [(run["job_type"], run["config"]["update"]["timesteps"]) for run in runs]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        (strategy, steps): 3 for strategy in ("bptt", "conversion", "hybrid") for steps in (2, 4)
+    }
+    for run, (strategy, steps) in zip(runs, kinds, strict=True):
+        assert run["display_name"].startswith(f"strategy={strategy} timesteps={steps} seed=")
+    for name in ("accuracy_by_timestep", "layers", "stages"):
+        assert len({tuple(table(folder, name)["columns"]) for folder in found}) == 1
+    assert all({*HEADLINE} <= summary(records).keys() for records in found.values())
+    assert {tuple(exit_codes(records)) for records in found.values()} == {(0,)}
+
+
 def test_weights_and_system_metrics_come_where_they_are_asked_for(jobs):
     for folder, records in jobs.items():
         (model,) = [each for each in records["artifact"] if each["type"] == "model"]

@@ -10,11 +10,20 @@ import pytest
 import torch
 from torch import nn
 
+from snnexp.cell import streaming
+from snnexp.cli.job import resolved
+from snnexp.composition.compose import composed
 from snnexp.datasets.batches import Batch
 from snnexp.losses.reading import Reading
+from snnexp.measure.evaluator import in_evaluation
 from snnexp.network.spiking import spiking_network
+from snnexp.run import prepare
+from snnexp.track.muted import Muted
 from snnexp.training import memory, shortage
 from snnexp.training.memory import estimate, needed_bytes
+from snnexp.training.outlook import Outlook, Task
+from snnexp.training.rehearsal import needed_to_evaluate
+from snnexp.training.shortage import in_gigabytes
 from tests.support.command_line import environment
 from tests.support.networks import reading
 from tests.support.tiny_run import NETWORK, TINY
@@ -118,6 +127,28 @@ def test_what_is_held_at_one_time_is_counted():
         1_000_000 + 10 * 8_000, rel=1e-3
     )
     assert needed_bytes(Learns(), batch(10), torch.float32) == pytest.approx(2_000_000, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_memory_of_an_evaluation_is_counted_and_said(monkeypatch):
+    config = resolved(composed(["architecture.layers=[16C3,AP2]", "device=cpu"]))
+    session = prepare(config, None)
+    network = spiking_network(session.blueprint)
+    said = needed_to_evaluate(network, session.test, 250, 8, torch.float32)
+    with memory.Allocations() as allocations, torch.no_grad():
+        whole = session.test.sample(250)
+        with in_evaluation(network), streaming(network):
+            network(whole.input, range(8), whole.keys)
+    assert said == pytest.approx(allocations.most, rel=0.05)
+    told: list[str] = []
+    screen = Muted()
+    monkeypatch.setattr(Muted, "say", lambda self, line: told.append(line))
+    task = Task("convert", "spiking", lambda blueprint: network, 0, 100, 0)
+    outlook = Outlook([task], screen, torch.device("cpu"))
+    outlook.begin(session.blueprint, session.test, 250, 8, torch.float32)
+    assert outlook.evaluating == said
+    expected = in_gigabytes(outlook.resident + said)
+    assert f"memory about {expected}" in told[0]
 
 
 def test_what_does_not_grow_with_the_batch_is_counted_once():

@@ -8,6 +8,7 @@ modules below; what is built comes last.
 from collections.abc import Callable, Iterator
 
 from snnexp.configuration.rules import (
+    analog,
     batches,
     building,
     conversion,
@@ -33,7 +34,7 @@ from snnexp.configuration.rules.reading import Config
 ABOUT_THE_RUN = (general, batches, data, events, tracker)
 ABOUT_THE_NETWORK = (
     *(conversion, norms, synapses, presimulation, windows, counts, timed),
-    *(spike_trains, front, recurrence),
+    *(spike_trains, front, analog, recurrence),
 )
 ABOUT_OTHER_NETWORKS = (pretrained, start, teachers)
 MODULES = (*ABOUT_THE_RUN, *ABOUT_THE_NETWORK, *ABOUT_OTHER_NETWORKS, building)
