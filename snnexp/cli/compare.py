@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 from snnexp.cli.arguments import Parser
+from snnexp.cli.gathered import read_runs
 from snnexp.files.atomic import write_bytes
 from snnexp.files.disk import NoRoom
 from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import visible
 from snnexp.report import along, curves, tradeoff
 from snnexp.report.columns import FORMATS, compared
-from snnexp.report.comparison import Run, read_run
+from snnexp.report.comparison import Run
 
 EXAMPLES = """examples:
   snnexp compare RUN_DIR RUN_DIR
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="RUN_DIR",
-        help="folder of a finished run, or a JSON file: a result, an evaluation of a run",
+        help="folder of a finished run, JSON file of a result or an evaluation, or a report",
     )
     parser.add_argument(
         "--all", action="store_true", help="every setting and circumstance in which they differ"
@@ -91,7 +92,7 @@ def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
     runs, faults = [], []
     for path in paths:
         try:
-            runs.append(read_run(path))
+            runs += read_runs(path)
         except Unreadable as error:
             faults.append(str(error))
     return runs, faults

@@ -82,27 +82,57 @@ LEGEND = (
 )
 
 
-def jobs_table(folder: Path, jobs: list[Job]) -> Table:
-    """The jobs of a sweep, one a line, by what sets them apart and what they came to; behind them
-    mean and deviation of those that differ in the seed alone.
+@dataclass(frozen=True)
+class Cells:
+    """A sweep as text: the jobs, one a row, by what sets them apart and what they came to; and mean
+    and deviation of those that differ in the seed alone.
     """
+
+    settings: tuple[str, ...]
+    measures: tuple[str, ...]
+    rows: list[list[str]]
+    means: list[list[str]]
+
+
+def cells_of(jobs: list[Job]) -> Cells:
+    """The table of the jobs."""
+    keys, measures = _keys(jobs), shown_measures(jobs)
+    states = any(job.result is None for job in jobs)
+    rows = [
+        [job.number, *_settings(job, keys), *_state(states, job.status), *_values(job, measures)]
+        for job in jobs
+    ]
+    means = [_mean_row(group, keys, measures, states) for group in over_seeds(jobs)]
+    head = ("job", *_headers(keys), *_state(states, "status"))
+    return Cells(head, tuple(each.title for each in measures), rows, means)
+
+
+def _state(shown: bool, word: str) -> list[str]:
+    return [word] if shown else []
+
+
+def _mean_row(
+    group: list[Job], keys: list[str], measures: list[Measure], states: bool
+) -> list[str]:
+    settings = _settings(group[0], keys, without="seed")
+    return [f"mean/{len(group)}", *settings, *_state(states, ""), *_means(group, measures)]
+
+
+def jobs_table(folder: Path, jobs: list[Job]) -> Table:
+    """The jobs of a sweep for a terminal, and behind them the means over seeds."""
     title = Text(f"Sweep {one_line(folder)}")
     style = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "collapse_padding": True}
     table = Table(title=title, title_justify="left", **style)
-    keys, measures = _keys(jobs), shown_measures(jobs)
-    states = any(job.result is None for job in jobs)
-    for name in ("job", *_headers(keys), *(["status"] if states else [])):
-        table.add_column(name, overflow="fold", no_wrap=len(keys) <= FEW)
-    for measure in measures:
-        table.add_column(measure.title, justify="right", overflow="fold")
-    for job in jobs:
-        state = [job.status] if states else []
-        _add(table, [job.number, *_settings(job, keys), *state, *_values(job, measures)])
+    cells = cells_of(jobs)
+    for name in cells.settings:
+        table.add_column(name, overflow="fold", no_wrap=len(_keys(jobs)) <= FEW)
+    for name in cells.measures:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in cells.rows:
+        _add(table, row)
     table.add_section()
-    for group in over_seeds(jobs):
-        settings = _settings(group[0], keys, without="seed")
-        state = [""] if states else []
-        _add(table, [f"mean/{len(group)}", *settings, *state, *_means(group, measures)])
+    for row in cells.means:
+        _add(table, row)
     return table
 
 
