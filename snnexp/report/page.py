@@ -56,7 +56,8 @@ footer{padding-top:1rem;padding-bottom:2rem;font-size:.85rem}
 @media (min-width:1300px){main{grid-template-columns:repeat(3,minmax(0,1fr))}
  .wide3{grid-column:span 3}}
 @media (max-width:600px){header,main,footer{padding:0 12px}figure{padding:8px}
- th,td{padding-right:.6rem}}
+ th,td{padding-right:.6rem}
+ tbody th{max-width:46vw;overflow-wrap:anywhere}}
 """
 
 
@@ -117,7 +118,7 @@ def _footer(command: str) -> Markup:
 def _section(block: Block) -> Markup:
     parts: list[Markup] = []
     for kind, group in groupby(block.parts, key=type):
-        parts.append(_together(kind, [_part(part) for part in group]))
+        parts.append(_together(kind, [_part(part, block.title) for part in group]))
     title = element("h2", block.title)
     return element("section", title, *parts, id=block.name, class_=f"wide{_columns(block)}")
 
@@ -139,7 +140,7 @@ def _together(kind: type, parts: list[Markup]) -> Markup:
     return element("ul", *parts, class_="alerts") if kind is Alert else joined(parts)
 
 
-def _part(part: Part) -> Markup:
+def _part(part: Part, title: str) -> Markup:
     match part:
         case Words():
             return element("p", part.text)
@@ -152,12 +153,14 @@ def _part(part: Part) -> Markup:
         case Code():
             return element("div", element("h3", part.about), element("pre", part.command))
         case Figure():
-            return _figure(part)
+            return _figure(part, title)
 
 
-def _figure(part: Figure) -> Markup:
+def _figure(part: Figure, title: str) -> Markup:
+    """A picture; the title of the part is not said again."""
+    head = () if part.chart.title == title else (element("h3", part.chart.title),)
     caption = element("figcaption", part.chart.about)
-    return element("figure", element("h3", part.chart.title), drawn(part.chart), caption)
+    return element("figure", *head, drawn(part.chart), caption)
 
 
 def _grid(part: Grid) -> Markup:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from snnexp.report.charts.raster import Raster
 from snnexp.report.charts.traces import Traces
 from snnexp.report.material import Glimpse, Material, Subject
-from snnexp.report.parts import Block, Figure, Missing, Part, Words
+from snnexp.report.parts import Block, Figure, Missing, Part
 
 PLOTS = {
     "raster": "who fires when, for some images of the test set",
     "traces": "potentials of some neurons, for some images of the test set",
 }
+SHOWN = 4
+"""Changes of an answer that are told."""
 
 
 def block(material: Material) -> Block | None:
@@ -25,34 +27,30 @@ def _parts(name: str, subject: Subject) -> Iterator[Part]:
     if not subject.glimpses:
         yield Missing(f"{name}: {subject.unseen or 'not looked at'}")
     for glimpse in subject.glimpses:
-        yield Words(f"{name}: {_answered(glimpse)}")
         yield Figure("raster", raster(name, glimpse))
         if glimpse.panels:
             yield Figure("traces", traces(name, glimpse))
 
 
 def _answered(glimpse: Glimpse) -> str:
-    """Such as `image 3 of the test set is 5; answers 8 from t = 1, 5 from t = 2 (right)`."""
+    """Such as `Image 3 of the test set is 5: answers 8 from t = 1, 5 from t = 2, right.`"""
+    before = ("", *glimpse.answers)
     changes = [
-        (answer, step)
-        for step, (answer, before) in enumerate(
-            zip(glimpse.answers, ("", *glimpse.answers), strict=False), 1
-        )
-        if answer != before
+        f"{answer or 'undecided'} from t = {step}"
+        for step, answer in enumerate(glimpse.answers, 1)
+        if answer != before[step - 1]
     ]
-    said = ", ".join(f"{answer or 'undecided'} from t = {step}" for answer, step in changes[-6:])
-    left = "... " if len(changes) > 6 else ""
+    said = ", ".join([*(["..."] if len(changes) > SHOWN else []), *changes[-SHOWN:]])
     right = "right" if glimpse.answers[-1:] == (glimpse.label,) else "wrong"
-    return (
-        f"image {glimpse.image} of the test set is {glimpse.label}; answers {left}{said} ({right})"
-    )
+    return f"Image {glimpse.image} of the test set is {glimpse.label}: answers {said}, {right}."
 
 
 def raster(name: str, glimpse: Glimpse) -> Raster:
     """Some neurons of every layer."""
     return Raster(
         title=f"Spikes for image {glimpse.image}, {name}",
-        about="A row to a neuron, those that fire most first; a mark for every spike.",
+        about=f"{_answered(glimpse)} A row to a neuron, those that fire most first; a mark for "
+        "every spike.",
         timesteps=glimpse.timesteps,
         bands=glimpse.bands,
     )

@@ -19,10 +19,9 @@ def block(material: Material) -> Block | None:
     """Pictures of every run whose answers are kept; of the whole test set."""
     if not material.few:
         return None
-    parts: list[Part] = []
     known = {name: each.answers for name, each in material.named() if each.answers is not None}
-    for name, answers in known.items():
-        parts += _parts(name, answers)
+    parts: list[Part] = [part for name, each in known.items() for part in _figures(name, each)]
+    parts += [part for name, each in known.items() for part in _mistakes(name, each)]
     parts += [Missing(each.damaged) for each in material.subjects if each.damaged]
     without = [name for name, each in material.named() if each.answers is None and not each.damaged]
     if without:
@@ -35,14 +34,10 @@ def block(material: Material) -> Block | None:
     return Block("classes", "Classes", tuple(parts))
 
 
-def _parts(name: str, answers: Answers) -> Iterator[Part]:
+def _figures(name: str, answers: Answers) -> Iterator[Part]:
     if len(answers.classes) <= LARGEST:
         yield Figure("confusion", confusion(name, answers))
     yield Figure("classes", by_class(name, answers))
-    mistakes = _mistakes(answers)
-    if mistakes:
-        head = ("class", "answer", "images")
-        yield Grid(head, mistakes, f"Most frequent mistakes of {name}")
 
 
 def confusion(name: str, answers: Answers) -> Heat:
@@ -51,7 +46,7 @@ def confusion(name: str, answers: Answers) -> Heat:
     undecided = f" {wrong} images without an answer are in none." if wrong else ""
     return Heat(
         title=f"Confusion, {name}",
-        about=f"Of the {sum(answers.images)} test images of a class, by row, those taken for "
+        about=f"{sum(answers.images)} test images: those of a class, by row, that were taken for "
         f"another, by column.{undecided}",
         names=answers.classes,
         counts=answers.confusion,
@@ -79,7 +74,7 @@ def _accuracy(pair: tuple[str, float | None]) -> float:
     return pair[1] or 0.0
 
 
-def _mistakes(answers: Answers) -> tuple[tuple[str, ...], ...]:
+def _mistakes(name: str, answers: Answers) -> Iterator[Part]:
     pairs = sorted(
         (-count, row, column)
         for row, counts in enumerate(answers.confusion)
@@ -87,4 +82,6 @@ def _mistakes(answers: Answers) -> tuple[tuple[str, ...], ...]:
         if count and row != column
     )
     names = answers.classes
-    return tuple((names[row], names[column], str(-count)) for count, row, column in pairs[:PAIRS])
+    rows = ((names[row], names[column], str(-count)) for count, row, column in pairs[:PAIRS])
+    if pairs:
+        yield Grid(("class", "answer", "images"), tuple(rows), f"Most frequent mistakes of {name}")

@@ -1,10 +1,8 @@
 """A conversion, layer by layer."""
 
-from collections.abc import Iterator
-
 from snnexp.report.charts.bars import Bars
-from snnexp.report.material import Material, Subject
-from snnexp.report.parts import Block, Figure, Grid, Part
+from snnexp.report.material import Material
+from snnexp.report.parts import Block, Figure, Grid
 from snnexp.results.parts import LayerFidelity
 
 PLOTS = {"conversion": "how well the layers of a converted network stand for those of the ANN"}
@@ -15,16 +13,15 @@ def block(material: Material) -> Block | None:
     """A picture and a table for each conversion."""
     if not material.few:
         return None
-    parts = [part for name, subject in material.named() for part in _parts(name, subject)]
-    return Block("conversion", "Conversion", tuple(parts)) if parts else None
-
-
-def _parts(name: str, subject: Subject) -> Iterator[Part]:
-    for stage, result in subject.run.result.stages.items():
-        if result.conversion:
-            yield Figure("conversion", chart(f"{name}, stage {stage}", result.conversion))
-            rows = tuple(map(_row, result.conversion.items()))
-            yield Grid(HEAD, rows, f"Layers of {name}, stage {stage}")
+    found = [
+        (f"{name}, stage {stage}", result.conversion)
+        for name, subject in material.named()
+        for stage, result in subject.run.result.stages.items()
+        if result.conversion
+    ]
+    figures = [Figure("conversion", chart(name, layers)) for name, layers in found]
+    tables = [Grid(HEAD, _rows(layers), f"Layers of {name}") for name, layers in found]
+    return Block("conversion", "Conversion", (*figures, *tables)) if found else None
 
 
 def chart(name: str, layers: dict[str, LayerFidelity]) -> Bars:
@@ -44,15 +41,20 @@ def chart(name: str, layers: dict[str, LayerFidelity]) -> Bars:
     )
 
 
-def _row(item: tuple[str, LayerFidelity]) -> tuple[str, ...]:
-    name, layer = item
-    shares = (layer.saturated, layer.dead)
-    return (
-        name,
-        *map(_digits, (layer.threshold, layer.full_scale, layer.rate)),
-        *("" if share is None else f"{100 * share:.1f} %" for share in shares),
-        _digits(layer.mse),
+def _rows(layers: dict[str, LayerFidelity]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            name,
+            *map(_digits, (layer.threshold, layer.full_scale, layer.rate)),
+            *map(_percent, (layer.saturated, layer.dead)),
+            _digits(layer.mse),
+        )
+        for name, layer in layers.items()
     )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _digits(value: float | None) -> str:

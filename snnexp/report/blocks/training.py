@@ -39,7 +39,7 @@ def _chart(material: Material, stage: str, measure: str) -> Lines | None:
         return None
     return Lines(
         title=f"{stage}: {measure}",
-        about=f"{measure} by epoch of the stage {stage}.",
+        about=f"{measure.capitalize()} by epoch; dashed on training images, dotted on validation.",
         x="epoch",
         y=MEASURES[measure],
         series=tuple(series),

@@ -28,7 +28,7 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
 
-def ticks(low: float, high: float, count: int = 5, least: float = 0.0) -> list[float]:
+def ticks(low: float, high: float, count: int = 6, least: float = 0.0) -> list[float]:
     """About `count` round values from `low` to `high`, at least `least` apart."""
     if high <= low:
         return [low]
