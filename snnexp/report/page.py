@@ -5,7 +5,7 @@ from itertools import groupby
 
 import snnexp
 from snnexp.report.markup import Markup, element, joined, text
-from snnexp.report.material import Material
+from snnexp.report.material import FEW, Material
 from snnexp.report.parts import Alert, Block, Code, Figure, Grid, Missing, Part, Words
 from snnexp.report.svg.colours import DARK, LIGHT, chart_style, variables
 from snnexp.report.svg.draw import drawn
@@ -95,7 +95,8 @@ def _style() -> str:
 
 
 def _names(material: Material) -> list[str]:
-    return [sweep.name for sweep in material.sweeps] or material.names
+    names = [sweep.name for sweep in material.sweeps] or material.names
+    return names if len(names) <= FEW else [f"{len(names)} runs"]
 
 
 def _header(material: Material, blocks: Sequence[Block]) -> Markup:

@@ -73,6 +73,7 @@ def _lines(axes: "Axes", chart: Lines) -> None:
         _series(axes, series)
     if chart.logarithmic:
         axes.set_xscale("log", base=2 if chart.whole else 10)
+        axes.xaxis.set_major_formatter("{x:g}")
     elif chart.whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if chart.unit:
@@ -115,19 +116,19 @@ def _bars(axes: "Axes", chart: Bars) -> None:
     axes.invert_yaxis()
     axes.set(xlabel=chart.value, title=chart.title, xlim=(0, chart.most))
     if len(chart.series) > 1:
-        axes.legend(fontsize="small", frameon=False)
+        _beside(axes)
 
 
 def _heat(axes: "Axes", chart: Heat) -> None:
-    axes.imshow(chart.counts, cmap="Blues")
     count = len(chart.names)
+    axes.imshow([[_cell(chart, row, column) for column in range(count)] for row in range(count)])
     if count <= 40:
         axes.set_xticks(range(count), chart.names, rotation=90)
         axes.set_yticks(range(count), chart.names)
     for row, counts in enumerate(chart.counts):
         for column, value in enumerate(counts):
             if value and count <= 12:
-                light = value > max(counts) * 0.6
+                light = row == column and value > sum(counts) * 0.6
                 axes.text(
                     column,
                     row,
@@ -139,7 +140,21 @@ def _heat(axes: "Axes", chart: Heat) -> None:
     axes.set(xlabel="answer", ylabel="class", title=chart.title)
 
 
+def _cell(chart: Heat, row: int, column: int) -> tuple[float, ...]:
+    """Colour of a pair: what is right in the first, each mistake in the second."""
+    from matplotlib.colors import to_rgb
+
+    counts = chart.counts[row]
+    if not counts[column]:
+        return to_rgb(LIGHT["paper"])
+    share = 0.85 * counts[column] / sum(counts) if row == column else 0.6
+    ink = to_rgb(LIGHT["c0" if row == column else "c1"])
+    return tuple(1 - share * (1 - part) for part in ink)
+
+
 def _raster(axes: "Axes", chart: Raster) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     rows, names, places = [], [], []
     for band in chart.bands:
         places.append(len(rows) + len(band.neurons) / 2 - 0.5)
@@ -149,9 +164,12 @@ def _raster(axes: "Axes", chart: Raster) -> None:
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set(xlabel="timestep", title=chart.title, xlim=(0.5, chart.timesteps + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _trace(axes: "Axes", chart: Traces, panel: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for number, trace in enumerate(panel.traces):
         steps = range(1, len(trace.potential) + 1)
         label = f"neuron {trace.neuron}"
@@ -161,4 +179,10 @@ def _trace(axes: "Axes", chart: Traces, panel: Any) -> None:
     if panel.threshold is not None:
         axes.axhline(panel.threshold, color=LIGHT["ink"], linestyle="--", linewidth=1.0)
     axes.set(title=f"{chart.title}: {panel.name}", xlabel="timestep", ylabel="potential")
-    axes.legend(fontsize="small", frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _beside(axes)
+
+
+def _beside(axes: "Axes") -> None:
+    """A legend that hides nothing."""
+    axes.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

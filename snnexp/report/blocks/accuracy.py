@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import fmean
 
-from snnexp.report.charts.lines import Lines, Place, Series
+from snnexp.report.charts.lines import Lines, Look, Place, Series
 from snnexp.report.comparison import Run
 from snnexp.report.curves import published
 from snnexp.report.material import Material
@@ -47,6 +47,7 @@ def chart(groups: dict[str, list[Run]]) -> Lines:
         for number, (label, runs) in enumerate(groups.items())
         for each in _series(runs, label, number)
     ]
+    series += _published(groups)
     ends = [place.x for each in series if not each.level for place in each.places]
     return Lines(
         title="Accuracy against timesteps",
@@ -69,11 +70,19 @@ def _series(runs: list[Run], label: str, number: int) -> Iterator[Series]:
     else:
         yield Series(label, tuple(_places(runs)), number)
         yield from _of_ann(runs, label, number)
-    for timesteps, accuracy in published(runs[0]):
-        level = timesteps is None
-        look = "dotted" if level else "hollow"
-        name = "published" if len(label) > 30 else f"published: {label}"
-        yield Series(name, (Place(timesteps or 1, accuracy),), number, look, level)
+
+
+def _published(groups: dict[str, list[Run]]) -> Iterator[Series]:
+    """What was published of the systems that the runs stand for, each once."""
+    known: dict[tuple[int | None, float], int] = {}
+    for number, runs in enumerate(groups.values()):
+        for point in published(runs[0]):
+            known.setdefault(point, number)
+    for (timesteps, accuracy), number in known.items():
+        at = "T not stated" if timesteps is None else f"T = {timesteps}"
+        places, level = (Place(timesteps or 1, accuracy),), timesteps is None
+        look: Look = "dotted" if level else "hollow"
+        yield Series(f"published {accuracy:g} %, {at}", places, number, look, level)
 
 
 def _places(runs: list[Run]) -> Iterator[Place]:

@@ -14,7 +14,7 @@ def block(material: Material) -> Block | None:
     parts: list[Part] = []
     if 1 < len(material.subjects) <= COLUMNS:
         parts.append(_differing(material))
-    parts += [_unknown(name) for name, each in material.named() if not each.run.whole]
+    parts += _unknown([name for name, each in material.named() if not each.run.whole])
     if material.few:
         parts += [_chosen(name, each.run) for name, each in material.named()]
         parts += [_all(name, each.run) for name, each in material.named()]
@@ -29,10 +29,12 @@ def _differing(material: Material) -> Part:
     return Grid(("what differs", *material.names), tuple(rows))
 
 
-def _unknown(name: str) -> Missing:
-    return Missing(
-        f"{name}: no configuration beside it; this is what the result and its command tell."
-    )
+def _unknown(names: list[str]) -> list[Part]:
+    """Runs of which there may be more to know."""
+    if not names:
+        return []
+    told = "; ".join(names) if len(names) <= COLUMNS else f"{len(names)} of these runs"
+    return [Missing(f"{told}: no configuration beside; what results and their commands tell.")]
 
 
 def _chosen(name: str, run: Run) -> Grid:

@@ -77,12 +77,12 @@ def _reduced(result: RunResult) -> Iterator[str]:
     shares = {share.name: share for share in result.shares()}
     for name in result.reduced or []:
         amounts = _amounts(shares[name]) if name in shares else ""
-        yield f"reduced: {name}{amounts}, less than the experiment asks for"
+        yield f"reduced: {name}{amounts}"
 
 
 def _amounts(share: Share) -> str:
-    given = "all" if share.given is None else str(share.given)
-    return f": {given} of {'all' if share.full is None else share.full}"
+    given, full = ("all" if each is None else each for each in (share.given, share.full))
+    return f": {given} where the experiment has {full}"
 
 
 def _conversion(result: RunResult) -> Iterator[str]:

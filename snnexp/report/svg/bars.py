@@ -9,7 +9,7 @@ from snnexp.report.svg.colours import colour
 from snnexp.report.svg.scale import Scale, ticks
 
 TOP, THICK, GAP, FIGURES = 26, 11, 7, 44
-NAMES = 160
+NAMES = 172
 """Pixels that names may take at most."""
 
 

@@ -8,8 +8,8 @@ from snnexp.report.svg.colours import chart_style, literal
 
 WIDTH = 440
 """Of every chart, in pixels: read at this width its letters are of the size of others."""
-LETTER = 6.3
-"""Width of a letter."""
+LETTER = 6.9
+"""Width of a letter, more than most have."""
 ROW = 17
 """Height of a line of a legend."""
 SPACE = "http://www.w3.org/2000/svg"
