@@ -17,7 +17,7 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 header,main,footer{max-width:1400px;margin:0 auto;padding:0 24px}
-h1{font-size:1.5rem;margin:1.4rem 0 .2rem}
+h1{font-size:1.5rem;margin:1.4rem 0 .2rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:2.2rem 0 .8rem;padding-top:.6rem;border-top:1px solid var(--rule)}
 h3{font-size:1rem;margin:0 0 .3rem;overflow-wrap:anywhere}
 p{margin:.4rem 0;max-width:75ch;overflow-wrap:anywhere}

@@ -8,7 +8,7 @@ from snnexp.report.svg.colours import chart_style, literal
 
 WIDTH = 440
 """Of every chart, in pixels: read at this width its letters are of the size of others."""
-LETTER = 6.9
+LETTER = 7.5
 """Width of a letter, more than most have."""
 ROW = 17
 """Height of a line of a legend."""
