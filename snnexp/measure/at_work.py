@@ -17,6 +17,8 @@ from snnexp.network.network import Network
 from snnexp.network.parts import spiking_units
 from snnexp.stopping import look_if_alone
 
+Seen = dict[nn.Module, See]
+
 
 @dataclass(frozen=True)
 class AtWork:
@@ -43,7 +45,7 @@ def counts(network: Network, batch: Batch, evaluator: Evaluator) -> dict[str, Te
         found[name] = found[name] + fired if name in found else fired
 
     units = spiking_units(network)
-    seen = {unit: partial(add, name) for name, unit in units.items()}
+    seen: Seen = {unit: partial(add, name) for name, unit in units.items()}
     for _ in _readings(network, batch, evaluator, evaluator.chunk, seen):
         pass
     return found
@@ -69,7 +71,7 @@ def at_work(
     def keep(name: str, output: Tensor) -> None:
         spikes[name].append(_of(neurons[name], output[0]))
 
-    seen = {unit: partial(keep, name) for name, unit in units.items()}
+    seen: Seen = {unit: partial(keep, name) for name, unit in units.items()}
     for reading in _readings(network, batch, evaluator, 1, seen):
         scores.append(reading)
         for name, unit in units.items():
@@ -111,7 +113,7 @@ def _stacked(values: list[Tensor | None]) -> Tensor | None:
 
 
 def _readings(
-    network: Network, batch: Batch, evaluator: Evaluator, chunk: int, seen: dict[nn.Module, See]
+    network: Network, batch: Batch, evaluator: Evaluator, chunk: int, seen: Seen
 ) -> Iterator[Tensor]:
     """The scores of every chunk of timesteps at which a network is read, shown to those in `seen`;
     hidden timesteps before them are not.

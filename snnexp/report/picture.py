@@ -155,7 +155,8 @@ def _cell(chart: Heat, row: int, column: int) -> tuple[float, ...]:
 def _raster(axes: "Axes", chart: Raster) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    rows, names, places = [], [], []
+    rows: list[tuple[int, ...]] = []
+    names, places = [], []
     for band in chart.bands:
         places.append(len(rows) + len(band.neurons) / 2 - 0.5)
         names.append(band.name)

@@ -2,14 +2,20 @@
 equations give.
 """
 
+import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import snnexp
+from snnexp.cli.looking import looking
+from snnexp.composition.compose import composed
 from snnexp.datasets.base import DataError
 from snnexp.errors import ConfigError
+from snnexp.jobs.folder import resolved
 from snnexp.measure.at_work import at_work, counts
 from snnexp.network.parts import spiking_units
 from snnexp.reopen.glimpses import Look, glimpses
@@ -70,7 +76,8 @@ def test_potentials_are_those_of_the_equations(lif):
 
 
 def test_hidden_timesteps_are_not_shown(tmp_path):
-    more = ("presimulation=residual_potential", "presimulation.timesteps=4", "timesteps=5", "epochs=1")
+    more = ("presimulation=residual_potential", "presimulation.timesteps=4")
+    more += ("timesteps=5", "epochs=1")
     job(tmp_path / "run", "strategy=conversion", *STRATEGIES["conversion"][:2], *more)
     (found,) = glimpses(tmp_path / "run", Look(images=(0,)))
     assert len(found.answers) == 5 and {
@@ -89,6 +96,18 @@ def test_hidden_timesteps_are_not_shown(tmp_path):
 def test_what_is_not_there_cannot_be_looked_at(lif, look, kind, words):
     with pytest.raises(kind, match=words):
         glimpses(lif, look)
+
+
+def test_data_that_are_not_there_are_said_to_be_missing(lif, tmp_path):
+    config = yaml.safe_load((lif / "config.yaml").read_text())
+    other = resolved(composed(["dataset=mnist", f"data_dir={tmp_path}"]))
+    shutil.copytree(lif, tmp_path / "run")
+    (tmp_path / "run" / "config.yaml").write_text(
+        yaml.safe_dump(config | {key: other[key] for key in ("dataset", "data_dir")})
+    )
+    seen, why = looking(Namespace(images=(0,), layers=(), neurons=()))(tmp_path / "run", None)
+    assert seen == () and "the network cannot be looked into" in why
+    assert str(tmp_path) in why and "train-images" in why
 
 
 def test_an_analog_network_has_nothing_to_show(analog):

@@ -96,7 +96,7 @@ def _series(series: Series, chart: Lines, across: Scale, up: Scale) -> Iterator[
 
 def _look(series: Series) -> str:
     """The classes of a curve: colour, and dash; a series beyond the colours has another one."""
-    dash = series.look if series.look in ("dashed", "dotted") else ""
+    dash: str = series.look if series.look in ("dashed", "dotted") else ""
     if series.look == "line" and series.colour is not None and series.colour >= COUNT:
         dash = "other"
     return f"{colour(series.colour, 'k')} {dash}".strip()
