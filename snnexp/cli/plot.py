@@ -29,6 +29,8 @@ EXAMPLES = """examples:
   snnexp plot SWEEP_DIR energy -o energy.png
   snnexp plot RUN_DIR raster -o raster.png --images 17 --layers body.conv1
   snnexp plot RUN_DIR confusion -o confusion.csv
+
+A run with components of your own needs the words it was trained with, such as trust=mine.
 """
 
 

@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   snnexp report results/cifar10_qcfs_resnet20/*.json -o recorded.html
 
 The page is one file that asks for nothing; `snnexp compare report.html` reads it.
+A run with components of your own needs the words it was trained with, such as trust=mine.
 """
 
 

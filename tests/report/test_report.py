@@ -20,6 +20,7 @@ from snnexp.report.answers import answers_of, read_answers
 from snnexp.report.blocks.warnings import warnings
 from snnexp.report.comparison import read_run
 from snnexp.report.order import ORDER, plots
+from snnexp.report.records import records_of
 from snnexp.report.twin import read_report
 from snnexp.results.run import RunResult
 from tests.support.command_line import ROOT
@@ -168,6 +169,34 @@ def test_what_is_not_there_is_said(tmp_path):
     assert "evaluate.predictions=true` keeps them" in text
 
 
+def test_no_number_is_too_much(tmp_path):
+    operations = {**BLOCK["operations"], "energy_joule": 1e-30, "energy_ann_joule": 1e30}
+    folder = run(
+        tmp_path / "a",
+        operations=operations,
+        spikes_per_neuron=0.0,
+        accuracy=0.0,
+        accuracy_by_timestep=[None, None, 0.0],
+        spikes_by_layer={"": {"neurons": None, "spikes_per_neuron": None}},
+        ann_accuracy=100.0,
+    )
+    lines = ["{", "3", '{"stage": 1}', '{"stage": "x", "epoch": 1, "train/loss": NaN}']
+    lines += [f'{{"stage": "x", "epoch": {n}, "train/loss": 1e{n * 30}}}' for n in range(20)]
+    lines += ['{"stage": "x", "epoch": 1e999}', '{"stage": "x", "epoch": 2, "test/loss": [1]}']
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    assert report([str(folder), "-o", str(tmp_path / "r.html")]) == 0
+    assert [*Page(tmp_path / "r.html").ids].count("training") == 1
+    assert len(read_report(tmp_path / "r.html")) == 1
+
+
+def test_a_long_training_is_thinned_and_keeps_its_end(tmp_path):
+    folder = run(tmp_path / "a")
+    lines = [f'{{"stage": "x", "epoch": {n}, "test/accuracy": 50.0}}' for n in range(1, 5001)]
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    found = records_of(folder)
+    assert len(found) <= 1001 and (found[0]["epoch"], found[-1]["epoch"]) == (1, 5000)
+
+
 def test_a_sweep_has_its_table_and_its_fronts(tmp_path, capsys):
     assert report([str(sweep(tmp_path / "s")), "-o", str(tmp_path / "s.html")]) == 0
     text = re.sub(r"<[^>]*>", " ", (tmp_path / "s.html").read_text())
@@ -226,6 +255,7 @@ def test_every_plot_is_drawn_by_itself(two, tmp_path, kind):
     assert "<script" not in text and "<title>" in text and "<desc>" in text
 
 
+@pytest.mark.slow
 def test_a_picture_is_a_picture(two, tmp_path):
     pytest.importorskip("matplotlib")
     for kind in ("accuracy", "confusion", "conversion"):

@@ -1,6 +1,7 @@
 """Training, stage by stage."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from snnexp.report.charts.lines import Lines, Look, Place, Series
@@ -9,6 +10,8 @@ from snnexp.report.parts import Block, Figure, Missing, Part
 
 PLOTS = {"training": "accuracy and loss by epoch, a picture for each stage"}
 LOOKS: dict[str, Look] = {"test": "line", "validation": "dotted", "train": "dashed"}
+MOST = 16
+"""Stages that are drawn."""
 MEASURES = {"accuracy": "accuracy (%)", "loss": "loss"}
 
 
@@ -21,7 +24,7 @@ def block(material: Material) -> Block | None:
     )
     parts: list[Part] = [
         Figure("training", chart)
-        for stage in stages
+        for stage in islice(stages, MOST)
         for measure in MEASURES
         if (chart := _chart(material, stage, measure)) is not None
     ]
