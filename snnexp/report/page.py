@@ -45,7 +45,7 @@ th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top;
  border-bottom:1px solid var(--rule);font-variant-numeric:tabular-nums}
 thead th{color:var(--dim);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:400;color:var(--dim)}
-td{max-width:44ch;overflow-wrap:anywhere}
+td{max-width:44ch;overflow-wrap:break-word}
 summary{cursor:pointer;color:var(--c0);overflow-wrap:anywhere}
 details{margin:.5rem 0}
 pre{margin:.3rem 0 .8rem;padding:.6rem .8rem;border:1px solid var(--rule);border-radius:6px;

@@ -38,7 +38,7 @@ def _chart(material: Material, stage: str, measure: str) -> Lines | None:
         for number, (name, subject) in enumerate(material.named())
         for each in _series(subject.records, stage, measure, name, number)
     ]
-    if not any(len(each.places) > 1 for each in series):
+    if not any(len({place.x for place in each.places}) > 1 for each in series):
         return None
     return Lines(
         title=f"{stage}: {measure}",
