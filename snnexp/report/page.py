@@ -57,7 +57,7 @@ footer{padding-top:1rem;padding-bottom:2rem;font-size:.85rem}
  .wide3{grid-column:span 3}}
 @media (max-width:600px){header,main,footer{padding:0 12px}figure{padding:8px}
  th,td{padding-right:.6rem}
- tbody th{max-width:46vw;overflow-wrap:anywhere}}
+ tbody th{min-width:5.5rem;max-width:46vw;overflow-wrap:anywhere}}
 """
 
 
