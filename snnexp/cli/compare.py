@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snnexp.cli.arguments import Parser
+from snnexp.cli.gathered import read_runs
 from snnexp.cli.sweep_files import PICTURE, TABLE
 from snnexp.cli.sweep_jobs import PLAN, finished, job_folders
 from snnexp.files.atomic import write_bytes
@@ -13,7 +14,7 @@ from snnexp.files.foreign import Unreadable
 from snnexp.files.visible import visible
 from snnexp.report import along, curves, tradeoff
 from snnexp.report.columns import FORMATS, compared
-from snnexp.report.comparison import Run, read_run
+from snnexp.report.comparison import Run
 
 BESIDE_JOBS = (PLAN, TABLE, PICTURE, "multirun.yaml", "optimization_results.yaml")
 """Files in the folder of a sweep, by Hydra and its sweepers, too."""
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="RUN_DIR",
-        help="folder of a finished run or a sweep, or a JSON file: a result, an evaluation",
+        help="folder of a finished run or a sweep, JSON file of a result or an evaluation, or a report",
     )
     parser.add_argument(
         "--all", action="store_true", help="every setting and circumstance in which they differ"
@@ -112,7 +113,7 @@ def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
     runs, faults = [], []
     for path in paths:
         try:
-            runs.append(read_run(path))
+            runs += read_runs(path)
         except Unreadable as error:
             faults.append(str(error))
     return runs, faults

@@ -23,6 +23,8 @@ COMMANDS = {
     "repeat": ("again", "repeat"),
     "runs": ("runs", "runs"),
     "compare": ("compare", "compare"),
+    "report": ("report", "report"),
+    "plot": ("plot", "plot"),
     "table": ("table", "table"),
     "list": ("options", "show"),
     "show": ("show", "show_option"),

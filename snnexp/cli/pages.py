@@ -17,6 +17,10 @@ See what came of it
       what is under outputs/: status, accuracy, T, age
   snnexp compare RUN_DIR... [--all] [--plot FILE.png [--against {timesteps,spikes,energy}]]
       runs and evaluations side by side: what came of them, in what they differ
+  snnexp report RUN_DIR... -o FILE.html
+      runs, or a sweep, on one page: warnings, accuracy, energy, spikes, classes, configuration
+  snnexp plot RUN_DIR... KIND -o FILE.{png,svg,csv}
+      one picture of that page by itself, or its figures
   snnexp table {1,2,3,text} [--runs DIR] [--format FORM]
       the survey's table, published beside measured
   snnexp wandb {sweep,workspace}

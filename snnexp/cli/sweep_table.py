@@ -39,6 +39,10 @@ class Measure:
         return f"{words(value, None)} {unit}".strip()
 
 
+Written = tuple[Measure, Words]
+"""A column with how its numbers are written."""
+
+
 def _scaled(scale: float, digits: Callable[[float], int]) -> Words:
     def words(value: float, deviation: float | None) -> str:
         decimals = digits(value / scale)
@@ -105,29 +109,57 @@ LEGEND = (
 )
 
 
-def jobs_table(folder: Path, jobs: list[Job]) -> Table:
-    """The jobs of a sweep, one a line, by what sets them apart and what they came to; behind them
-    mean and deviation of those that differ in the seed alone.
+@dataclass(frozen=True)
+class Cells:
+    """A sweep as text: the jobs, one a row, by what sets them apart and what they came to; and mean
+    and deviation of those that differ in the seed alone.
     """
+
+    settings: tuple[str, ...]
+    measures: tuple[str, ...]
+    rows: list[list[str]]
+    means: list[list[str]]
+
+
+def cells_of(jobs: list[Job]) -> Cells:
+    """The table of the jobs."""
+    keys, measures = _keys(jobs), shown_measures(jobs)
+    columns = [_column(measure, jobs) for measure in measures]
+    written = [(measure, words) for measure, (_, words) in zip(measures, columns, strict=True)]
+    states = any(job.result is None for job in jobs)
+    rows = [
+        [job.number, *_settings(job, keys), *_state(states, job.status), *_values(job, written)]
+        for job in jobs
+    ]
+    means = [_mean_row(group, keys, written, states) for group in over_seeds(jobs)]
+    head = ("job", *_headers(keys), *_state(states, "status"))
+    return Cells(head, tuple(title for title, _ in columns), rows, means)
+
+
+def _state(shown: bool, word: str) -> list[str]:
+    return [word] if shown else []
+
+
+def _mean_row(group: list[Job], keys: list[str], written: list[Written], states: bool) -> list[str]:
+    settings = _settings(group[0], keys, without="seed")
+    return [f"mean/{len(group)}", *settings, *_state(states, ""), *_means(group, written)]
+
+
+def jobs_table(folder: Path, jobs: list[Job]) -> Table:
+    """The jobs of a sweep for a terminal, and behind them the means over seeds."""
     title = Text(f"Sweep {one_line(folder)}")
     style = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False}
     table = Table(title=title, title_justify="left", **style)
-    keys, measures = _keys(jobs), shown_measures(jobs)
-    states = any(job.result is None for job in jobs)
-    for name in ("job", *_headers(keys), *(["status"] if states else [])):
-        table.add_column(name, overflow="fold", no_wrap=len(keys) <= FEW)
-    columns = [_column(measure, jobs) for measure in measures]
-    for title, _ in columns:
-        table.add_column(title, justify="right", overflow="fold")
-    written = [(measure, words) for measure, (_, words) in zip(measures, columns, strict=True)]
-    for job in jobs:
-        state = [job.status] if states else []
-        _add(table, [job.number, *_settings(job, keys), *state, *_values(job, written)])
+    cells = cells_of(jobs)
+    for name in cells.settings:
+        table.add_column(name, overflow="fold", no_wrap=len(_keys(jobs)) <= FEW)
+    for name in cells.measures:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in cells.rows:
+        _add(table, row)
     table.add_section()
-    for group in over_seeds(jobs):
-        settings = _settings(group[0], keys, without="seed")
-        state = [""] if states else []
-        _add(table, [f"mean/{len(group)}", *settings, *state, *_means(group, written)])
+    for row in cells.means:
+        _add(table, row)
     return table
 
 
@@ -214,14 +246,14 @@ def _words(overrides: list[str], common: set[str]) -> str:
     return " ".join(each.lstrip("+") for each in overrides if each not in common)
 
 
-def _values(job: Job, written: list[tuple[Measure, Words]]) -> Iterator[str]:
+def _values(job: Job, written: list[Written]) -> Iterator[str]:
     for measure, words in written:
         value = None if job.result is None else measure.value(job.result)
         flag = FLAGGED if job.flags and measure is MEASURES["accuracy"] else ""
         yield "" if value is None else f"{words(value, None)}{flag}"
 
 
-def _means(group: list[Job], written: list[tuple[Measure, Words]]) -> Iterator[str]:
+def _means(group: list[Job], written: list[Written]) -> Iterator[str]:
     for measure, words in written:
         found = mean_and_deviation(group, measure)
         yield "" if found is None else words(*found)

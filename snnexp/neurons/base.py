@@ -40,5 +40,8 @@ class Neuron(Cell, abc.ABC):
     """Whether it takes spikes back until it has sent its input in thresholds, rounded."""
     windowed: ClassVar[bool] = False
     """Whether it answers in a window of its own when the window of its inputs is over."""
+    keeps_potential: ClassVar[bool] = True
+    """Whether its state, or the first of it, is its potential after the reset; False where the
+    potential is worked out anew at every timestep."""
     amplitude: ClassVar[Amplitude] = "unit"
     """What a spike carries: 1 (unit), or the threshold. A setting where a neuron can do both."""

@@ -1,6 +1,7 @@
 """What the neurons of the timed form whose synapses decay have in common."""
 
 import abc
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,6 +27,8 @@ class Decaying(Neuron, abc.ABC):
     Raises:
         ValueError: a horizon whose exponential is too large.
     """
+
+    keeps_potential: ClassVar[bool] = False
 
     def __init__(
         self,

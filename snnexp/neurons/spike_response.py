@@ -37,6 +37,7 @@ class SpikeResponse(Neuron):
     """
 
     leaks: ClassVar[bool] = True
+    keeps_potential: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class SRM(Neuron):
     """
 
     leaks: ClassVar[bool] = True
+    keeps_potential: ClassVar[bool] = False
 
     def __init__(
         self,
