@@ -47,6 +47,8 @@ TITLES = {
     StageResult: "A stage",
     parts.Reference: "Reference",
     parts.Operations: "Operations",
+    parts.Energy: "Energy",
+    parts.Exit: "Exit",
     parts.EarlyExit: "Early exit",
     parts.LayerSpikes: "Spikes of a layer",
     parts.LayerFidelity: "Fidelity of a layer",

@@ -21,6 +21,7 @@ from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
+from snnexp.energy.base import EnergyModel
 from snnexp.losses.base import Loss
 from snnexp.neurons.base import Neuron
 from snnexp.norms.base import Norm
@@ -91,6 +92,7 @@ SLOTS = {
     "loss": Slot("losses", Loss, abilities=Loss),
     "optimizer": Slot("optimizers", torch.optim.Optimizer, OPTIMIZERS, Optimizer),
     "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
+    "energy": Slot("energy", EnergyModel),
     "tracker": Slot("track", Tracker),
     "threshold": Slot("thresholds", Rule),
     "calibration": Slot("calibrations", Calibration),

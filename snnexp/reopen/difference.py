@@ -52,13 +52,14 @@ def _conditions(reopened: Reopened) -> dict[str, Any]:
         "data": values(config["dataset"], "data_dir"),
     }
     shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
-    shared["predictions"] = settings["predictions"]
+    shared |= {"predictions": settings["predictions"], "energy": config["energy"]}
     if form != "timed":
         shared["precision"] = config["precision"]
     if form != "analog":
         shared["timesteps"] = settings["timesteps"]
     if form == "spiking":
         shared |= {"chunk": settings["chunk"], "presimulation": config["presimulation"]}
+        shared |= {key: settings[key] for key in ("exit_thresholds", "exit_tolerance")}
     return shared
 
 
