@@ -275,6 +275,7 @@ def _evaluator(config: Config) -> ByForm:
         presimulation=build.component(config["presimulation"]),
         predictions=settings["predictions"],
         energy=models,
+        by_timestep=settings["by_timestep"],
     )
     timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"], models)
     return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)

@@ -39,6 +39,7 @@ EVALUATE: dict[str, Any] = {
     "every": Count,
     "images": Count | None,
     "predictions": bool,
+    "by_timestep": bool,
     "exit_thresholds": list[Fraction],
     "exit_tolerance": NonNegative | None,
 }

@@ -1,7 +1,7 @@
 """What a network does for one image, part by part: what energy models put a price on."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,14 @@ class Counts:
 
     synapses: dict[str, Synapses] = field(default_factory=dict)
     neurons: dict[str, Neurons] = field(default_factory=dict)
+
+    def updated(self, timesteps: float) -> "Counts":
+        """The same with every potential updated so many times."""
+        neurons = {
+            name: replace(each, updates=each.neurons * timesteps)
+            for name, each in self.neurons.items()
+        }
+        return replace(self, neurons=neurons)
 
 
 def matching_bits(timesteps: int) -> int:

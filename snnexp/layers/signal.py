@@ -72,11 +72,6 @@ class Spikes:
             return self._by_place()
         return self.behind().sum(2, keepdim=True, dtype=torch.float64)
 
-    @cached_property
-    def each(self) -> Float[Tensor, "T B"]:
-        """How many spikes come at each timestep from each image."""
-        return self.by_place.flatten(2).sum(2, dtype=torch.float64)
-
 
 @dataclass(frozen=True)
 class Accompanied:

@@ -20,11 +20,10 @@ def energies(tally: Tally, form: str, models: Models, timesteps: int) -> dict[st
         models: any number of them.
         timesteps: T, with which the bits of the analog network go.
     """
-    until = tally.flow.timesteps
-    curve = [tally.flow.counts(tally.images, step) for step in range(1, until + 1)]
-    whole = tally.flow.counts(tally.images, until, timesteps)
-    if form != "spiking" or until != timesteps:  # spike times, or one window of several
-        curve = []
+    curve = tally.flow.curve(tally.images)
+    whole = curve[-1] if curve else Counts()
+    if not tally.flow.by_timestep:
+        curve, whole = [], whole.updated(timesteps)
     said = {
         name: _analog(model, whole)
         if form == "analog"

@@ -4,7 +4,7 @@ spikes and operations.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,7 @@ class Evaluator:
             of both.
         predictions: whether the answers to every image are kept where spikes are counted.
         energy: models of what operations cost, where they are counted.
+        by_timestep: whether that is told for every timestep and early exit, too.
     """
 
     timesteps: int
@@ -94,6 +95,7 @@ class Evaluator:
     presimulation: Presimulation = field(default_factory=NoPresimulation)
     predictions: bool = False
     energy: Models = field(default_factory=dict)
+    by_timestep: bool = False
 
     def __call__(
         self,
@@ -107,9 +109,9 @@ class Evaluator:
         """
         started, hidden = time.perf_counter(), self._hidden(network)
         kept: Kept | None = [] if count and self.predictions else None
-        counted = recording(network, self._since(network)) if count else nullcontext()
+        counted = self._recording(network) if count else nullcontext()
         with in_evaluation(network), counted as tally:
-            watch = _Watch(onlooker, self._flow(network, tally))
+            watch = _Watch(onlooker, self._flow(tally))
             correct, loss, images, given = self._pass(network, batches, kept, watch)
         if tally is not None:
             tally.images, tally.timesteps = (
@@ -145,11 +147,16 @@ class Evaluator:
         early = early_exit(network, accuracies)
         exits = onlooker if isinstance(onlooker, Exits) else None
         cost = energies(tally, network.form, self.energy, len(accuracies))
-        return early | cost | exit_table(exits, early, tally, self.energy)
+        return early | cost | exit_table(exits, early, tally, self.energy, len(accuracies))
 
-    def _flow(self, network: Network, tally: Tally | None) -> Flow | None:
-        """Where costs by timestep are found: of a code in windows, an image has none."""
-        return None if tally is None or self._since(network) else tally.flow
+    def _recording(self, network: Network) -> AbstractContextManager[Tally]:
+        since = self._since(network)  # a code in windows has no costs by timestep
+        by_timestep = self.by_timestep and not since and network.form == "spiking"
+        return recording(network, since, by_timestep)
+
+    def _flow(self, tally: Tally | None) -> Flow | None:
+        """Where costs by timestep are found."""
+        return None if tally is None or not tally.flow.by_timestep else tally.flow
 
     def _pass(
         self,

@@ -10,7 +10,7 @@ from snnexp.datasets.batches import Batch
 from snnexp.measure.decision_times import DecisionTimes
 from snnexp.measure.early_spikes import EarlySpikes
 from snnexp.measure.fan_out import fan_out
-from snnexp.measure.flow import Place
+from snnexp.measure.flow import Flow, Place
 from snnexp.measure.record import encoding
 from snnexp.measure.tally import Layer, Tally
 from snnexp.network.network import Network
@@ -30,7 +30,7 @@ class ExactPass:
         self.network = network
         self.layers = list(timed_layers(network))
         self.neuron = self.layers[-1].timed.neuron
-        self.tally = Tally()
+        self.tally = Tally(flow=Flow(by_timestep=False))
         self.early = EarlySpikes([layer.name for layer in self.layers])
         self.decisions = DecisionTimes(self.neuron.horizon)
 

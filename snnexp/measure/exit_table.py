@@ -9,7 +9,9 @@ from snnexp.measure.exits import Exits
 from snnexp.measure.tally import Tally
 
 
-def exit_table(exits: Exits | None, early: dict[str, Any], tally: Tally, models: Models) -> dict:
+def exit_table(
+    exits: Exits | None, early: dict[str, Any], tally: Tally, models: Models, timesteps: int
+) -> dict:
     """`exits` of a result, or nothing where there are none.
 
     Args:
@@ -17,28 +19,31 @@ def exit_table(exits: Exits | None, early: dict[str, Any], tally: Tally, models:
         early: `early_exit` of the result: where the scales of norms let the network stop.
         tally: of the same pass.
         models: energy models.
+        timesteps: T.
     """
-    if tally.flow.timesteps < 2:
+    if timesteps < 2:
         return {}
     rows = [] if exits is None else [*_by_confidence(exits, tally, models)]
-    rows += _by_scales(early, tally, models)
+    rows += _by_scales(early, tally, models, timesteps)
     return {"exits": rows} if rows else {}
 
 
 def _by_confidence(exits: Exits, tally: Tally, models: Models) -> Iterator[dict[str, Any]]:
-    for place, rule in enumerate(exits.rules):
+    for rule, found in zip(exits.rules, exits.means(), strict=True):
         yield {
             "rule": rule.confidence,
             "threshold": rule.threshold,
             "learned": rule.learned,
-            "accuracy": 100.0 * exits.mean("right", place),
-            "timesteps": exits.mean("steps", place),
-            "early": 100.0 * exits.mean("early", place),
-            **_cost(exits.counts(place, tally.flow), models),
+            "accuracy": 100.0 * found.right,
+            "timesteps": found.timesteps,
+            "early": 100.0 * found.early,
+            **_cost(tally.flow.counts_of(found.events, found.products, found.timesteps), models),
         }
 
 
-def _by_scales(early: dict[str, Any], tally: Tally, models: Models) -> list[dict[str, Any]]:
+def _by_scales(
+    early: dict[str, Any], tally: Tally, models: Models, timesteps: int
+) -> list[dict[str, Any]]:
     """All images stop at one timestep."""
     found = early.get("early_exit", {})
     step = found.get("timestep")
@@ -46,8 +51,10 @@ def _by_scales(early: dict[str, Any], tally: Tally, models: Models) -> list[dict
         return []
     row = {"rule": "scales", "threshold": found["threshold"], "learned": False}
     row |= {"accuracy": found["accuracy"], "timesteps": float(step)}
-    row |= {"early": 100.0 if step < tally.flow.timesteps else 0.0}
-    return [row | _cost(tally.flow.counts(tally.images, step), models)]
+    row |= {"early": 100.0 if step < timesteps else 0.0}
+    known = tally.flow.by_timestep
+    counts = tally.flow.curve(tally.images)[step - 1] if known else Counts()
+    return [row | _cost(counts, models)]
 
 
 def _cost(counts: Counts, models: Models) -> dict[str, Any]:

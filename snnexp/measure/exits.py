@@ -1,17 +1,18 @@
 """Early exit: what comes of stopping an image once the network is sure of it."""
 
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from snnexp.distributed import gathered
-from snnexp.energy.counts import Counts
 from snnexp.measure.answers import decided
-from snnexp.measure.confidence import confidences
+from snnexp.measure.confidence import CONFIDENCES, confidences
 from snnexp.measure.exit_rule import ExitRule
 from snnexp.measure.flow import Flow
+
+EVENTS, PRODUCTS = "events ", "products "
 
 
 class Exits:
@@ -30,6 +31,8 @@ class Exits:
         self.sums: dict[str, Tensor] = {}
         """By what is added up, for each rule: `right`, `steps`, `early`, and the parts of the
         network, `[R]` or `[R, 2]`."""
+        self._which = [[*CONFIDENCES].index(rule.confidence) for rule in rules]
+        self._thresholds = torch.tensor([rule.threshold for rule in rules])
         self._stays = torch.empty(0)
         """Which images have not stopped, `[R, B]`."""
 
@@ -67,10 +70,8 @@ class Exits:
         self._add("right", (~stopped & sure & right).sum((1, 2)))
 
     def _sure(self, scores: Tensor) -> Bool[Tensor, "R t B"]:
-        surenesses, ahead = confidences(scores), decided(scores)
-        return torch.stack(
-            [(surenesses[rule.confidence] >= rule.threshold) & ahead for rule in self.rules]
-        )
+        found = torch.stack([*confidences(scores).values()]).where(decided(scores), -1.0)
+        return found[self._which] >= self._thresholds.to(found.device)[:, None, None]
 
     def _spend(self, stays: Bool[Tensor, "R t B"], flow: Flow | None) -> None:
         """Adds what the images that have not stopped cost."""
@@ -82,9 +83,9 @@ class Exits:
         if flow.events:
             events = torch.stack([*flow.events.values()]).flatten(1) @ mask.flatten(1).T
             for name, each in zip(flow.events, events, strict=True):
-                self._add(f"events {name}", each)
+                self._add(f"{EVENTS}{name}", each)
         for name, products in flow.products.items():
-            self._add(f"products {name}", by_step[:, : products.shape[1]] @ products.T)
+            self._add(f"{PRODUCTS}{name}", by_step[:, : products.shape[1]] @ products.T)
 
     def _add(self, name: str, values: Tensor) -> None:
         values = values.to(torch.float64)
@@ -99,18 +100,34 @@ class Exits:
             for name, values in sums.items():
                 self._add(name, values)
 
-    def mean(self, name: str, place: int) -> Any:
-        """The mean of what was added up, for the rule in this place."""
-        return (self.sums[name][place] / self.images).tolist()
+    def means(self) -> list["Means"]:
+        """What every rule comes to, per image."""
+        means = {name: (values / self.images).tolist() for name, values in self.sums.items()}
+        events = _of(means, EVENTS)
+        products = _of(means, PRODUCTS)
+        return [
+            Means(
+                right=means["right"][place],
+                timesteps=means["steps"][place],
+                early=means["early"][place],
+                events={name: values[place] for name, values in events.items()},
+                products={name: values[place] for name, values in products.items()},
+            )
+            for place in range(len(self.rules))
+        ]
 
-    def counts(self, place: int, flow: Flow) -> Counts:
-        """What an image costs on average under the rule in this place."""
-        found = {
-            kind: {
-                name.removeprefix(kind): self.mean(name, place)
-                for name in self.sums
-                if name.startswith(kind)
-            }
-            for kind in ("events ", "products ")
-        }
-        return flow.counts_of(found["events "], found["products "], self.mean("steps", place))
+
+class Means(NamedTuple):
+    """What a rule comes to, per image: shares of images, timesteps, and events and products of each
+    part of the network.
+    """
+
+    right: float
+    timesteps: float
+    early: float
+    events: dict[str, float]
+    products: dict[str, list[float]]
+
+
+def _of(means: dict[str, list], kind: str) -> dict[str, list]:
+    return {name.removeprefix(kind): each for name, each in means.items() if name.startswith(kind)}

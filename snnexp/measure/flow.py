@@ -22,10 +22,12 @@ class Place:
 
 @dataclass
 class Flow:
-    """Counts by part and timestep: of the chunk of timesteps that has come last image by image, of
-    all before it their sums.
+    """Counts by part, and by timestep if that is asked for: of the chunk of timesteps that has come
+    last image by image, of all before it their sums. Where it is not, all counts as one timestep,
+    and a batch as one image.
     """
 
+    by_timestep: bool = True
     synapses: dict[str, Place] = field(default_factory=dict)
     neurons: dict[str, Place] = field(default_factory=dict)
     mac_ann: dict[str, float] = field(default_factory=dict)
@@ -41,7 +43,7 @@ class Flow:
 
     def begin(self, start: int) -> None:
         """A chunk begins, behind so many timesteps."""
-        self.start = start
+        self.start = start if self.by_timestep else 0
         self.events.clear()
         self.products.clear()
 
@@ -57,6 +59,7 @@ class Flow:
         products = torch.zeros(2, len(output), dtype=torch.float64, device=output.device)
         products[0, :steps] = macs
         products[1] = macs
+        products = products if self.by_timestep else products.sum(1, keepdim=True)
         self.products[name] = products
         _add(self._products, name, products * output.shape[1], self.start)
 
@@ -77,16 +80,19 @@ class Flow:
         lengths = [sums.shape[-1] for sums in (*self._events.values(), *self._products.values())]
         return max(lengths, default=0)
 
-    def counts(self, images: int, until: int, timesteps: int | None = None) -> Counts:
-        """The mean of all images, up to a timestep; `timesteps` is how often neurons are updated,
-        where that is another number.
-        """
-        events = {name: float(each[:until].sum()) / images for name, each in self._events.items()}
-        products = {
-            name: (each[:, :until].sum(1) / images).tolist()
-            for name, each in self._products.items()
-        }
-        return self.counts_of(events, products, float(timesteps or until))
+    def curve(self, images: int) -> list[Counts]:
+        """The mean of all images, up to each timestep in turn."""
+        steps = self.timesteps
+        events = {name: _grown(each, steps, images) for name, each in self._events.items()}
+        products = {name: _grown(each, steps, images) for name, each in self._products.items()}
+        return [
+            self.counts_of(
+                {name: each[step] for name, each in events.items()},
+                {name: [once[step], per[step]] for name, (once, per) in products.items()},
+                step + 1.0,
+            )
+            for step in range(steps)
+        ]
 
     def counts_of(
         self, events: dict[str, float], products: dict[str, list[float]], timesteps: float
@@ -111,6 +117,13 @@ class Flow:
                 for name, place in self.neurons.items()
             },
         )
+
+
+def _grown(values: Tensor, steps: int, images: int) -> list:
+    """The running sums of an image over so many timesteps; nothing comes after the last value."""
+    longer = values.new_zeros(*values.shape[:-1], steps)
+    longer[..., : values.shape[-1]] = values
+    return (longer.cumsum(-1) / images).tolist()
 
 
 def _add(sums: dict[str, Tensor], name: str, values: Tensor, start: int) -> None:

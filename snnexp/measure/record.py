@@ -23,7 +23,7 @@ from snnexp.network.wiring import Node, wiring
 
 
 @contextmanager
-def recording(network: Network, since: int = 0) -> Iterator[Tally]:
+def recording(network: Network, since: int = 0, by_timestep: bool = False) -> Iterator[Tally]:
     """Within the block, every call of `network` is counted into the tally; `tally.images` is for
     the caller to set.
 
@@ -31,13 +31,16 @@ def recording(network: Network, since: int = 0) -> Iterator[Tally]:
     which is what an image costs. Works for chunks of timesteps: a static input is counted with the
     chunk that starts at timestep 0. For a network in evaluation mode.
 
+    With `by_timestep`, `tally.flow` has what each timestep and image needs, for which all spikes
+    are read once more.
+
     Along every edge of the network's wiring goes a signal: real numbers, or values with the spikes
     behind each. Every layer says in `passed` what it makes of the signals that it gets.
 
     Raises:
         TypeError: a layer of a spiking network does not say so.
     """
-    recorder = _Recorder(network, since)
+    recorder = _Recorder(network, since, by_timestep)
     beginning = network.register_forward_pre_hook(recorder.begin)
     units = spiking_units(network)
     _set_counting(units, True)
@@ -65,11 +68,11 @@ def encoding(encoder: nn.Module, images: Tensor) -> int:
 class _Recorder:
     """Counts chunk by chunk, node by node in the order of the forward pass."""
 
-    def __init__(self, network: Network, since: int):
+    def __init__(self, network: Network, since: int, by_timestep: bool):
         self.wiring = wiring(network)
         self.spiking = network.form == "spiking"
         self.tally = Tally()
-        self.flow = Flow()
+        self.flow = Flow(by_timestep)
         self.tally.flow = self.flow
         self.sizes: dict[str, int] = {}  # values that a node sends at a timestep
         self.input = _Input()
@@ -151,23 +154,32 @@ class _Recorder:
         )
         counts = None if self.skipped else unit.cells.counts
         spikes = self._sent_by(unit.neuron, node.name, output, counts)
-        layer.spikes = layer.spikes + spikes.each.sum().to(torch.int64)
+        sent = self._reaching(spikes)
+        layer.spikes = layer.spikes + sent.sum().to(torch.int64)
         self.flow.neurons[node.name] = Place(outputs=layer.neurons, leaks=forgets(unit.neuron))
-        self.flow.came(node.name, spikes.each)
+        self.flow.came(node.name, sent)
         layer.active = layer.active + self._newly_active(node.name, spikes.values, counts).sum()
-        self._fed_back(node, spikes, len(output[0]))
+        self._fed_back(node, sent, len(output[0]))
         self._send(node, spikes)
 
-    def _fed_back(self, node: Node, spikes: Spikes, images: int) -> None:
+    def _fed_back(self, node: Node, sent: Tensor, images: int) -> None:
         """Weights of a layer to itself: every spike reaches as many as the layer has neurons."""
         feedback = node.module.feedback
         if feedback is None:
             return
         weights = feedback.weight.numel()
         place = Place(weights, feedback.in_features, feedback.out_features)
-        self._accumulated(f"{node.name}.feedback", place, spikes.each * feedback.out_features)
+        self._accumulated(f"{node.name}.feedback", place, sent * feedback.out_features)
         self.flow.mac_ann[f"{node.name}.feedback"] = weights
         self.tally.mac_ann += images * weights if self.first_chunk else 0
+
+    def _reaching(self, spikes: Spikes, weights: Tensor | None = None) -> Float[Tensor, "t B"]:
+        """How many weights spikes reach, `weights` from each place, else one: at each timestep and
+        from each image, or in all.
+        """
+        counts = spikes.by_place if self.flow.by_timestep else spikes.totals[None, None]
+        each = counts if weights is None else counts.to(torch.float64) * weights
+        return each.flatten(2).sum(2, dtype=torch.float64)
 
     def _accumulated(self, name: str, place: Place, events: Tensor) -> None:
         """Accumulates of a part, `[T, B]`."""
@@ -221,8 +233,8 @@ class _Recorder:
         if isinstance(signal, Real):
             self._multiplied(node, current, macs, signal.steps)
         elif len(signal.values):
-            events = signal.by_place.to(torch.float64) * self._fan_out(node, signal)
-            self._accumulated(node.name, place, events.flatten(2).sum(2))
+            reached = self._reaching(signal, self._fan_out(node, signal))
+            self._accumulated(node.name, place, reached)
         self._send(node, connection.passed(arriving, self._counting(current)))
 
     def _multiplied(self, node: Node, current: Tensor, macs: int, steps: int) -> None:
@@ -243,7 +255,7 @@ class _Recorder:
         signals = self._arriving(node)
         self._sized(node, output)
         size = self.sizes[node.name]
-        added = [spikes.each for spikes in node.module.added(signals)]
+        added = [self._reaching(spikes) for spikes in node.module.added(signals)]
         if added:
             self._accumulated(node.name, Place(0, size, size), sum(added[1:], added[0]))
         self._send(node, node.module.passed(signals, self._counting(output)))
@@ -285,10 +297,13 @@ def spikes_by_place(values: Tensor, counts: Tensor) -> Float[Tensor, "T B 1 *pla
     some thousand channels; that it comes to `counts`, `[B, *n]`, shows that there is one height.
     """
     if values.device.type == "cpu" and len(values):
-        height = values.amax().double()
         dtype = torch.float64 if values.dim() == 3 else torch.float32
-        places = (values.sum(2, keepdim=True, dtype=dtype) / height.clamp(min=1e-30)).round()
-        if places.sum(dtype=torch.float64) == counts.sum(dtype=torch.float64):
+        places = values.sum(2, keepdim=True, dtype=dtype)
+        total, known = (each.sum(dtype=torch.float64) for each in (places, counts))
+        if total != known:  # of another height than 1
+            places = (places / values.amax().clamp(min=1e-30)).round()
+            total = places.sum(dtype=torch.float64)
+        if total == known:
             return places
     return (values != 0).sum(2, keepdim=True, dtype=torch.float64)
 

@@ -55,7 +55,7 @@ class Tally:
     timesteps: int | None = None
     """At how many timesteps spikes were counted; None where a neuron fires once at most."""
     flow: Flow = field(default_factory=Flow)
-    """The same counts by part and timestep."""
+    """The same counts by part, and by timestep where that was asked for."""
 
     def gather(self) -> None:
         """Adds up the counts of all processes, each of which has seen other images; `images` is the

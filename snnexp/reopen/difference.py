@@ -59,7 +59,9 @@ def _conditions(reopened: Reopened) -> dict[str, Any]:
         shared["timesteps"] = settings["timesteps"]
     if form == "spiking":
         shared |= {"chunk": settings["chunk"], "presimulation": config["presimulation"]}
-        shared |= {key: settings[key] for key in ("exit_thresholds", "exit_tolerance")}
+        shared |= {
+            key: settings[key] for key in ("by_timestep", "exit_thresholds", "exit_tolerance")
+        }
     return shared
 
 
