@@ -48,6 +48,7 @@ TITLES = {
     parts.Reference: "Reference",
     parts.Operations: "Operations",
     parts.Energy: "Energy",
+    parts.NeuroBenchMetrics: "NeuroBench",
     parts.Exit: "Exit",
     parts.EarlyExit: "Early exit",
     parts.LayerSpikes: "Spikes of a layer",

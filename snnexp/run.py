@@ -276,6 +276,7 @@ def _evaluator(config: Config) -> ByForm:
         predictions=settings["predictions"],
         energy=models,
         by_timestep=settings["by_timestep"],
+        neurobench=settings["neurobench"],
     )
     timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"], models)
     return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)

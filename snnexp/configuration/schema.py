@@ -40,6 +40,7 @@ EVALUATE: dict[str, Any] = {
     "images": Count | None,
     "predictions": bool,
     "by_timestep": bool,
+    "neurobench": bool,
     "exit_thresholds": list[Fraction],
     "exit_tolerance": NonNegative | None,
 }

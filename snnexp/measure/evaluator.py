@@ -5,7 +5,7 @@ spikes and operations.
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from snnexp.measure.exit_rule import Onlooker
 from snnexp.measure.exit_table import exit_table
 from snnexp.measure.exits import Exits
 from snnexp.measure.flow import Flow
+from snnexp.measure.neurobench import NeuroBench
 from snnexp.measure.predictions import Kept, Predictions
 from snnexp.measure.predictions import joined as joined_predictions
 from snnexp.measure.presented import presented
@@ -85,6 +86,8 @@ class Evaluator:
             of both.
         predictions: whether the answers to every image are kept where spikes are counted.
         energy: models of what operations cost, where they are counted.
+        neurobench: whether NeuroBench's metrics are taken where spikes are counted; the network
+            then runs timestep by timestep.
         by_timestep: whether that is told for every timestep and early exit, too.
     """
 
@@ -96,6 +99,7 @@ class Evaluator:
     predictions: bool = False
     energy: Models = field(default_factory=dict)
     by_timestep: bool = False
+    neurobench: bool = False
 
     def __call__(
         self,
@@ -107,10 +111,14 @@ class Evaluator:
         """Evaluates `network` on all images; with `count`, spikes and operations too. The
         `onlooker` sees all scores.
         """
+        if count and self.neurobench and self.chunk > 1:
+            return replace(self, chunk=1)(network, batches, count, onlooker)
         started, hidden = time.perf_counter(), self._hidden(network)
         kept: Kept | None = [] if count and self.predictions else None
         counted = self._recording(network) if count else nullcontext()
-        with in_evaluation(network), counted as tally:
+        bench = NeuroBench(network) if count and self.neurobench else None
+        benched = nullcontext() if bench is None else bench.counting()
+        with in_evaluation(network), benched, counted as tally:
             watch = _Watch(onlooker, self._flow(tally))
             correct, loss, images, given = self._pass(network, batches, kept, watch)
         if tally is not None:
@@ -121,6 +129,8 @@ class Evaluator:
             tally.gather()
         if onlooker is not None:
             onlooker.gather()
+        if bench is not None:
+            bench.gather()
         accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
         seconds = time.perf_counter() - started
         return Evaluation(
@@ -132,7 +142,8 @@ class Evaluator:
             hidden,
             100.0 * (images - sum(given)) / images,
             given,
-            {} if tally is None else self._shown(network, accuracies, tally, onlooker),
+            ({} if tally is None else self._shown(network, accuracies, tally, onlooker))
+            | ({} if bench is None else bench.shown(images)),
             None if kept is None else joined_predictions(kept, batches),
         )
 

@@ -52,7 +52,8 @@ def _conditions(reopened: Reopened) -> dict[str, Any]:
         "data": values(config["dataset"], "data_dir"),
     }
     shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
-    shared |= {"predictions": settings["predictions"], "energy": config["energy"]}
+    shared |= {key: settings[key] for key in ("predictions", "neurobench")}
+    shared |= {"energy": config["energy"]}
     if form != "timed":
         shared["precision"] = config["precision"]
     if form != "analog":

@@ -80,6 +80,28 @@ class Energy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NeuroBenchMetrics:
+    """Metrics by the definitions of NeuroBench; how they differ from `operations` is told in
+    `docs/energy.md`.
+    """
+
+    footprint: Natural | None
+    """Bytes of parameters and buffers."""
+    connection_sparsity: NonNegative | None
+    """Share of the weights that are 0."""
+    activation_sparsity: NonNegative | None
+    """Share of the outputs of neurons, or of activations, that are 0."""
+    dense: NonNegative | None
+    """Synaptic operations per test image, whatever weights and inputs are."""
+    effective_macs: NonNegative | None
+    """Those of which neither is 0, in calls of a layer that get other inputs than 0, 1 and -1."""
+    effective_acs: NonNegative | None
+    """The same in all other calls."""
+    membrane_updates: NonNegative | None
+    """Potentials per test image that have changed; null for a network without them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exit:
     """What comes of letting every image stop once a rule is met, on the test set.
 

@@ -14,6 +14,7 @@ from snnexp.results.parts import (
     GradientSpread,
     LayerFidelity,
     LayerSpikes,
+    NeuroBenchMetrics,
     Operations,
     Percent,
     Reference,
@@ -169,6 +170,8 @@ class StageResult:
     """
     energies: dict[str, Energy] | None = None
     """Energy per test image, by the names of energy models (`energy` of the configuration)."""
+    neurobench: NeuroBenchMetrics | None = None
+    """With `evaluate.neurobench`: metrics as NeuroBench defines them."""
     exits: list[Exit] | None = None
     """What early exit by one rule and threshold after another comes to, each on its own."""
     conversion: dict[str, LayerFidelity] | None = None

@@ -43,7 +43,13 @@ UNHASHED = (
     "energy",
 )
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
-UNHASHED_EVALUATE = ("predictions", "by_timestep", "exit_thresholds", "exit_tolerance")
+UNHASHED_EVALUATE = (
+    "predictions",
+    "by_timestep",
+    "neurobench",
+    "exit_thresholds",
+    "exit_tolerance",
+)
 """The same under `evaluate`."""
 
 
