@@ -20,12 +20,12 @@ def exit_rules(settings: Mapping[str, Any], learned: Learned) -> list[ExitRule]:
         learned: called only where the settings ask for it.
     """
     told = [
-        ExitRule(name, threshold)
+        ExitRule(name, float(threshold))
         for name in CONFIDENCES
         for threshold in settings["exit_thresholds"]
     ]
     tolerance = settings["exit_tolerance"]
-    return told if tolerance is None else [*told, *learned(tolerance)]
+    return told if tolerance is None else [*told, *learned(float(tolerance))]
 
 
 def exits_of(rules: list[ExitRule]) -> Exits | None:

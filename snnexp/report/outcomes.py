@@ -69,8 +69,8 @@ MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "spikes_per_inference": ("spikes per image", _unit("")),
     "operations.mac": ("MAC per image", _unit("")),
     "operations.ac": ("AC per image", _unit("")),
-    "operations.energy_joule": ("energy per image, 45 nm float32", _unit("J")),
-    "operations.energy_ann_joule": ("energy of the ANN, 45 nm float32", _unit("J")),
+    "operations.energy_joule": ("energy, cmos45_float32", _unit("J")),
+    "operations.energy_ann_joule": ("of ANN, cmos45_float32", _unit("J")),
     "train_seconds": ("training time", _seconds),
     "started_from": ("time not counted", _started),
     "evaluate_seconds": ("evaluation time", _seconds),
@@ -172,7 +172,7 @@ def _energies(runs: list[Run]) -> list[Line]:
     """Energy by the other models, and that of the analog network."""
     known = [run.result.last.energies or {} for run in runs]
     names = dict.fromkeys(name for each in known for name in each if name != DEFAULT_MODEL)
-    fields = {"joule": "energy per image", "ann_joule": "energy of the ANN"}
+    fields = {"joule": "energy", "ann_joule": "of ANN"}
     return [
         Line(
             f"{words}, {name}",
