@@ -18,7 +18,8 @@ def energies(tally: Tally, form: str, models: Models, timesteps: int) -> dict[st
         tally: of an evaluation, with `images` set.
         form: of the network.
         models: any number of them.
-        timesteps: T, with which the bits of the analog network go.
+        timesteps: T, or those of a window of a code in windows: how often a neuron is updated, and
+            what the bits of the analog network go with.
     """
     curve = tally.flow.curve(tally.images)
     whole = curve[-1] if curve else Counts()

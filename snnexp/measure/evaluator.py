@@ -157,7 +157,7 @@ class Evaluator:
         """What else the result says of a pass that has counted."""
         early = early_exit(network, accuracies)
         exits = onlooker if isinstance(onlooker, Exits) else None
-        cost = energies(tally, network.form, self.energy, len(accuracies))
+        cost = energies(tally, network.form, self.energy, tally.timesteps or len(accuracies))
         return early | cost | exit_table(exits, early, tally, self.energy, len(accuracies))
 
     def _recording(self, network: Network) -> AbstractContextManager[Tally]:

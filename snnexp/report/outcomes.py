@@ -189,10 +189,10 @@ def _exits(runs: list[Run]) -> list[Line]:
     """Accuracy and mean timestep of the early exits that were learned on the validation split."""
     known = [{row.rule: row for row in run.result.last.exits or [] if row.learned} for run in runs]
     rules = dict.fromkeys(rule for each in known for rule in each)
-    fields = {"accuracy": ("accuracy", _percent), "timesteps": ("mean t", _digits)}
+    fields = {"accuracy": ("exit by {}", _percent), "timesteps": ("mean t of that exit", _digits)}
     return [
         Line(
-            f"early exit by {rule}, {words}",
+            words.format(rule),
             tuple(getattr(each.get(rule), field, None) for each in known),
             form,
             f"exits.{rule}.{field}",

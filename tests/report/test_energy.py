@@ -106,7 +106,7 @@ def test_a_comparison_has_a_line_for_every_model_and_learned_exit(tmp_path):
     lines = {line.key: (line.name, line.values) for line in outcomes([read_run(path)])}
     assert lines["energies.dear.joule"] == ("energy, dear", (9e-6,))
     assert lines["energies.cheap.ann_joule"] == ("of ANN, cheap", (8e-9,))
-    assert lines["exits.margin.timesteps"] == ("early exit by margin, mean t", (1.5,))
+    assert lines["exits.margin.timesteps"] == ("mean t of that exit", (1.5,))
     assert "exits.scales.accuracy" not in lines
 
 
