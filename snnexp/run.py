@@ -24,6 +24,8 @@ from snnexp.files.atomic import write_json
 from snnexp.finite import require_finite
 from snnexp.measure.by_form import ByForm
 from snnexp.measure.evaluator import Evaluator
+from snnexp.measure.exit_rules import exit_rules, exits_of
+from snnexp.measure.exit_search import ExitSearch
 from snnexp.measure.predictions import FILE as PREDICTIONS
 from snnexp.measure.timed_evaluator import TimedEvaluator
 from snnexp.network.network import Network
@@ -179,13 +181,16 @@ def _evaluated(
     shown: dict[str, Any],
     run_dir: Path | None,
 ) -> StageResult:
-    evaluation = session.evaluator(network, session.test, count=True)
+    settings, search = config["evaluate"], ExitSearch()
+    if session.validation is not None:
+        validated = session.evaluator(network, session.validation, onlooker=search)
+        shown["validation_accuracy"] = validated.accuracy
+    exits = exits_of(exit_rules(settings, search.rules))
+    evaluation = session.evaluator(network, session.test, count=True, onlooker=exits)
     if evaluation.predictions is not None and run_dir is not None:
         evaluation.predictions.write(run_dir / PREDICTIONS, session.class_names)
     if network.form == "analog":
         shown["ann_accuracy"] = evaluation.accuracy
-    if session.validation is not None:
-        shown["validation_accuracy"] = session.evaluator(network, session.validation).accuracy
     shown |= session.timestep_of(network)
     result = stage_result(name, network, evaluation, config, choices, shown)
     if result.flags:
@@ -264,6 +269,7 @@ def _batches(
 
 def _evaluator(config: Config) -> ByForm:
     settings, loss = config["evaluate"], build.component(config["loss"])
+    models = build.energy(config)
     untimed = Evaluator(
         timesteps=settings["timesteps"],
         chunk=settings["chunk"],
@@ -271,8 +277,11 @@ def _evaluator(config: Config) -> ByForm:
         precision=_precision(config),
         presimulation=build.component(config["presimulation"]),
         predictions=settings["predictions"],
+        energy=models,
+        by_timestep=settings["by_timestep"],
+        neurobench=settings["neurobench"],
     )
-    timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"])
+    timed = TimedEvaluator(settings["timesteps"], loss, settings["predictions"], models)
     return ByForm({"analog": untimed, "spiking": untimed, "timed": timed}, loss)
 
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "snnexp"
 FLOORS = [
     {"distributed", "errors", "kernels", "limits", "noise", "ranks"},
-    {"cell", "events", "files", "finite", "progress", "stopping", "thresholds"},
+    {"cell", "energy", "events", "files", "finite", "progress", "stopping", "thresholds"},
     {
         *(
             "activations",

@@ -21,7 +21,7 @@ from snnexp.survey.experiments import LOADER
 
 RESUME = "usage: snnexp resume RUN_DIR [--config-dir DIR], such as snnexp resume outputs/train/..."
 REPEAT = "usage: snnexp repeat RUN_DIR [group=option] [key=value], such as ... seed=2"
-FREE = ("seed", "device", "tracker", "progress", "output_dir", "data_dir", "checkpoint")
+FREE = ("seed", "device", "tracker", "energy", "progress", "output_dir", "data_dir", "checkpoint")
 """What can be changed in a configuration as it was written: nothing else in it follows from it."""
 SHOWN = 5
 OF_EVERY_SWEEP = re.compile(r"\+?hydra\.(mode|sweep\.dir|callbacks\.sweep\._target_)=")

@@ -18,6 +18,8 @@ from snnexp.files.atomic import write_json
 from snnexp.files.drafts import remove_dead_drafts
 from snnexp.files.foreign import Absent, Unreadable
 from snnexp.files.visible import visible
+from snnexp.measure.exit_rule import ExitRule
+from snnexp.measure.exit_rules import exit_rules, exits_of, learned_before
 from snnexp.progress.waiting import waiting
 from snnexp.reopen.opened import Reopened
 from snnexp.reopen.reopened import reopened
@@ -90,7 +92,10 @@ def _evaluated(run: Reopened, before: StageResult, predictions: Path) -> StageRe
     """
     chosen = {group: option for group in CHOICES if (option := getattr(before, group))}
     with waiting("evaluating"), explaining_evaluation(run.config["evaluate"]):
-        evaluation = run.session.evaluator(run.network, run.session.test, count=True)
+        exits = exits_of(_exit_rules(run, before))
+        evaluation = run.session.evaluator(
+            run.network, run.session.test, count=True, onlooker=exits
+        )
     if evaluation.predictions is not None:
         evaluation.predictions.write(predictions, run.session.class_names)
     shown: dict[str, Any] = {}
@@ -99,6 +104,12 @@ def _evaluated(run: Reopened, before: StageResult, predictions: Path) -> StageRe
     shown |= run.session.timestep_of(run.network)
     stage = list(run.config["strategy"]["stages"])[-1]
     return stage_result(stage, run.network, evaluation, run.config, chosen | run.choices, shown)
+
+
+def _exit_rules(run: Reopened, before: StageResult) -> list[ExitRule]:
+    """Those of the settings, and those that the run has learned for this T."""
+    settings = run.config["evaluate"]
+    return exit_rules(settings, lambda _: learned_before(before, settings["timesteps"]))
 
 
 def result_of(run_dir: Path) -> RunResult:

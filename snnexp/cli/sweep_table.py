@@ -105,7 +105,7 @@ FEW = 3
 """Settings that have room beside the measures on a narrow terminal."""
 LEGEND = (
     "val., test: accuracy on the validation split and the test set after T timesteps; spikes and "
-    "energy for one image; time of training"
+    "energy (45 nm, float32) for one image; time of training"
 )
 
 

@@ -11,7 +11,15 @@ from snnexp.composition.moved import upgraded
 from snnexp.composition.renamed import NOW, with_present_names
 from snnexp.composition.short import without_short_names
 
-KEYS = ("checkpoint", "presimulation", "activation", "on_error", "sweep_dir", "objectives")
+KEYS = (
+    "checkpoint",
+    "presimulation",
+    "activation",
+    "on_error",
+    "sweep_dir",
+    "objectives",
+    "energy",
+)
 """Keys at the top that configurations have not had from the beginning."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "snnexp.stages.ann.ANN": {"start": None},

@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 from snnexp.activations.relu import ReLU
+from snnexp.energy.base import EnergyModel
 from snnexp.network.blueprint import Blueprint
 from snnexp.network.network import Network
 from snnexp.stages.base import Stage
@@ -30,6 +31,9 @@ GROUPS = (
     "tracker",
 )
 """The groups that name one component each."""
+
+SEVERAL = ("energy",)
+"""Groups of which any number of options is chosen, each under its own name."""
 
 STAGE_GROUPS = ("threshold", "calibration")
 """Groups of which there is a component only where a stage brings one."""
@@ -93,6 +97,11 @@ def tracker_nodes(node: Any) -> dict[str, Any]:
 def trackers(config: Mapping[str, Any]) -> list[Any]:
     """What a run reports to beside its own files."""
     return [component(node) for node in tracker_nodes(config["tracker"]).values()]
+
+
+def energy(config: Mapping[str, Any]) -> dict[str, EnergyModel]:
+    """The energy models by their names."""
+    return {name: component(node) for name, node in (config["energy"] or {}).items()}
 
 
 def blueprint(config: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> Blueprint:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from snnexp.configuration.build import GROUPS, PROVIDED, STAGE_GROUPS, tracker_nodes
+from snnexp.configuration.build import GROUPS, PROVIDED, SEVERAL, STAGE_GROUPS, tracker_nodes
 from snnexp.configuration.fits import beyond, nearest, out_of_place
 from snnexp.configuration.rules import RULES
 from snnexp.configuration.schema import (
@@ -40,7 +40,7 @@ def faults(config: dict[str, Any]) -> list[str]:
     """Every fault of the resolved configuration in words: of keys and values, and what the rules
     say that do not depend on these.
     """
-    groups = [group for group in (*GROUPS, *STAGE_GROUPS) if group in config]
+    groups = [group for group in (*GROUPS, *SEVERAL, *STAGE_GROUPS) if group in config]
     found = [
         *_root(config),
         *(
@@ -61,9 +61,11 @@ def component_faults(node: Any, slot: str) -> list[str]:
 
 
 def _nodes(group: str, node: Any) -> dict[str, Any]:
-    """The components of a group by their paths: one, but for trackers, of which there may be
+    """The components of a group by their paths: one, but for groups of which there may be
     several.
     """
+    if group in SEVERAL and (node is None or isinstance(node, Mapping)):
+        return {f"{group}.{name}": each for name, each in (node or {}).items()}
     return tracker_nodes(node) if group == "tracker" else {group: node}
 
 
@@ -75,7 +77,7 @@ def _said(rule: Callable, config: Mapping[str, Any]) -> Iterator[str]:
 def _root(config: dict[str, Any]) -> Iterator[Fault]:
     known = {
         **ROOT,
-        **dict.fromkeys(GROUPS),
+        **dict.fromkeys((*GROUPS, *SEVERAL)),
         "evaluate": None,
         "checkpoint": None,
         "strategy": None,

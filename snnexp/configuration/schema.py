@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, Literal
 
-from snnexp.limits import Count, Fraction, Interval, Natural, Positive, Probability, Seed
+from snnexp.limits import (
+    Count,
+    Fraction,
+    Interval,
+    Natural,
+    NonNegative,
+    Positive,
+    Probability,
+    Seed,
+)
 
 ROOT: dict[str, Any] = {
     "timesteps": Count,
@@ -30,6 +39,10 @@ EVALUATE: dict[str, Any] = {
     "every": Count,
     "images": Count | None,
     "predictions": bool,
+    "by_timestep": bool,
+    "neurobench": bool,
+    "exit_thresholds": list[Fraction],
+    "exit_tolerance": NonNegative | None,
 }
 DEBUG: dict[str, Any] = {
     "name": str,

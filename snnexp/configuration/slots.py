@@ -23,6 +23,7 @@ from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
 from snnexp.events.camera import Camera
 from snnexp.events.slicing import Slicing
+from snnexp.energy.base import EnergyModel
 from snnexp.losses.base import Loss
 from snnexp.neurons.base import Neuron
 from snnexp.norms.base import Norm
@@ -95,6 +96,7 @@ SLOTS = {
     "loss": Slot("losses", Loss, abilities=Loss),
     "optimizer": Slot("optimizers", torch.optim.Optimizer, OPTIMIZERS, Optimizer),
     "scheduler": Slot("schedulers", LRScheduler, SCHEDULES),
+    "energy": Slot("energy", EnergyModel),
     "tracker": Slot("track", Tracker),
     "threshold": Slot("thresholds", Rule),
     "calibration": Slot("calibrations", Calibration),

@@ -30,6 +30,7 @@ class Spikes:
         values: what is sent.
         behind: finds how many spikes are behind each value, `[T, B, *n]`.
         totals: finds their sum over time and images, `[*n]` in float64, where a way is shorter.
+        by_place: finds their sum over channels, `[T, B, 1, ...]`, where a way is shorter.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Spikes:
         values: Float[Tensor, "T B *n"],
         behind: Callable[[], Tensor] | None = None,
         totals: Callable[[], Tensor] | None = None,
+        by_place: Callable[[], Tensor] | None = None,
     ):
         self.values = values
         self._behind = behind
         self._totals = totals
+        self._by_place = by_place
 
     @property
     def single(self) -> bool:
@@ -59,6 +62,15 @@ class Spikes:
         if self._totals is not None:
             return self._totals()
         return self.behind().sum((0, 1), dtype=torch.float64)
+
+    @cached_property
+    def by_place(self) -> Float[Tensor, "T B 1 *places"]:
+        """How many spikes come at each timestep from each image, all channels of a place
+        together.
+        """
+        if self._by_place is not None:
+            return self._by_place()
+        return self.behind().sum(2, keepdim=True, dtype=torch.float64)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from torch import Tensor
 
 from snnexp.datasets.batches import Batches
 from snnexp.measure.evaluator import Evaluation
+from snnexp.measure.exit_rule import Onlooker
 from snnexp.network.network import Network
 
-Evaluate = Callable[[Network, Batches, bool], Evaluation]
-"""A network, images, and whether spikes and operations are counted, to what came of it."""
+Evaluate = Callable[..., Evaluation]
+"""A network, images, and whether spikes and operations are counted, to what came of it; of networks
+that are read at every timestep also who looks on.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ class ByForm:
     evaluators: Mapping[str, Evaluate]
     loss: Callable[[Tensor, Tensor], Tensor]
 
-    def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
-        """Evaluates `network` on all images; with `count`, spikes and operations too."""
-        return self.evaluators[network.form](network, batches, count)
+    def __call__(
+        self,
+        network: Network,
+        batches: Batches,
+        count: bool = False,
+        onlooker: Onlooker | None = None,
+    ) -> Evaluation:
+        """Evaluates `network` on all images; with `count`, spikes and operations too. The
+        `onlooker` sees all scores of a network that is read at every timestep.
+        """
+        beside = () if onlooker is None or network.form != "spiking" else (onlooker,)
+        return self.evaluators[network.form](network, batches, count, *beside)

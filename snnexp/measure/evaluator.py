@@ -4,8 +4,9 @@ spikes and operations.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,12 @@ from snnexp.losses.base import Loss
 from snnexp.losses.reading import Reading, joined
 from snnexp.measure.answers import added, answers, predicted, right
 from snnexp.measure.early_exit import early_exit
+from snnexp.measure.energies import Models, energies
+from snnexp.measure.exit_rule import Onlooker
+from snnexp.measure.exit_table import exit_table
+from snnexp.measure.exits import Exits
+from snnexp.measure.flow import Flow
+from snnexp.measure.neurobench import NeuroBench
 from snnexp.measure.predictions import Kept, Predictions
 from snnexp.measure.predictions import joined as joined_predictions
 from snnexp.measure.presented import presented
@@ -78,6 +85,10 @@ class Evaluator:
         presimulation: hidden timesteps of spiking networks before those that are read; T is the sum
             of both.
         predictions: whether the answers to every image are kept where spikes are counted.
+        energy: models of what operations cost, where they are counted.
+        neurobench: whether NeuroBench's metrics are taken where spikes are counted; the network
+            then runs timestep by timestep.
+        by_timestep: whether that is told for every timestep and early exit, too.
     """
 
     timesteps: int
@@ -86,20 +97,40 @@ class Evaluator:
     precision: torch.dtype
     presimulation: Presimulation = field(default_factory=NoPresimulation)
     predictions: bool = False
+    energy: Models = field(default_factory=dict)
+    by_timestep: bool = False
+    neurobench: bool = False
 
-    def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
-        """Evaluates `network` on all images; with `count`, spikes and operations too."""
+    def __call__(
+        self,
+        network: Network,
+        batches: Batches,
+        count: bool = False,
+        onlooker: Onlooker | None = None,
+    ) -> Evaluation:
+        """Evaluates `network` on all images; with `count`, spikes and operations too. The
+        `onlooker` sees all scores.
+        """
+        if count and self.neurobench and self.chunk > 1:
+            return replace(self, chunk=1)(network, batches, count, onlooker)
         started, hidden = time.perf_counter(), self._hidden(network)
         kept: Kept | None = [] if count and self.predictions else None
-        counted = recording(network, self._since(network)) if count else nullcontext()
-        with in_evaluation(network), counted as tally:
-            correct, loss, images, given = self._pass(network, batches, kept)
+        counted = self._recording(network) if count else nullcontext()
+        bench = NeuroBench(network) if count and self.neurobench else None
+        benched = nullcontext() if bench is None else bench.counting()
+        with in_evaluation(network), benched, counted as tally:
+            watch = _Watch(onlooker, self._flow(tally))
+            correct, loss, images, given = self._pass(network, batches, kept, watch)
         if tally is not None:
             tally.images, tally.timesteps = (
                 images,
                 hidden + self._length(network) - self._since(network),
             )
             tally.gather()
+        if onlooker is not None:
+            onlooker.gather()
+        if bench is not None:
+            bench.gather()
         accuracies = [None] * hidden + (correct * (100.0 / images)).tolist()
         seconds = time.perf_counter() - started
         return Evaluation(
@@ -111,12 +142,39 @@ class Evaluator:
             hidden,
             100.0 * (images - sum(given)) / images,
             given,
-            early_exit(network, accuracies) if count else {},
+            ({} if tally is None else self._shown(network, accuracies, tally, onlooker))
+            | ({} if bench is None else bench.shown(images)),
             None if kept is None else joined_predictions(kept, batches),
         )
 
+    def _shown(
+        self,
+        network: Network,
+        accuracies: list[float | None],
+        tally: Tally,
+        onlooker: Onlooker | None,
+    ) -> dict[str, Any]:
+        """What else the result says of a pass that has counted."""
+        early = early_exit(network, accuracies)
+        exits = onlooker if isinstance(onlooker, Exits) else None
+        cost = energies(tally, network.form, self.energy, tally.timesteps or len(accuracies))
+        return early | cost | exit_table(exits, early, tally, self.energy, len(accuracies))
+
+    def _recording(self, network: Network) -> AbstractContextManager[Tally]:
+        since = self._since(network)  # a code in windows has no costs by timestep
+        by_timestep = self.by_timestep and not since and network.form == "spiking"
+        return recording(network, since, by_timestep)
+
+    def _flow(self, tally: Tally | None) -> Flow | None:
+        """Where costs by timestep are found."""
+        return None if tally is None or not tally.flow.by_timestep else tally.flow
+
     def _pass(
-        self, network: Network, batches: Batches, kept: Kept | None = None
+        self,
+        network: Network,
+        batches: Batches,
+        kept: Kept | None,
+        watch: "_Watch",
     ) -> tuple[Tensor, float, int, list[int]]:
         correct = torch.zeros(
             self._length(network), dtype=torch.float64, device=batches.split.labels.device
@@ -125,12 +183,14 @@ class Evaluator:
         for batch in presented(batches, self._hidden(network) + self._length(network)):
             with self._presenting(network, batch):
                 answered: list[Tensor] | None = None if kept is None else []
-                reading = self._read(network, batch, correct, answered)
+                reading = self._read(network, batch, correct, answered, watch)
                 unsound.see(reading.scores[-1:], images)
             if unsound.found:
                 with self._presenting(network, batch):
                     unsound.locate(
-                        lambda batch=batch: self._read(network, batch, torch.zeros_like(correct))
+                        lambda batch=batch: self._read(
+                            network, batch, torch.zeros_like(correct), None, _Watch()
+                        )
                     )
                 break
             loss += float(self.loss(reading, batch.labels)) * len(batch.labels)
@@ -159,7 +219,8 @@ class Evaluator:
         network: Network,
         batch: Batch,
         correct: Float[Tensor, " T"],
-        answered: list[Tensor] | None = None,
+        answered: list[Tensor] | None,
+        watch: "_Watch",
     ) -> Reading:
         """What the loss needs of `batch`, the last timestep at least; adds to `correct` how many
         are right at each timestep, to `answered` what was answered.
@@ -167,25 +228,27 @@ class Evaluator:
         Nothing is kept from chunk to chunk that the loss does not ask for: small blocks between
         large ones would keep the heap from joining what is free again.
         """
-        steps = self._started(network, batch)
+        watch.begin(batch)
+        steps = self._started(network, batch, watch)
         kept = []
         for part in self._chunks(steps):
             reading = network(batch.input, part, batch.keys)
-            correct[part.start - steps.start : part.stop - steps.start] += right(
-                reading.scores, batch.labels
-            ).sum(1)
+            is_right = right(reading.scores, batch.labels)
+            correct[part.start - steps.start : part.stop - steps.start] += is_right.sum(1)
+            watch.see(reading.scores, is_right, ends=part.stop == steps.stop)
             if answered is not None:
                 answered.append(predicted(reading.scores))
             if self.loss.every_timestep:
                 kept.append(reading)
         return joined(kept) if kept else reading.at_end()
 
-    def _started(self, network: Network, batch: Batch) -> range:
+    def _started(self, network: Network, batch: Batch, watch: "_Watch") -> range:
         """The timesteps at which `network` is read, once the hidden ones before them are spent."""
 
         def present(steps: range) -> None:
             for part in self._chunks(steps):
                 network(batch.input, part, batch.keys)
+                watch.hidden(len(part))
 
         hidden = self._hidden(network)
         if hidden:
@@ -211,6 +274,26 @@ class Evaluator:
             part = steps[start : start + self.chunk]
             yield part
             advance(len(part))
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Shows an onlooker, if there is one, what comes and what it costs."""
+
+    onlooker: Onlooker | None = None
+    flow: Flow | None = None
+
+    def begin(self, batch: Batch) -> None:
+        if self.onlooker is not None:
+            self.onlooker.begin(batch.labels)
+
+    def hidden(self, steps: int) -> None:
+        if self.onlooker is not None:
+            self.onlooker.hidden(steps, self.flow)
+
+    def see(self, scores: Tensor, is_right: Tensor, ends: bool) -> None:
+        if self.onlooker is not None:
+            self.onlooker.see(scores, is_right, self.flow, ends)
 
 
 @contextmanager

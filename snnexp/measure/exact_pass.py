@@ -10,6 +10,7 @@ from snnexp.datasets.batches import Batch
 from snnexp.measure.decision_times import DecisionTimes
 from snnexp.measure.early_spikes import EarlySpikes
 from snnexp.measure.fan_out import fan_out
+from snnexp.measure.flow import Flow, Place
 from snnexp.measure.record import encoding
 from snnexp.measure.tally import Layer, Tally
 from snnexp.network.network import Network
@@ -29,7 +30,7 @@ class ExactPass:
         self.network = network
         self.layers = list(timed_layers(network))
         self.neuron = self.layers[-1].timed.neuron
-        self.tally = Tally()
+        self.tally = Tally(flow=Flow(by_timestep=False))
         self.early = EarlySpikes([layer.name for layer in self.layers])
         self.decisions = DecisionTimes(self.neuron.horizon)
 
@@ -37,6 +38,7 @@ class ExactPass:
         """Runs the network on a batch, and counts."""
         with passages(self.layers) as passed:
             self.network(batch.input, range(1), batch.keys)
+        self.tally.flow.begin(0)
         self._count_encoding(batch.input)
         *hidden, last = self.layers
         outputs = passed[last.name].outputs[0]
@@ -72,6 +74,11 @@ class ExactPass:
         products = encoding(self.network.encoder, images)
         self.tally.mac += products
         self.tally.mac_ann += products
+        if products:
+            each, size = products // len(images), images[0].numel()
+            self.tally.flow.synapses["encoder"] = Place(each // size, size, size)
+            self.tally.flow.mac_ann["encoder"] = each
+            self.tally.flow.multiplied("encoder", each, 1, images[None])
 
     def _count(self, layer: TimedLayer, passage: Passage) -> None:
         """Spikes that a layer gives, accumulates of those that it gets, and products of the analog
@@ -82,6 +89,20 @@ class ExactPass:
         counts.spikes += int((outputs < self.neuron.horizon).sum())
         arrived = (inputs < self.neuron.horizon).sum(0, dtype=torch.float64)
         reached = fan_out(layer.connection, inputs[:1]) * terminals(layer.connection)
-        self.tally.ac += float((arrived * reached).sum())
-        positions = outputs[0, 0].numel() if outputs.dim() == 4 else 1
-        self.tally.mac_ann += len(inputs) * layer.connection.layer.weight.numel() * positions
+        accumulates = float((arrived * reached).sum())
+        self.tally.ac += accumulates
+        weights = layer.connection.layer.weight.numel()
+        macs = weights * (outputs[0, 0].numel() if outputs.dim() == 4 else 1)
+        self.tally.mac_ann += len(inputs) * macs
+        place = Place(weights, inputs[0].numel(), outputs[0].numel(), leaks=False)
+        self._flow(layer.name, place, macs, accumulates, outputs)
+
+    def _flow(
+        self, name: str, place: Place, macs: int, accumulates: float, outputs: Tensor
+    ) -> None:
+        """The same by part, as of one timestep, summed over the batch."""
+        flow, fired = self.tally.flow, outputs < self.neuron.horizon
+        flow.synapses[f"{name}.connection"], flow.neurons[name] = place, place
+        flow.mac_ann[f"{name}.connection"] = macs
+        flow.came(f"{name}.connection", outputs.new_full((1, 1), accumulates, dtype=torch.float64))
+        flow.came(name, fired.sum(dtype=torch.float64).view(1, 1))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from snnexp.distributed import gathered
+from snnexp.measure.flow import Flow
 
 MAC_JOULE = 4.6e-12
 AC_JOULE = 0.9e-12
@@ -59,11 +60,14 @@ class Tally:
     """AC of these layers, which are among `ac`."""
     timesteps: int | None = None
     """At how many timesteps spikes were counted; None where a neuron fires once at most."""
+    flow: Flow = field(default_factory=Flow)
+    """The same counts by part, and by timestep where that was asked for."""
 
     def gather(self) -> None:
         """Adds up the counts of all processes, each of which has seen other images; `images` is the
         total already.
         """
+        self.flow.gather()
         layers = {
             name: (layer.neurons, layer.largest, int(layer.spikes), int(layer.active))
             for name, layer in self.layers.items()

@@ -1,7 +1,7 @@
 """Evaluation of networks of spike times: exact, and in discrete time where counts are asked for."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from snnexp.datasets.batches import Batches
 from snnexp.distributed import summed
 from snnexp.losses.base import Loss
 from snnexp.measure.answers import added, answers, predicted, right
+from snnexp.measure.energies import Models, energies
 from snnexp.measure.evaluator import Evaluation, in_evaluation
 from snnexp.measure.predictions import Kept, joined
 from snnexp.measure.presented import presented
@@ -27,11 +28,13 @@ class TimedEvaluator:
         timesteps: of the finest resolution in discrete time.
         loss: a reading and labels to the mean loss.
         predictions: whether the answers to every image are kept where spikes are counted.
+        energy: models of what operations cost, where they are counted.
     """
 
     timesteps: int
     loss: Loss
     predictions: bool = False
+    energy: Models = field(default_factory=dict)
 
     def __call__(self, network: Network, batches: Batches, count: bool = False) -> Evaluation:
         """Evaluates `network` on all images; with `count`, spikes, operations and discrete time
@@ -45,6 +48,9 @@ class TimedEvaluator:
             tally, shown = (
                 through_time(network, batches, self.timesteps, finest) if count else (None, {})
             )
+            if tally is not None:
+                steps = shown.get("timesteps_per_layer", shown["timesteps"])
+                shown |= energies(tally, network.form, self.energy, steps)
             answered = None if finest is None else joined(finest, batches, torch.cat(kept))
         seconds = time.perf_counter() - started
         share = 100.0 / images

@@ -11,7 +11,7 @@ from snnexp.composition.change import change_of
 from snnexp.composition.compose import composed
 from snnexp.composition.explain import MISTAKES, beside, explained, nearest
 from snnexp.composition.short import places
-from snnexp.configuration.build import GROUPS
+from snnexp.configuration.build import GROUPS, SEVERAL
 from snnexp.configuration.check import faults, refuse
 from snnexp.errors import ConfigError
 from snnexp.jobs.folder import resolved
@@ -48,7 +48,7 @@ def changed(config: DictConfig, changes: Sequence[str]) -> tuple[dict[str, Any],
 def _apply(change: str, config: DictConfig) -> dict[str, str]:
     """Makes one change; the option that it chooses, by its group, if it does."""
     key, value = change_of(change)
-    if key in GROUPS:
+    if key in (*GROUPS, *SEVERAL):
         OmegaConf.update(config, key, composed([change])[key], merge=False)
         return {key: str(value)}
     for place in places_of(key, config):

@@ -52,13 +52,17 @@ def _conditions(reopened: Reopened) -> dict[str, Any]:
         "data": values(config["dataset"], "data_dir"),
     }
     shared |= {"batch_size": settings["batch_size"], "reference": config["reference"]}
-    shared["predictions"] = settings["predictions"]
+    shared |= {key: settings[key] for key in ("predictions", "neurobench")}
+    shared |= {"energy": config["energy"]}
     if form != "timed":
         shared["precision"] = config["precision"]
     if form != "analog":
         shared["timesteps"] = settings["timesteps"]
     if form == "spiking":
         shared |= {"chunk": settings["chunk"], "presimulation": config["presimulation"]}
+        shared |= {
+            key: settings[key] for key in ("by_timestep", "exit_thresholds", "exit_tolerance")
+        }
     return shared
 
 

@@ -34,7 +34,7 @@ def headlines(lines: Sequence[Line]) -> list[Line]:
 
 
 def _is_aside(name: str) -> bool:
-    return name in ASIDE or name.startswith("tracker")
+    return name in ASIDE or name.startswith(("tracker", "energy"))
 
 
 def _says_much(line: Line) -> bool:

@@ -69,8 +69,8 @@ MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "spikes_per_inference": ("spikes per image", _unit("")),
     "operations.mac": ("MAC per image", _unit("")),
     "operations.ac": ("AC per image", _unit("")),
-    "operations.energy_joule": ("energy per image", _unit("J")),
-    "operations.energy_ann_joule": ("energy of the ANN", _unit("J")),
+    "operations.energy_joule": ("energy, cmos45_float32", _unit("J")),
+    "operations.energy_ann_joule": ("of ANN, cmos45_float32", _unit("J")),
     "operations.energy_clocked_joule": ("energy, frames clocked", _unit("J")),
     "timestep_is": ("a timestep is", str),
     "train_seconds": ("training time", _seconds),
@@ -93,6 +93,8 @@ CIRCUMSTANCES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "git_commit": ("commit", _commit),
 }
 """What is shown where runs differ in it, beside the versions."""
+DEFAULT_MODEL = "cmos45_float32"
+"""Whose figures stand in `operations`, which results of every age have."""
 AROUND = ("device", "threads", "processes", "git_commit", "test_loss")
 NOTHING: tuple[Any, ...] = (None, [], {})
 
@@ -110,6 +112,8 @@ def outcomes(runs: list[Run]) -> list[Line]:
         *measures[:1],
         *(line for line in _stages(runs) if not _repeats(line.values, ann)),
         *measures[1:],
+        *_energies(runs),
+        *_exits(runs),
         *(line for line in around if len(set(line.values)) > 1),
     ]
     return [line for line in found if any(value not in NOTHING for value in line.values)]
@@ -164,6 +168,40 @@ def _value(key: str, result: RunResult) -> Any:
     if key == "started_from":
         return _started_from(result)
     return gap(result.last) if key == "gap" else result.value(key)
+
+
+def _energies(runs: list[Run]) -> list[Line]:
+    """Energy by the other models, and that of the analog network."""
+    known = [run.result.last.energies or {} for run in runs]
+    names = dict.fromkeys(name for each in known for name in each if name != DEFAULT_MODEL)
+    fields = {"joule": "energy", "ann_joule": "of ANN"}
+    return [
+        Line(
+            f"{words}, {name}",
+            tuple(getattr(each.get(name), field, None) for each in known),
+            _unit("J"),
+            f"energies.{name}.{field}",
+        )
+        for name in names
+        for field, words in fields.items()
+    ]
+
+
+def _exits(runs: list[Run]) -> list[Line]:
+    """Accuracy and mean timestep of the early exits that were learned on the validation split."""
+    known = [{row.rule: row for row in run.result.last.exits or [] if row.learned} for run in runs]
+    rules = dict.fromkeys(rule for each in known for rule in each)
+    fields = {"accuracy": ("exit by {}", _percent), "timesteps": ("mean t of that exit", _digits)}
+    return [
+        Line(
+            words.format(rule),
+            tuple(getattr(each.get(rule), field, None) for each in known),
+            form,
+            f"exits.{rule}.{field}",
+        )
+        for rule in rules
+        for field, (words, form) in fields.items()
+    ]
 
 
 def _stages(runs: list[Run]) -> list[Line]:

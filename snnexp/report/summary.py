@@ -7,6 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from snnexp.files.visible import one_line
+from snnexp.report.energy import dearer, energy_lines
+from snnexp.report.exits import exit_lines
 from snnexp.report.lines import FLAGGED, in_units, timesteps_line
 from snnexp.results.parts import Operations
 from snnexp.results.stage import StageResult
@@ -62,7 +64,9 @@ def _rows(result: StageResult) -> list[tuple[str, str]]:
         rows += [("spikes per neuron", f"{result.spikes_per_neuron:.3g}")]
     if result.operations is None:
         return rows
-    return rows + _operations(result.operations, result.form == "analog")
+    is_analog = result.form == "analog"
+    rows += _operations(result.operations, is_analog) + _clocked(result.operations)
+    return rows + _costs(result, is_analog)
 
 
 def _undecided(result: StageResult) -> list[tuple[str, str]]:
@@ -92,9 +96,7 @@ def _operations(operations: Operations, is_analog: bool) -> list[tuple[str, str]
         for unit, count in units.items()
         if count is not None
     ]
-    rows = [("operations per image", ", ".join(counts))] if counts else []
-    ann = None if is_analog else operations.energy_ann_joule
-    return rows + _energy(operations.energy_joule, ann) + _clocked(operations)
+    return [("operations per image", ", ".join(counts))] if counts else []
 
 
 def _clocked(operations: Operations) -> list[tuple[str, str]]:
@@ -103,11 +105,25 @@ def _clocked(operations: Operations) -> list[tuple[str, str]]:
         return []
     macs = in_units(operations.mac_clocked, " MAC").replace("  ", " ")
     energy = in_units(operations.energy_clocked_joule, "J")
-    return [("frames multiplied", f"{macs} in place of the AC of events, {energy} in all")]
+    cost = f"{energy} in all (45 nm, float32)"
+    return [("frames multiplied", f"{macs} in place of the AC of events, {cost}")]
+
+
+def _costs(result: StageResult, is_analog: bool) -> list[tuple[str, str]]:
+    """Energy by every model that was asked; of older results by the one that they know."""
+    rows = {
+        "energy per image": energy_lines(result),
+        "dearer than its ANN": dearer(result),
+        "early exit": exit_lines(result),
+    }
+    if not rows["energy per image"] and result.operations is not None:
+        ann = None if is_analog else result.operations.energy_ann_joule
+        return _energy(result.operations.energy_joule, ann)
+    return [(name, "\n".join(map(one_line, lines))) for name, lines in rows.items() if lines]
 
 
 def _energy(energy: float | None, ann: float | None) -> list[tuple[str, str]]:
     if energy is None:
         return []
     share = f", {energy / ann:.3g} times the ANN's {in_units(ann, 'J')}" if ann else ""
-    return [("energy per image", in_units(energy, "J") + share)]
+    return [("energy per image", f"{in_units(energy, 'J')}{share} (45 nm, float32)")]

@@ -57,6 +57,90 @@ class Operations:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Energy:
+    """Energy per test image by one model, that of the analog network of the same shape beside it.
+
+    What is added up: `docs/energy.md`.
+    """
+
+    source: str | None
+    """Where the prices are from, in words."""
+    first_layer: str | None
+    """How often an input that does not change with time is multiplied: once or per_step."""
+    joule: NonNegative | None
+    """Of the network, at T."""
+    joule_by_part: dict[str, NonNegative]
+    """What it is spent on: kinds of operations, or levels of memory."""
+    joule_by_timestep: list[NonNegative] | None = None
+    """[t - 1] is the energy of an image that is stopped after t timesteps; of spiking networks."""
+    ann_joule: NonNegative | None = None
+    """Of the analog network at the model's full precision; left out where the hardware runs none,
+    and of an analog network, whose own it is.
+    """
+    ann_bits: Count | None = None
+    """Bits of an activation that has as many values as T timesteps: ceil(log2(T + 1))."""
+    ann_bits_joule: NonNegative | None = None
+    """Of the analog network with activations of so many bits."""
+    ann_joule_by_bits: dict[str, NonNegative] | None = None
+    """The same by the number of bits, up to `ann_bits`; for t timesteps those of
+    ceil(log2(t + 1)).
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuroBenchMetrics:
+    """Metrics by the definitions of NeuroBench; how they differ from `operations` is told in
+    `docs/energy.md`.
+    """
+
+    footprint: Natural | None
+    """Bytes of parameters and buffers."""
+    connection_sparsity: NonNegative | None
+    """Share of the weights that are 0."""
+    activation_sparsity: NonNegative | None
+    """Share of the outputs of neurons, or of activations, that are 0."""
+    dense: NonNegative | None
+    """Synaptic operations per test image, whatever weights and inputs are."""
+    effective_macs: NonNegative | None
+    """Those of which neither is 0, in calls of a layer that get other inputs than 0, 1 and -1."""
+    effective_acs: NonNegative | None
+    """The same in all other calls."""
+    membrane_updates: NonNegative | None
+    """Potentials per test image that have changed; null for a network without them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """What comes of letting every image stop once a rule is met, on the test set.
+
+    Of all rules but scales, an image stops at the first timestep at which the confidence is at
+    least the threshold and one class is ahead of all others, at T at the latest.
+    """
+
+    rule: str | None
+    """A confidence in [0, 1], from the softmax of the scores: probability (of the class ahead),
+    margin (to the next one) or entropy (1 - H / ln K); or scales, those of norms with one for every
+    timestep.
+    """
+    threshold: NonNegative | None
+    """From which on an image stops; above 1, none does. Of scales, below which all images stop."""
+    learned: bool | None
+    """Whether it was chosen on the validation split, as the smallest that keeps the accuracy within
+    `evaluate.exit_tolerance` there.
+    """
+    accuracy: Percent | None
+    """In percent."""
+    timesteps: NonNegative | None
+    """Mean over images, hidden timesteps among them."""
+    early: Percent | None
+    """Percent of the images that stop before T."""
+    spikes_per_inference: NonNegative | None
+    """Mean over images, up to where each stops."""
+    joule: dict[str, NonNegative]
+    """The same of the energy, by the names of the models."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EarlyExit:
     """Where a network with a scale of its own for every timestep may stop."""
 

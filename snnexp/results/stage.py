@@ -9,9 +9,12 @@ from snnexp.limits import Count, Natural, NonNegative
 from snnexp.results import record
 from snnexp.results.parts import (
     EarlyExit,
+    Energy,
+    Exit,
     GradientSpread,
     LayerFidelity,
     LayerSpikes,
+    NeuroBenchMetrics,
     Operations,
     Percent,
     Reference,
@@ -169,6 +172,12 @@ class StageResult:
     """Of a network whose norms have a scale of their own for every timestep, with `norm.exit_scale`
     set: where it may stop.
     """
+    energies: dict[str, Energy] | None = None
+    """Energy per test image, by the names of energy models (`energy` of the configuration)."""
+    neurobench: NeuroBenchMetrics | None = None
+    """With `evaluate.neurobench`: metrics as NeuroBench defines them."""
+    exits: list[Exit] | None = None
+    """What early exit by one rule and threshold after another comes to, each on its own."""
     conversion: dict[str, LayerFidelity] | None = None
     """Of a conversion by thresholds: every hidden layer against that of the analog network."""
     surrogate_width: NonNegative | None = None

@@ -40,9 +40,16 @@ UNHASHED = (
     "on_error",
     "sweep_dir",
     "objectives",
+    "energy",
 )
 """Keys that cannot change what is computed, or that tell repetitions of one experiment apart."""
-UNHASHED_EVALUATE = ("predictions",)
+UNHASHED_EVALUATE = (
+    "predictions",
+    "by_timestep",
+    "neurobench",
+    "exit_thresholds",
+    "exit_tolerance",
+)
 """The same under `evaluate`."""
 
 

@@ -40,4 +40,5 @@ def figures(stage: StageResult) -> dict[str, float]:
     found = {key: getattr(stage, key) for key in OF_STAGE}
     if stage.operations is not None:
         found |= {key: getattr(stage.operations, key) for key in OF_OPERATIONS}
+    found |= {f"energies/{name}": each.joule for name, each in (stage.energies or {}).items()}
     return {key: value for key, value in found.items() if value is not None}

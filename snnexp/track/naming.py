@@ -13,7 +13,16 @@ LONGEST, LONGEST_VALUE = 128, 32
 CUT = "…"
 SILENT = frozenset(
     (
-        *("tracker", "progress", "device", "output_dir", "data_dir", "checkpoint", "on_error"),
+        *(
+            "tracker",
+            "energy",
+            "progress",
+            "device",
+            "output_dir",
+            "data_dir",
+            "checkpoint",
+            "on_error",
+        ),
         *("experiment", "sweep", "search"),
     )
 )

@@ -1,0 +1,1 @@
+"""What operations cost: energy models, each with its source."""
