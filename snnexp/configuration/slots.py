@@ -21,9 +21,9 @@ from snnexp.datasets.base import Source
 from snnexp.datasets.dataset import Dataset
 from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.encoders.base import Encoder
+from snnexp.energy.base import EnergyModel
 from snnexp.events.camera import Camera
 from snnexp.events.slicing import Slicing
-from snnexp.energy.base import EnergyModel
 from snnexp.losses.base import Loss
 from snnexp.neurons.base import Neuron
 from snnexp.norms.base import Norm
