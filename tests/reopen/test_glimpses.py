@@ -119,7 +119,9 @@ def test_a_report_and_its_plots_are_made_by_the_command_line(shell: Shell, lif, 
     shell.folder = tmp_path
     runs = (str(lif), str(analog))
     assert shell("report", *runs, "-o", "quick.html", "--no-traces").code == 0 and not shell.torch
-    assert shell("plot", *runs, "training", "-o", "training.csv").code == 0 and not shell.torch
+    assert shell("plot", runs[0], "layers", "-o", "layers.csv").code == 0 and not shell.torch
+    told = shell("plot", *runs, "training", "-o", "training.csv")
+    assert told.code == 2 and "No stage was trained for several epochs" in told.err
     code, _, err = shell("plot", runs[0], "raster", "-o", "x.svg", "--images", "a")
     assert code == 2 and "should be numbers from 0 on" in err
     assert shell("report", *runs, "-o", "r.html", "--images", "2").code == 0

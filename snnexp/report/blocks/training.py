@@ -28,7 +28,10 @@ def block(material: Material) -> Block | None:
         for measure in MEASURES
         if (chart := _chart(material, stage, measure)) is not None
     ]
-    none = Missing("No records of epochs beside these results (metrics.jsonl).")
+    known = "No stage was trained for several epochs."
+    none = Missing(
+        known if stages else "No records of epochs beside these results (metrics.jsonl)."
+    )
     return Block("training", "Training", tuple(parts) or (none,))
 
 
