@@ -29,6 +29,43 @@ CONVERTED = {
 }
 SPIKES = {"if": 0.1, "lif": 0.2, "plif": 0.3}
 """Per neuron and image, of the jobs of a sweep."""
+ENERGY = {
+    "source": "a source <i>",
+    "first_layer": "once",
+    "joule": 4e-6,
+    "joule_by_part": {"ac": 4e-6},
+    "joule_by_timestep": [1e-6, 2e-6, 3e-6, 4e-6],
+    "ann_joule": 2e-6,
+    "ann_bits": 3,
+    "ann_bits_joule": 5e-7,
+}
+EXITS = [
+    {
+        "rule": "margin",
+        "threshold": threshold,
+        "learned": threshold == 0.5,
+        "accuracy": accuracy,
+        "timesteps": timesteps,
+        "early": 50.0,
+        "spikes_per_inference": 12.0,
+        "joule": {"one": 1e-6},
+    }
+    for threshold, accuracy, timesteps in ((0.5, 90.0, 2.5), (0.9, 95.0, 3.5))
+]
+NEUROBENCH = {
+    "footprint": 1000,
+    "connection_sparsity": 0.25,
+    "activation_sparsity": 0.5,
+    "dense": 2000.0,
+    "effective_macs": 0.0,
+    "effective_acs": 1500.0,
+    "membrane_updates": None,
+}
+COSTS = {
+    "energies": {"one": ENERGY, "two": {**ENERGY, "joule": 1e-6, "joule_by_timestep": None}},
+    "exits": EXITS,
+    "neurobench": NEUROBENCH,
+}
 EPOCHS = [
     {"stage": "train", "epoch": epoch, "train/loss": 1 / epoch, "test/accuracy": 40.0 * epoch}
     for epoch in (1, 2)
@@ -38,7 +75,7 @@ EPOCHS = [
 def run(folder: Path, classes: tuple[str, ...] = ("a", "b", "c"), **more) -> Path:
     """A finished run; `more` goes into its result."""
     folder.mkdir(parents=True)
-    block = {**BLOCK, "form": "spiking", "neuron": "lif", **more}
+    block = {**BLOCK, **COSTS, "form": "spiking", "neuron": "lif", **more}
     converted = {**block, "conversion": CONVERTED}
     (folder / "result.json").write_text(json.dumps({**block, "stages": {"convert": converted}}))
     (folder / "status.json").write_text(json.dumps({"status": "finished"}))

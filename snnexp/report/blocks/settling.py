@@ -20,7 +20,7 @@ def block(material: Material) -> Block | None:
     if not spiking or not material.few:
         return None
     parts: list[Part] = [*_settling(spiking), *_exits(spiking)]
-    return Block("settling", "Early exit", tuple(parts))
+    return Block("settling", "When answers are settled", tuple(parts))
 
 
 def _settling(subjects: list[tuple[str, Subject]]) -> Iterator[Part]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from snnexp.report.energy import dearer
 from snnexp.report.lines import in_units
 from snnexp.report.material import Material
 from snnexp.report.parts import Alert, Block, Words
@@ -62,8 +63,11 @@ def _undecided(last: StageResult) -> Iterator[str]:
 
 
 def _dearer(last: StageResult) -> Iterator[str]:
+    if told := dearer(last):
+        models = "; ".join(told)
+        yield f"the SNN costs more than its ANN by {len(told)} of the energy models: {models}"
     operations = last.operations
-    if operations is None or last.form == "analog":
+    if told or operations is None or last.form == "analog":
         return
     energy, ann = operations.energy_joule, operations.energy_ann_joule
     if energy and ann and energy > ann:
