@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="RUN_DIR",
-        help="folder of a finished run or a sweep, JSON file of a result or evaluation, or a report",
+        help="folder of a finished run or sweep, JSON file of a result or evaluation, or a report",
     )
     parser.add_argument(
         "--all", action="store_true", help="every setting and circumstance in which they differ"
