@@ -133,9 +133,8 @@ def whole_of(batch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("confidence, threshold", [("probability", 0.2), ("margin", 0.05)])
-def test_a_pass_over_all_timesteps_says_what_stopping_would_have_cost(confidence, threshold):
-    net, rule = network("poisson"), ExitRule(confidence, threshold)
+def test_a_pass_over_all_timesteps_says_what_stopping_would_have_cost():
+    net, rule = network("poisson"), ExitRule("margin", 0.05)
     evaluation = evaluator()(net, batches(16), True, Exits([rule]))
     (row,) = evaluation.shown["exits"]
     right, steps, accumulates = one_by_one(net, rule)
