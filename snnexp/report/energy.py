@@ -44,7 +44,7 @@ def _line(name: str, energy: Energy) -> str:
     words = f"{name}  {in_units(energy.joule, 'J')}"
     if not energy.ann_joule:
         return words
-    words += f", {energy.joule / energy.ann_joule:.3g} times the ANN"
+    words += f", {energy.joule / energy.ann_joule:.3g} x ANN"
     if not energy.ann_bits_joule:
         return words
-    return f"{words}, {energy.joule / energy.ann_bits_joule:.3g} at {energy.ann_bits} bits"
+    return f"{words}, {energy.joule / energy.ann_bits_joule:.3g} x at {energy.ann_bits} bits"

@@ -69,8 +69,8 @@ def test_a_curve_that_is_never_cheaper_or_not_known(curve, end):
 
 def test_every_figure_of_energy_has_the_name_of_its_model():
     assert energy_lines(RESULT) == [
-        "cheap  2 nJ, 0.25 times the ANN, 2 at 2 bits",
-        "dear  9 uJ, 1.5 times the ANN",
+        "cheap  2 nJ, 0.25 x ANN, 2 x at 2 bits",
+        "dear  9 uJ, 1.5 x ANN",
         "chip  1 uJ",
     ]
 
