@@ -24,7 +24,8 @@ REPEAT = "usage: snnexp repeat RUN_DIR [group=option] [key=value], such as ... s
 FREE = ("seed", "device", "tracker", "energy", "progress", "output_dir", "data_dir", "checkpoint")
 """What can be changed in a configuration as it was written: nothing else in it follows from it."""
 SHOWN = 5
-OF_EVERY_SWEEP = re.compile(r"\+?hydra\.(mode|sweep\.dir|callbacks\.sweep\._target_)=")
+OF_EVERY_SWEEP = re.compile(r"\+?hydra\.(mode|sweep\.dir|callbacks\.sweep)=")
+"""Arguments of Hydra's that a sweep brings itself; what they say in a folder is not obeyed."""
 
 
 def resume(arguments: list[str]) -> int:

@@ -1372,6 +1372,11 @@ def test_options_that_do_not_fit_together_are_refused_and_the_remedy_helps(
     check(changed(configuration(), *changes, *(remedy or told[:1])))
 
 
+def test_a_word_that_is_no_device_is_refused_without_a_list_of_all_that_are():
+    (message,) = said("device=gpu")
+    assert len(message) < 140 and "xpu" not in message and "device=cpu" in message
+
+
 def test_every_rule_is_tested():
     elsewhere = {
         "every_process_has_a_part",
