@@ -16,7 +16,7 @@ import pytest
 from tests.support.command_line import ROOT, environment
 from tests.support.options import CONF
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak  # kernels are compiled; that all packages are listed is told at once
 
 BLOCK = """experiment stage strategy dataset encoder neuron synapse norm architecture readout seed timesteps epochs
 accuracy selection accuracy_last accuracy_best_test accuracy_by_timestep spikes_per_inference spikes_per_neuron spikes_by_layer
@@ -111,7 +111,6 @@ def binaries(wheel, tmp_path_factory) -> Path:
     return python.parent
 
 
-@pytest.mark.soak
 def test_the_wheel_is_what_is_imported(binaries, tmp_path):
     program = (
         "import snnexp, snnexp.conf, torch; print(snnexp.__file__); print(snnexp.conf.__file__)"
@@ -155,7 +154,6 @@ def test_recorded_results_come_with_the_wheel(wheel, binaries, tmp_path):
     assert out.count(",partial,") >= 5 and out.count(",not run,") >= 10
 
 
-@pytest.mark.soak
 @pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)

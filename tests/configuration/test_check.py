@@ -415,6 +415,13 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
     ),
     (
         "frames_last",
+        (*EVENTS, *CONVERSION, "threshold=snn_max"),
+        "threshold.timesteps",
+        ("threshold.timesteps=4",),
+        (),
+    ),
+    (
+        "frames_last",
         (*EVENTS, "encoder.drawn=3"),
         "encoder.drawn",
         ("encoder.drawn=4",),

@@ -122,6 +122,12 @@ def _places(config: Config, path: str) -> list[str]:
     ) or [path]
 
 
+def _put(holder: Config, keys: list[str], value: Any) -> None:
+    for parent in keys[:-1]:
+        holder = holder[parent]
+    holder[keys[-1]] = value
+
+
 def changed(config: Config, *changes: str) -> Config:
     """A copy of `config` with `group=option` or `key=value` applied; a stage is added behind the
     others.
@@ -133,13 +139,9 @@ def changed(config: Config, *changes: str) -> Config:
         else:
             new = yaml.safe_load(value)
         for place in _places(config, path):
-            *parents, key = place.split(".")
-            holder = config
-            for parent in parents:
-                holder = holder[parent]
-            holder[key] = new
-        for stage in (
-            config["strategy"]["stages"].values() if path in (*STAGE_GROUPS, "activation") else ()
-        ):
-            stage.update({path: copy.deepcopy(new)} if path in stage else {})
+            _put(config, place.split("."), new)
+        group, *inner = path.split(".")
+        for stage in config["strategy"]["stages"].values():
+            if group in (*STAGE_GROUPS, "activation") and group in stage:
+                _put(stage, [group, *inner], copy.deepcopy(new))
     return config

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from snnexp.configuration.build import component
+from snnexp.configuration.build import STAGE_GROUPS, component
 from snnexp.configuration.rules.reading import (
     UNBUILDABLE,
     Config,
@@ -34,6 +34,12 @@ def frames_last(config: Config) -> Iterator[str]:
             f"dataset.frames.timesteps: recordings are cut into {count} frames, the run needs "
             f"{longest}; set dataset.frames.timesteps={longest}"
         )
+    for group, measured in _measured(config).items():
+        if measured > count:
+            yield (
+                f"{group}.timesteps: recordings are cut into {count} frames, the measurement takes "
+                f"{measured}; set {group}.timesteps={count}"
+            )
     drawn = config["encoder"].get("drawn")
     trained = max(_trained(config), default=0)
     if drawn is not None and trained > drawn:
@@ -63,6 +69,13 @@ def _lengths(config: Config) -> dict[str, int]:
     stages = config["strategy"]["stages"].items()
     own = {name: stage["timesteps"] for name, stage in stages if "timesteps" in stage}
     return {"timesteps": config["timesteps"], **own, "evaluate": config["evaluate"]["timesteps"]}
+
+
+def _measured(config: Config) -> dict[str, int]:
+    """The timesteps for which thresholds and calibrations run networks, by what sets them."""
+    stages = config["strategy"]["stages"].values()
+    chosen = ((group, stage.get(group)) for stage in stages for group in STAGE_GROUPS)
+    return {group: node["timesteps"] for group, node in chosen if node and "timesteps" in node}
 
 
 def _trained(config: Config) -> list[int]:
