@@ -121,8 +121,9 @@ def _announced(config: Config, choices: dict[str, str], session: Session) -> Ses
     ahead = [task for task in tasks(config, stages, session) if task.stage not in ended]
     outlook = Outlook(ahead, session.trackers, session.device)
     session.trackers.say(described(config, choices, stages, session))
-    largest, chunk = session.test.batch_size, config["evaluate"]["chunk"]
-    outlook.begin(session.blueprint, session.test, largest, chunk, session.precision)
+    settings, test = config["evaluate"], session.test
+    together = min(settings["chunk"], settings["timesteps"])
+    outlook.begin(session.blueprint, test, test.batch_size, together, session.precision)
     return replace(session, outlook=outlook)
 
 

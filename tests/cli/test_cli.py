@@ -144,7 +144,7 @@ def test_lists(light):
     assert (
         told.code == 2
         and "did you mean 'neuron'?" in told.err
-        and "dataset, debug, encoder, experiment, " in told.err
+        and "dataset, debug, encoder, energy, experiment, " in told.err
     )
 
 
@@ -251,7 +251,7 @@ def test_a_wrong_option_is_answered_with_all_of_them(light):
     assert (code, out) == (2, "")
     head, options = err.splitlines()
     assert head == "snnexp: dataset: there is no option 'cifra10'; did you mean 'cifar10'?"
-    assert options.startswith("there are cifar10, cifar100, digits,")
+    assert options.startswith("there are cifar10, cifar100, cifar10_dvs, digits,")
     assert (
         light["experiment unknown"].code == 2
         and "did you mean 'quickstart'?" in light["experiment unknown"].err
@@ -303,6 +303,7 @@ def test_completion(light, poisoned):
     assert completed(poisoned, "snnexp train dataset=cifar") == [
         "dataset=cifar10",
         "dataset=cifar100",
+        "dataset=cifar10_dvs",
     ]  # as bash calls it
     assert completed(poisoned, "snnexp train neuron.le") == [
         "neuron.leak=",

@@ -241,8 +241,8 @@ def test_targets_are_on_the_allow_list():
         and [target for target in written if all(refused(target, slot) for slot in SLOTS)] == []
     )
     assert (
-        len(targets(configuration())) == 21
-    )  # fourteen groups, three parts of the data set; the stage, its optimizer, scheduler and loss
+        len(targets(configuration())) == 27
+    )  # fourteen groups, six models of energy, three parts of the data set; the stage, its optimizer, scheduler and loss
 
 
 # Neurons and strategies

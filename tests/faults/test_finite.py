@@ -138,7 +138,7 @@ def test_images_that_are_not_finite_are_named(monkeypatch, tmp_path, happened):
         def broken(pixels):
             nonlocal batches
             batches += 1  # the first are those on which memory is measured
-            return normalised(pixels).where(torch.tensor(batches != 3), torch.inf)
+            return normalised(pixels).where(torch.tensor(batches != 4), torch.inf)
 
         return broken
 

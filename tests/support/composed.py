@@ -101,6 +101,8 @@ def _row(number: int) -> Config:
 def _composed_option(group: str, option: str) -> Any:
     if group == "stage":
         return _stages()[option]
+    if group == "energy":
+        return configuration(f"energy={option}")["energy"][option]
     if group in STAGE_GROUPS:
         return configuration("strategy=conversion", f"{group}={option}")[group]
     number = next(n for n, row in enumerate(_rows()) if row.get(group) == option)
@@ -135,7 +137,8 @@ def changed(config: Config, *changes: str) -> Config:
     config = copy.deepcopy(config)
     for path, value in (change.split("=", 1) for change in changes):
         if (path, value) in _OPTIONS:
-            path, new = ("strategy.stages.extra" if path == "stage" else path), node(path, value)
+            new = {value: node(path, value)} if path == "energy" else node(path, value)
+            path = "strategy.stages.extra" if path == "stage" else path
         else:
             new = yaml.safe_load(value)
         for place in _places(config, path):
