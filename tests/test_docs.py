@@ -88,6 +88,7 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
     found: list[str] = []
     for word in words:
         word = re.sub(r"^(RUN_DIR|RUN)(?=$|/)", run, word)
+        word = "SWEEP" if word == "SWEEP_DIR" else word
         word = re.sub(r"start=\S+$", f"start={ANN}", word)
         if word.endswith(".json") and (ROOT / RECORDED / word).exists():
             word = str(ROOT / RECORDED / word)
@@ -98,7 +99,7 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
     return [*found, *more.get(words[0], [])]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("words", OTHERS, ids=named)
 def test_other_commands_that_are_shown_run(words, answers):
     needs_plugins(words)

@@ -151,6 +151,7 @@ def read(
         decoder, batch_size=None, sampler=chunks, generator=torch.Generator(), **settings
     )
     passing, processes = _started(loader)
+    lost: tuple[Exception, Exception] | None = None
     try:
         for pixels in passing:
             if isinstance(pixels, Exception):
@@ -167,11 +168,13 @@ def read(
         ended = next((process.exitcode for process in processes if process.exitcode), None)
         if ended is None:
             raise
-        # Without its traceback, whose frames would keep the other workers alive for as long as the
-        # error is.
-        raise _lost(ended) from error.with_traceback(None)
+        lost = _lost(ended), RuntimeError(str(error))
     finally:
         del passing  # its end is the workers' end
+    if lost is not None:
+        # Out here, apart from the error of the loader, whose frames would keep the other workers
+        # alive for as long as it is.
+        raise lost[0] from lost[1]
 
 
 def _lost(code: int) -> Exception:

@@ -58,6 +58,8 @@ SECTIONS = {{
         wr.WeavePanelSummaryTable(table_name="tables/accuracy_by_timestep"),
         wr.WeavePanelSummaryTable(table_name="tables/layers"),
         wr.WeavePanelSummaryTable(table_name="tables/stages"),
+        wr.WeavePanelSummaryTable(table_name="tables/energies"),
+        wr.WeavePanelSummaryTable(table_name="tables/exits"),
     ],
     "Configuration": [wr.RunComparer(diff_only="split")],
 }}

@@ -304,6 +304,7 @@ def test_the_list_of_data_sets_is_short(shell, trained):
     assert "nowhere/" in shell("data", "list", "cifar10", "data_dir=nowhere").out
 
 
+@pytest.mark.soak
 def test_all_options_of_all_groups_can_be_shown(capsys):
     from snnexp.cli.show import show_option
 

@@ -240,9 +240,9 @@ def test_targets_are_on_the_allow_list():
         len(written) >= 55
         and [target for target in written if all(refused(target, slot) for slot in SLOTS)] == []
     )
-    assert (
-        len(targets(configuration())) == 27
-    )  # fourteen groups, six models of energy, three parts of the data set; the stage, its optimizer, scheduler and loss
+    # Fourteen groups, six models of energy, three parts of the data set; the stage, its optimizer,
+    # scheduler and loss.
+    assert len(targets(configuration())) == 27
 
 
 # Neurons and strategies

@@ -173,15 +173,15 @@ STRATEGIES = {
     },
 }
 TAKEN = {
-    **dict.fromkeys(
-        ("ann", "bptt"), ("count", "crossings", "dct", "direct", "latency", "poisson", "scan")
-    ),  # spike_time with a step of its own
+    "ann": ("count", "dct", "direct", "latency", "poisson"),
+    "bptt": ("count", "crossings", "dct", "direct", "latency", "poisson", "scan"),
+    # spike_time with a step of its own
     **dict.fromkeys(
         ("tandem", "spatial", "low_pass"),
         ("count", "crossings", "dct", "direct", "poisson", "scan"),
     ),  # latency at its T
     **dict.fromkeys(
-        ("conversion", "hybrid"), ("direct", "poisson", "scan")
+        ("conversion", "hybrid"), ("direct", "poisson")
     ),  # dct with thresholds and norms of its own
     "few_spikes": ("direct", "poisson", "switch", "time_to_first_spike"),
     "spikegrad": ("count",),

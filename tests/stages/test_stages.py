@@ -74,7 +74,7 @@ def scripted(monkeypatch) -> list[dict[str, torch.Tensor]]:
     """
     shown, real = [], Evaluator.__call__
 
-    def evaluate(self, network, batches, count=False):
+    def evaluate(self, network, batches, count=False, onlooker=None):
         if count:
             return real(self, network, batches, count=True)
         split = "validation" if len(batches.split) == 200 else "test"

@@ -22,6 +22,7 @@ from snnexp.measure import (
     decision_times,
     discrete_pass,
     early_spikes,
+    flow,
     tally,
     timed_evaluator,
     unsound,
@@ -102,7 +103,7 @@ def test_several_processes_come_to_the_figures_of_one(images, monkeypatch):
     threads = Threads(3)
     monkeypatch.setattr(sharing, "share", threads.share)
     monkeypatch.setattr(timed_evaluator, "summed", threads.summed)
-    for module in (decision_times, discrete_pass, early_spikes, tally, answers, unsound):
+    for module in (decision_times, discrete_pass, early_spikes, flow, tally, answers, unsound):
         monkeypatch.setattr(module, "gathered", threads.gathered)
     for found in threads.run(lambda: evaluated(copy.deepcopy(network), images)):
         assert (found.images, found.accuracy, found.undecided) == (

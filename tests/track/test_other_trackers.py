@@ -167,7 +167,7 @@ def test_tables_have_the_same_columns_in_every_run_and_say_which_run_a_row_is_of
     }
     assert found["accuracy_by_timestep"].rows[-1] == (
         *("my run", "digits_lif", None, None, "finetune", True),
-        *(4, 96.5),
+        *(4, 96.5, None),
     )
     (layer,) = found["layers"].rows
     assert layer[6:] == (1, "hidden.1", 10, 4, 0.25, 0.0625)
