@@ -84,7 +84,7 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
     """A command with folders that are there in place of names for them. A queue says how all stands
     instead of working on it, and a training with own options how it is composed.
     """
-    run = f"SWEEP/{sorted(path.name for path in (folder / 'SWEEP').glob('*_s1'))[0]}"
+    run = f"SWEEP/{sorted(path.name for path in (folder / 'SWEEP').glob('*_s1'))[-1]}"
     found: list[str] = []
     for word in words:
         word = re.sub(r"^(RUN_DIR|RUN)(?=$|/)", run, word)
