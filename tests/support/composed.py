@@ -144,7 +144,8 @@ def changed(config: Config, *changes: str) -> Config:
         for place in _places(config, path):
             _put(config, place.split("."), new)
         group, *inner = path.split(".")
-        for stage in config["strategy"]["stages"].values():
-            if group in (*STAGE_GROUPS, "activation") and group in stage:
+        parts = group in (*STAGE_GROUPS, "activation")
+        for stage in config["strategy"]["stages"].values() if parts else ():
+            if group in stage:
                 _put(stage, [group, *inner], copy.deepcopy(new))
     return config
