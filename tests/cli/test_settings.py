@@ -22,7 +22,8 @@ device: cpu
 @pytest.fixture
 def file(tmp_path, monkeypatch) -> Path:
     for name in ("SNNEXP_SETTINGS", "SNNEXP_DATA", "SNNEXP_TRUST"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what the settings leave there is taken away again
+        monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = tmp_path / "snnexp" / "settings.yaml"
     path.parent.mkdir()
