@@ -210,7 +210,12 @@ def written(group: str, option: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "group, option", [each for each in every_option() if each[0] != "strategy"]
+    "group, option",
+    [
+        pytest.param(*each, marks=[pytest.mark.slow] * (each[0] == "dataset"))
+        for each in every_option()
+        if each[0] != "strategy"
+    ],
 )
 def test_yaml_keys_are_the_constructor_arguments(group, option):
     settings = written(group, option)

@@ -1,10 +1,12 @@
 """The digits as scikit-learn gives them."""
 
 import numpy as np
+import pytest
 
 from snnexp.datasets import digits
 
 
+@pytest.mark.slow
 def test_the_file_is_what_scikit_learn_reads(monkeypatch):
     table = digits.table()
     from sklearn.datasets import load_digits

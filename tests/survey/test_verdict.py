@@ -5,6 +5,7 @@ import pytest
 from snnexp.survey.verdict import verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "accuracies", [(99.1, 99.3, 99.2), (91.0, 92.5, 90.2, 91.7), (50.0, 50.1, 50.3, 49.9, 50.2)]
 )
