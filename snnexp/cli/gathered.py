@@ -1,5 +1,6 @@
 """Runs and sweeps that are named on the command line, as what reports and plots are made of."""
 
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,17 @@ class Named:
 
     runs: tuple[Run, ...]
     sweeps: tuple[Sweep, ...] = ()
+
+
+def take_runs(parser: ArgumentParser) -> None:
+    """Gives a command the argument `runs`: what `material` is made of."""
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folder of a finished run or of a sweep, a result or evaluation (JSON), a report",
+    )
 
 
 def read_runs(path: Path) -> list[Run]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snnexp.cli.arguments import Parser
 from snnexp.cli.codes import BAD_CONFIG, BAD_DATA, FAILED, NO_ROOM
-from snnexp.cli.gathered import material
+from snnexp.cli.gathered import material, take_runs
 from snnexp.cli.looking import add_look, looking
 from snnexp.cli.own import with_own_components
 from snnexp.files.atomic import write_bytes
@@ -100,13 +100,7 @@ def _parser() -> Parser:
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "runs",
-        type=Path,
-        nargs="+",
-        metavar="RUN",
-        help="folder of a finished run or of a sweep, a result or evaluation (JSON), a report",
-    )
+    take_runs(parser)
     parser.add_argument("kind", choices=plots(), metavar="KIND", help="one of these")
     parser.add_argument(
         "-o",
