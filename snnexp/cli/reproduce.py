@@ -116,13 +116,14 @@ def _reproduced(chosen: argparse.Namespace, runs: Path) -> int:
 
 
 def _worked(wanted: Sequence[Job], chosen: argparse.Namespace, runs: Path) -> int:
-    from snnexp.reproduce.queue import work
+    from snnexp.reproduce.queue import begun, work
 
     until = time.monotonic() + 3600 * chosen.budget_hours
     ready = _ready(wanted)
     found = _estimated(ready, runs, chosen.threads)
     alone = {name: None if each is None else each.alone / 3600 for name, each in found.items()}
-    queue = _within(ordered(ready, alone), found, chosen.budget_hours)
+    started = {job.name for job in ready if begun(job, runs)}
+    queue = _within(ordered(ready, alone, started), found, chosen.budget_hours)
     if chosen.dry_run:
         return 0
     return FAILED if work(queue, runs, chosen.threads, until, _say) else 0

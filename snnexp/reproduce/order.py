@@ -1,6 +1,6 @@
-"""In which order jobs are run: what says most per hour first."""
+"""In which order jobs are run: what is begun, then what says most per hour."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from snnexp.reproduce.jobs import Job
 
@@ -12,17 +12,20 @@ UNKNOWN = 24.0
 """Hours that are taken for a run that could not be measured."""
 
 
-def ordered(jobs: Sequence[Job], hours: Mapping[str, float | None]) -> list[Job]:
-    """The jobs by value per hour; a job that others start from counts with them, and comes before
-    them.
+def ordered(
+    jobs: Sequence[Job], hours: Mapping[str, float | None], begun: Collection[str] = ()
+) -> list[Job]:
+    """The jobs by value per hour, what is begun before all others; a job that others start from
+    counts with them, and comes before them.
 
     Args:
         jobs: all.
         hours: of each, by name; None where it is not known.
+        begun: names of those that have been started.
     """
     rates = {job.name: _rate(_with_followers(job, jobs), hours) for job in jobs}
     found: dict[str, Job] = {}
-    for job in sorted(jobs, key=lambda job: (-rates[job.name], job.name)):
+    for job in sorted(jobs, key=lambda job: (job.name not in begun, -rates[job.name], job.name)):
         found |= (
             {each.name: each for each in [*_before(job, jobs)][::-1]}
             if job.name not in found

@@ -84,6 +84,12 @@ def test_what_says_most_per_hour_comes_first_and_behind_what_it_starts_from():
     assert found == ["ann/s1", "f0/s1", "f1/s1", "f2/s1", "plain/s1", "plain/s2", "unknown/s1"]
 
 
+def test_what_is_begun_is_finished_first():
+    jobs = [Job("quick", 1, weight=1.0), Job("long", 1, weight=1.0)]
+    hours = {"quick/s1": 1.0, "long/s1": 9.0}
+    assert [job.name for job in ordered(jobs, hours, {"long/s1"})] == ["long/s1", "quick/s1"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words, code, said",
