@@ -12,6 +12,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "zoom": [1.0, 1.0],
         "crop_border": "zero",
     },
+    "snnexp.datasets.frame_augmentation.FrameAugmentation": {"cutmix": 0.0},
     "snnexp.norms.batch.Batch": {"learn_scale": True},
     "snnexp.norms.bntt.BNTT": {"exit_scale": None},
     "snnexp.norms.tdbn.TdBN": {"learn_scale": True},

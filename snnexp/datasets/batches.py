@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from snnexp.datasets.base import Samples
+from snnexp.datasets.cut_mix import Blend, Box, pasted
 from snnexp.datasets.transforms import Augmenter, Normalisation
 from snnexp.distributed import processes, share
 from snnexp.limits import Count
@@ -84,9 +85,23 @@ class Batches:
         # Several processes share every batch; in evaluation a process may have nothing of the last
         # one.
         chunks = [part for part in map(share, order.split(self.batch_size)) if len(part)]
-        yield from self._batches(
-            chunks[first:], keys, self._augmentation(number) if shuffle else None
-        )
+        augmentation = self._augmentation(number) if shuffle else None
+        batches = self._batches(chunks[first:], keys, augmentation)
+        if augmentation is None or self.augmentation.mixing is None:
+            yield from batches
+        else:
+            yield from self._mixed(batches, number, first, chunks, keys)
+
+    def blend(self, batch: Batch, number: int, place: int) -> Blend | None:
+        """Whose labels batch `place` (from 0) of training epoch `number` has beside its own; None
+        where it is not mixed.
+        """
+        box = self._box(batch.input, number, place)
+        if box is None:
+            return None
+        others = self.augmentation.mixing.others(batch.keys, len(self.split))
+        height, width = batch.input.shape[-2:]
+        return Blend(self.split.labels[others], 1 - box.area / (height * width))
 
     def in_order(self) -> Iterator[Batch]:
         """One pass for evaluation. Raises `Stopped` between two batches, in all processes at the
@@ -126,6 +141,30 @@ class Batches:
             for places, samples in zip(chunks, passing, strict=True):
                 look_if_alone()
                 yield Batch(self.normalised(samples), self.split.labels[places], keys[places])
+
+    def _mixed(
+        self,
+        batches: Iterator[Batch],
+        number: int,
+        first: int,
+        chunks: Sequence[Tensor],
+        keys: Tensor,
+    ) -> Iterator[Batch]:
+        """The batches from `first` on, with a rectangle of other samples in those it is drawn
+        for.
+        """
+        draw = self.augmentation.mixing
+        others = [draw.others(keys[places], len(keys)) for places in chunks[first:]]
+        with closing(self._batches(others, keys, self._augmentation(number))) as passing:
+            for place, (own, other) in enumerate(zip(batches, passing, strict=True), first):
+                box = self._box(own.input, number, place)
+                yield (
+                    own if box is None else own._replace(input=pasted(own.input, other.input, box))
+                )
+
+    def _box(self, samples: Tensor, number: int, place: int) -> Box | None:
+        mixing = None if self.augmentation is None else self.augmentation.mixing
+        return mixing and mixing.box(self.seed, number, place, samples.shape[-2:])
 
     def _augmentation(self, epoch: int) -> Callable | None:
         return None if self.augmentation is None else self.augmentation.of_epoch(self.seed, epoch)

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from snnexp.datasets.affine import seen
+from snnexp.datasets.cut_mix import CutMix
 from snnexp.datasets.transforms import Augmenter
-from snnexp.limits import Natural, NonNegative
+from snnexp.limits import Fraction, Natural, NonNegative
 from snnexp.noise import uniform
 
 _SHIFT, _FLIP, _CUTOUT, _ROLL, _TURN, _CHOICE = -1, -2, -3, -7, -8, -9
@@ -31,9 +32,10 @@ class FrameAugmentation(Augmenter):
 
     All frames and both polarities of a sample are changed in the same way, so that what moves goes
     on as it did. Counts are moved and never mixed. With `changes=one` every sample gets one of
-    roll, rotation, shear and cutout, of those that are not 0 here, as in Li 2022; shift and mirror
-    image are apart from these. The batch a sample is in and the device change nothing. Not for
-    mirroring: classes that differ in left and right, such as gestures of one hand.
+    roll, rotation, shear and cutout, of those that are not 0 here, as in Li 2022; shift, mirror
+    image and CutMix are apart from these. But for CutMix the batch a sample is in changes nothing,
+    and the device nothing at all. Not for mirroring: classes that differ in left and right, such as
+    gestures of one hand.
 
     Source: Li 2022, neuromorphic data augmentation (NDA): mirror image, then one of roll (5 pixels
     of 48), rotation (30 degrees) and shear (30 degrees) on CIFAR10-DVS; cutout DeVries and Taylor
@@ -48,6 +50,8 @@ class FrameAugmentation(Augmenter):
             0 for none.
         cutout: side of the square in pixels; 0 for none.
         changes: whether a sample gets `all` of roll, rotation, shear and cutout, or `one` of them.
+        cutmix: share of the batches into whose samples a rectangle of another sample is put, with
+            the share of its label; see `CutMix`. 0 for none.
     """
 
     shift: Natural
@@ -57,8 +61,14 @@ class FrameAugmentation(Augmenter):
     shear: NonNegative
     cutout: Natural
     changes: Literal["all", "one"]
+    cutmix: Fraction
 
     takes = "frames"
+
+    @property
+    def mixing(self) -> CutMix | None:
+        """What mixes whole batches."""
+        return CutMix(self.cutmix) if self.cutmix else None
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where a move leads beyond frames of this shape, or an angle to

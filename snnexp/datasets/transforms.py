@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from snnexp.datasets.cut_mix import CutMix
+
 Normalised = Callable[[Shaped[Tensor, "B *sample"]], Float[Tensor, "B *sample"]]
 """From samples as they are stored to the numbers that the network sees."""
 
@@ -36,6 +38,8 @@ class Augmenter(abc.ABC):
     """
 
     takes: ClassVar[Literal["batches", "pictures", "frames"]] = "batches"
+    mixing: CutMix | None = None
+    """How samples are mixed with others, behind all else; None where each stays what it is."""
 
     @abc.abstractmethod
     def check(self, shape: tuple[int, ...]) -> None:

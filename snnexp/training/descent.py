@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from snnexp.datasets.batches import Batch
+from snnexp.datasets.cut_mix import Blend
 from snnexp.distributed import processes
 from snnexp.losses.reading import Reading
 from snnexp.measure.answers import right
@@ -69,11 +70,13 @@ class Descent:
 
     def _descend(self, batch: Batch, whole: int, place: tuple[int, int]) -> Sums:
         reading = self._read(batch)
-        loss = self.schedule.loss(reading, batch.labels)
+        blend = self.session.train.blend(batch, self.session.epochs_before + place[0], place[1] - 1)
+        loss = blended(self.schedule.loss, reading, batch.labels, blend)
         self.schedule.after_batch(len(batch.labels))
         # Gradients are averaged over processes; this makes their average that of the whole batch.
         self._differentiate(loss * (len(batch.labels) * processes() / whole))
-        hits = right(reading.scores[-1].detach(), batch.labels).sum()
+        labels = blend.leading(batch.labels) if blend else batch.labels
+        hits = right(reading.scores[-1].detach(), labels).sum()
         sums = self.watch.sums(loss, hits, batch, place)
         self._move()
         return sums
@@ -96,6 +99,16 @@ class Descent:
             clip_weights(self.forward, self.schedule.weight_limit)
         bound(self.forward)
         self.average.see()
+
+
+def blended(
+    loss: Callable[..., Tensor], reading: Reading, labels: Tensor, blend: Blend | None
+) -> Tensor:
+    """The loss of a batch into which others may have been mixed."""
+    own = loss(reading, labels)
+    if blend is None:
+        return own
+    return blend.share * own + (1 - blend.share) * loss(reading, blend.labels)
 
 
 def bound(network: nn.Module) -> None:

@@ -11,6 +11,7 @@ NOTHING = {
     **dict.fromkeys(("rotation", "shear"), 0.0),
     "flip": False,
     "changes": "all",
+    "cutmix": 0.0,
 }
 STRENGTH = {
     "shift": 2,
