@@ -16,7 +16,7 @@ from snnexp.network.network import Network
 from snnexp.network.parts import keep
 from snnexp.training.execution import Execution, Forward, TrainingPass
 
-_FEW = 4  # samples on which a pass is measured; half of them tell what does not grow with the batch
+_FEW = 4  # samples on which a pass is measured; half tell what does not grow with the batch
 
 
 def estimate(
@@ -37,9 +37,10 @@ def estimate(
         if training_pass is None
         else training_pass(copied, steps)
     )
-    return extrapolated_bytes(
-        forward, batches.sample(_FEW), -(-batches.batch_size // processes()), precision
-    )
+    samples = -(-batches.batch_size // processes())
+    # Not more than a step takes: what is measured may just fit.
+    few = batches.sample(min(_FEW, max(samples, 2)))
+    return extrapolated_bytes(forward, few, samples, precision)
 
 
 def extrapolated_bytes(forward: nn.Module, few: Batch, samples: int, precision: torch.dtype) -> int:

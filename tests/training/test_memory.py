@@ -175,6 +175,13 @@ def test_a_process_needs_memory_for_its_part_of_the_batch(monkeypatch):
     alone = said()
     monkeypatch.setattr(memory, "processes", lambda: 4)
     assert 0.25 * alone < said() < 0.35 * alone
+    sizes, needed = [], memory.needed_bytes
+    monkeypatch.setattr(
+        memory, "needed_bytes", lambda *each: sizes.append(len(each[1].labels)) or needed(*each)
+    )
+    session.train.batch_size = 8  # two for each of four processes
+    said()
+    assert sizes == [2]  # and no more, where a step may just fit
 
 
 LIMITED = """
