@@ -47,7 +47,7 @@ def arranged(arguments: list[str]) -> Composition:
         brought = _needs(arguments, path)
         whole = _composed(path, [*brought, *arguments])
         said = _brought(arguments, brought, whole, path)
-        behind = _behind([*brought, *arguments], whole, path)
+        behind = _behind([*brought, *arguments], whole, path, _bringing(brought))
     away_with(behind, whole.config)
     choices = {group: option for group, option in whole.choices.items() if group != NEEDS}
     return Composition(whole.config, choices, [*said, *map(str, behind)])
@@ -162,12 +162,19 @@ def _brought(
 
 def _bringing(brought: list[str]) -> list[str]:
     """The groups whose options have brought what is in the argument."""
+    if not brought:
+        return []
     needed = brought[0].partition("=")[2].strip("[]").split(",")
     of = {"strategy": any(FRAMES not in each for each in needed), "dataset": FRAMES in needed}
     return [group for group, brings in of.items() if brings]
 
 
-def _behind(arguments: list[str], whole: Composition, path: tuple[str, ...]) -> list[Leftovers]:
+def _behind(
+    arguments: list[str], whole: Composition, path: tuple[str, ...], bringing: list[str]
+) -> list[Leftovers]:
+    """What was set for options that are not chosen; what `bringing` groups have brought was set for
+    those that are.
+    """
     typed = {key: whole.choices[key] for key in _chosen(arguments) if key in whole.choices}
     added = [each for each in arguments if each.startswith("+") and "." not in group_of(each)]
     if not typed or not added:  # nothing that sets values for options
@@ -177,7 +184,7 @@ def _behind(arguments: list[str], whole: Composition, path: tuple[str, ...]) -> 
     swapped = {
         group: others[group]
         for group, option in typed.items()
-        if others.get(group, option) != option
+        if group not in bringing and others.get(group, option) != option
     }
     if not swapped:
         return []

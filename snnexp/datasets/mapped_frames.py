@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from snnexp.datasets.base import Samples
@@ -22,7 +22,7 @@ class MappedFrames(Samples):
         index: number of each sample in the official order, test samples from `TEST_OFFSET`.
     """
 
-    frames: UInt8[np.ndarray, "M *sample"]
+    frames: Shaped[np.ndarray, "M *sample"]
     rows: Int64[np.ndarray, "N"]
     labels: Int64[Tensor, "N"]
     index: Int64[Tensor, "N"]
@@ -41,16 +41,16 @@ class MappedFrames(Samples):
         chunks: Sequence[Int64[Tensor, "_"]],
         keys: Int64[Tensor, "N"],
         augmentation: Callable | None,
-    ) -> Iterator[UInt8[Tensor, "_ *sample"]]:
+    ) -> Iterator[Shaped[Tensor, "_ *sample"]]:
         """Gathered here, and augmented where the labels are, whole batches at a time."""
         for places in chunks:
             samples = self._gathered(places.cpu().numpy()).to(self.labels.device)
             yield samples if augmentation is None else augmentation(samples, keys[places])
 
-    def _gathered(self, places: Int64[np.ndarray, "B"]) -> UInt8[Tensor, "B *sample"]:
+    def _gathered(self, places: Int64[np.ndarray, "B"]) -> Shaped[Tensor, "B *sample"]:
         """Read in the order of the file."""
         rows = self.rows[places]
-        gathered = np.empty((len(rows), *self.frames.shape[1:]), np.uint8)
+        gathered = np.empty((len(rows), *self.frames.shape[1:]), self.frames.dtype)
         for place in rows.argsort():
             gathered[place] = self.frames[rows[place]]
         return torch.from_numpy(gathered)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Shaped
 
 from snnexp.datasets.base import DataError, Samples, Split
 from snnexp.datasets.faults import together
@@ -80,7 +80,7 @@ class Recordings:
         `DataError`, which names all files that cannot be used.
         """
         shape = (self._count(self.both), *self.slicing.shape(self.sensor))
-        frames = mapped(self._path(), self._key(), shape, self._frames)
+        frames = mapped(self._path(), self._key(), shape, self._frames, self.slicing.dtype)
         cut = self._count(self.train)
         return self._split(frames, 0, cut), self._split(frames, cut, len(frames))
 
@@ -110,7 +110,7 @@ class Recordings:
             return MappedFrames(frames, np.arange(begin, end), labels, index)
         return Split(torch.from_numpy(np.array(frames[begin:end])), labels, index)
 
-    def _frames(self) -> Iterator[UInt8[np.ndarray, "T 2 H W"]]:
+    def _frames(self) -> Iterator[Shaped[np.ndarray, "T 2 H W"]]:
         """Of one sample after the other. All files that cannot be used are named at the end."""
         faults: list[Unreadable] = []
         unordered: list[Path] = []
@@ -130,7 +130,7 @@ class Recordings:
             raise self.fault(Path(first.path), first.why)
         self._say(unordered)
 
-    def _frame(self, events: Events, part: Part) -> UInt8[np.ndarray, "T 2 H W"]:
+    def _frame(self, events: Events, part: Part) -> Shaped[np.ndarray, "T 2 H W"]:
         if part.span is not None:
             begin, end = part.span
             events = events.at((events.t >= begin) & (events.t < end))

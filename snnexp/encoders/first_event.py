@@ -10,14 +10,16 @@ from snnexp.encoders.base import Encoder
 class FirstEvent(Encoder):
     """Lets every pixel and polarity of an event camera spike once, at the time of its first event.
 
-        t = earliest + (latest - earliest) k / F
-            k = 0 .. F - 1 the first of F frames with an event; never, where there is none
+        t = earliest + (latest - earliest) (k + 1 - min(v, 1)) / F
+            k = 0 .. F - 1 the first of F frames with an event, v > 0 what it holds; never, where
+            there is none
 
     To be chosen for networks whose neurons spike once (strategy=single_spike), which take events
-    as they come. Times are as fine as the frames: many short ones (`slicing=time`) come close to
-    the times of the events. Where the network runs in discrete time the spike comes in the timestep
-    of its frame, and behind the last frame nothing more. The analog form sees 1 - k / F, 0 where
-    there is no event.
+    as they come. With `slicing=first` there is one frame that holds how much of the recording is
+    left at each pixel's first event, so that times are those of the events; with frames of counts
+    (v >= 1) they are as fine as the frames. Where the network runs in discrete time the spike comes
+    in the timestep of its frame, and behind the last frame nothing more. The analog form sees
+    1 - (k + 1 - min(v, 1)) / F, 0 where there is no event.
 
     Source: first spikes of sensors as inputs, Kheradpisheh & Masquelier 2020 (survey [63]), there
     of images; of events this house's own.
@@ -49,8 +51,7 @@ class FirstEvent(Encoder):
         self, images: Float[Tensor, "B F C H W"], keys: Int[Tensor, "B"] | None = None
     ) -> Float[Tensor, "B C H W"]:
         """The time of the only spike of every pixel and polarity, infinity for none."""
-        share = _first(images) / images.shape[1]
-        return self.earliest + (self.latest - self.earliest) * share
+        return self.earliest + (self.latest - self.earliest) * _passed(images)
 
     def forward(
         self, images: Float[Tensor, "B F C H W"], steps: range, keys: Int[Tensor, "B"]
@@ -59,7 +60,7 @@ class FirstEvent(Encoder):
         return (_first(images) == step).to(images.dtype)
 
     def analog(self, images: Float[Tensor, "B F C H W"]) -> Float[Tensor, "1 B C H W"]:
-        seen = 1 - _first(images) / images.shape[1]
+        seen = 1 - _passed(images)
         return seen.clamp(min=0).to(images.dtype)[None]
 
     def shape(self, shape: tuple[int, int, int, int]) -> tuple[int, int, int]:
@@ -70,5 +71,15 @@ class FirstEvent(Encoder):
 def _first(frames: Float[Tensor, "B F C H W"]) -> Float[Tensor, "B C H W"]:
     """The number, from 0, of the first frame with an event; infinity where there is none."""
     has = frames > 0
-    number = has.to(torch.uint8).argmax(1).to(torch.promote_types(frames.dtype, torch.float32))
+    number = _place(frames)[:, 0].to(torch.promote_types(frames.dtype, torch.float32))
     return number.masked_fill(~has.any(1), torch.inf)
+
+
+def _passed(frames: Float[Tensor, "B F C H W"]) -> Float[Tensor, "B C H W"]:
+    """The share of the recording that is over at the first event; infinity where there is none."""
+    within = 1 - frames.clamp(max=1).gather(1, _place(frames))[:, 0]
+    return (_first(frames) + within) / frames.shape[1]
+
+
+def _place(frames: Float[Tensor, "B F C H W"]) -> Int[Tensor, "B 1 C H W"]:
+    return (frames > 0).to(torch.uint8).argmax(1, keepdim=True)

@@ -1,9 +1,11 @@
-"""Frames of a recording: how many events of each polarity every pixel had, slice by slice."""
+"""Frames of a recording: how many events of each polarity every pixel had, slice by slice, or when
+its first was.
+"""
 
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from snnexp.events.events import Events
 from snnexp.limits import Count
@@ -23,7 +25,13 @@ class Slicing:
         window   (t_i - t_1) // window                            slices of one length in µs; what
                                                                   comes after the last is not used
 
-    The last frame of `number` and of `time` takes what is over. By number every frame says
+    The last frame of `number` and of `time` takes what is over. With
+
+        first    1 - (t - t_1) / (t_N - t_1 + 1), t the first event of the pixel and polarity; 0
+                 where there is none
+
+    nothing is counted: one frame says when every pixel had its first event, to the microsecond and
+    as a share of the recording, for networks whose neurons spike once. By number every frame says
     something, and the first frames of a fast gesture are over sooner; by time a timestep is a share
     of the recording, by window a time in µs, which real-time figures need.
 
@@ -32,11 +40,12 @@ class Slicing:
 
     Args:
         slicing: the rule.
-        timesteps: number of frames T.
+        timesteps: number of frames T; `first` makes one.
         window: length of a slice in µs, with `slicing=window` alone; None otherwise.
         size: side of the frames; pixel x of W falls to column x * size // W, rows likewise. None
             for the pixels of the sensor.
-        values: whether a frame counts events (up to 255), or says that there were any.
+        values: whether a frame counts events (up to 255), or says that there were any; `first`
+            does neither.
 
     Raises:
         ValueError: a window for a rule that has none, or none for the rule that needs it.
@@ -44,7 +53,7 @@ class Slicing:
 
     def __init__(
         self,
-        slicing: Literal["number", "time", "window"],
+        slicing: Literal["number", "time", "window", "first"],
         timesteps: Count,
         window: Count | None,
         size: Count | None,
@@ -52,7 +61,7 @@ class Slicing:
     ):
         _check_window(slicing, window)
         self.slicing = slicing
-        self.timesteps = timesteps
+        self.timesteps = 1 if slicing == "first" else timesteps
         self.window = window
         self.size = size
         self.values = values
@@ -62,6 +71,8 @@ class Slicing:
         """What a timestep is, in words."""
         if self.slicing == "window":
             return f"{self.window / 1000:g} ms"
+        if self.slicing == "first":
+            return "all of the time"
         return f"1/{self.timesteps} of the {'events' if self.slicing == 'number' else 'time'}"
 
     def shape(self, sensor: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -77,11 +88,20 @@ class Slicing:
         side = sensor if self.size is None else (self.size, self.size)
         return self.timesteps, 2, *side
 
-    def frames(self, events: Events, sensor: tuple[int, int]) -> UInt8[np.ndarray, "T 2 H W"]:
+    @property
+    def dtype(self) -> np.dtype:
+        """Of what frames hold."""
+        return np.dtype(np.float32 if self.slicing == "first" else np.uint8)
+
+    def frames(
+        self, events: Events, sensor: tuple[int, int]
+    ) -> UInt8[np.ndarray, "T 2 H W"] | Float32[np.ndarray, "1 2 H W"]:
         """The frames of a recording, whose events are in the order of time and on the sensor."""
         shape = steps, _, height, width = self.shape(sensor)
-        frame = self._frame(events.t)
         y, x = events.y * height // sensor[0], events.x * width // sensor[1]
+        if self.slicing == "first":
+            return _first(events.t, (events.p * height + y) * width + x, shape)
+        frame = self._frame(events.t)
         place = ((frame * 2 + events.p) * height + y) * width + x
         counts = np.bincount(place[frame < steps], minlength=int(np.prod(shape)))
         most = 1 if self.values == "binary" else MOST
@@ -98,6 +118,17 @@ class Slicing:
         return np.minimum(passed // max(whole // self.timesteps, 1), self.timesteps - 1)
 
 
+def _first(
+    t: Int64[np.ndarray, "N"], place: Int64[np.ndarray, "N"], shape: tuple[int, ...]
+) -> Float32[np.ndarray, "1 2 H W"]:
+    """How much of the recording is left at the first event of every place."""
+    left = np.zeros(shape, np.float32)
+    if len(t):
+        share = 1 - (t - t[0]) / (t[-1] - t[0] + 1)
+        np.maximum.at(left.reshape(-1), place, share.astype(np.float32))
+    return left
+
+
 def _check_window(slicing: str, window: int | None) -> None:
     if slicing == "window" and window is None:
         raise ValueError(
@@ -106,7 +137,7 @@ def _check_window(slicing: str, window: int | None) -> None:
         )
     if slicing != "window" and window is not None:
         raise ValueError(
-            f"dataset.frames.window={window}: slicing={slicing} makes as many slices as there are "
-            "timesteps, whatever their length; set dataset.frames.window=null, or "
+            f"dataset.frames.window={window}: slicing={slicing} makes its frames of all of a "
+            "recording, whatever its length; set dataset.frames.window=null, or "
             "dataset.frames.slicing=window"
         )

@@ -449,6 +449,13 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         (),
     ),
     (
+        "first_events_are_times",
+        (*EVENTS, "dataset.frames.slicing=first"),
+        "dataset.frames.slicing",
+        ("dataset.frames.slicing=number",),
+        (),
+    ),
+    (
         "encoder_takes_the_samples",
         ("dataset=digits_dvs",),
         "encoder",

@@ -38,6 +38,7 @@ def test_events_bring_their_encoder_and_that_of_a_strategy():
     assert plain.notices == ["dataset=digits_dvs brings encoder=frames"]
     both = arranged(["dataset=digits_dvs", "strategy=single_spike"])
     assert (both.choices["encoder"], both.choices["neuron"]) == ("first_event", "if_exp")
+    assert both.config["dataset"]["frames"]["slicing"] == "first"
     (notice,) = both.notices
     assert notice.startswith("strategy=single_spike and dataset=digits_dvs bring ")
     typed = arranged(["dataset=digits_dvs", "encoder=direct"])

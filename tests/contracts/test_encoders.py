@@ -555,5 +555,8 @@ def test_the_first_event_by_hand():
     assert built.analog(sample).flatten().tolist() == [0.75, 0.25, 1.0, 0.0]
     sent = built(sample, range(5), KEYS[:1]).flatten(1)
     assert sent.argmax(0).tolist()[:3] == [1, 3, 0] and sent.sum(0).tolist() == [1, 1, 1, 0]
+    left = torch.tensor([[0.75, 0.0, 1.0, 0.125]]).view(1, 1, 1, 2, 2)  # what slicing=first makes
+    assert built.times(left).flatten().tolist() == [1.5, math.inf, 1.0, 2.75]
+    assert built.analog(left).flatten().tolist() == [0.75, 0.0, 1.0, 0.125]
     with pytest.raises(ValueError, match="latest=1 is not above earliest=1"):
         build_option("encoder", "first_event", {"earliest": 1.0, "latest": 1.0})

@@ -374,9 +374,13 @@ def test_every_slice_has_a_file_and_a_changed_recording_makes_it_again(tmp_path,
     binary = source("nmnist", tmp_path, frames={"values": "binary", "size": 17}).read()[0].input
     assert len(read) == 10 and binary.max() == 1 and binary.shape[-1] == 17
     assert len(list((tmp_path / "NMNIST" / ".cache").iterdir())) == 2
+    times = [source("nmnist", tmp_path, frames={"slicing": "first"}).read()[0].input] * 2
+    times[1] = source("nmnist", tmp_path, frames={"slicing": "first"}).read()[0].input
+    assert len(read) == 15 and times[0].dtype == torch.float32 and torch.equal(*times)
+    assert torch.equal(times[0][:, 0] > 0, first.sum(1) > 0)
     write(tmp_path / "NMNIST" / "Train" / "1" / "00001.bin", nmnist_bytes(events(70, 34, 99)))
     again = source("nmnist", tmp_path).read()[0].input
-    assert len(read) == 15 and torch.equal(again[0], frames(events(70, 34, 99), 34))
+    assert len(read) == 20 and torch.equal(again[0], frames(events(70, 34, 99), 34))
     assert torch.equal(again[1:], first[1:])
 
 

@@ -57,6 +57,20 @@ def test_one_event_and_events_of_one_time_fill_a_frame():
     assert slicing("time", 3).frames(once, SENSOR).sum((1, 2, 3)).tolist() == [10, 0, 0]
 
 
+def test_first_says_how_much_is_left_at_the_first_event_of_every_place():
+    made = slicing("first", 9).frames(TEN, SENSOR)  # 101 µs, the last included
+    assert made.dtype == np.float32 and made.shape == (1, 2, 2, 4)
+    left = 1 - np.array([[[[0, 0, 0, 0], [100, 0, 4, 0]], [[0, 2, 0, 6], [70, 3, 0, 0]]]]) / 101
+    left[0, 0, 0, 1:] = left[0, 0, 1, [1, 3]] = left[0, 1, 0, [0, 2]] = left[0, 1, 1, 2:] = 0
+    np.testing.assert_allclose(made, left, rtol=1e-6)
+    assert slicing("first", 9).timesteps == 1 and slicing("first", 9).timestep == "all of the time"
+
+
+def test_first_of_one_event_and_of_none():
+    assert slicing("first", 1).frames(TEN.at(slice(1)), SENSOR).sum() == 1
+    assert slicing("first", 1).frames(TEN.at(slice(0)), SENSOR).sum() == 0
+
+
 def test_counts_stay_at_255_and_binary_says_that_there_were_any():
     many = Events(*(np.zeros(1000, dtype=np.int64) for _ in range(4)))
     assert slicing("number", 1).frames(many, SENSOR)[0, 0, 0].tolist() == [255, 0, 0, 0]

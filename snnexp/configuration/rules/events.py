@@ -26,7 +26,7 @@ def _frames(config: Config) -> int | None:
 def frames_last(config: Config) -> Iterator[str]:
     """A frame is shown at every timestep, and there are as many as the data set makes."""
     count = _frames(config)
-    if count is None or not says(config, "encoder", "by_frame"):
+    if count is None or _of_first_events(config) or not says(config, "encoder", "by_frame"):
         return
     longest = max(_lengths(config).values())
     if longest > count:
@@ -54,7 +54,7 @@ def events_come_in_time(config: Config) -> Iterator[str]:
     no timesteps.
     """
     count = _frames(config)
-    if count is None or says(config, "encoder", "shows") != "once":
+    if count is None or _of_first_events(config) or says(config, "encoder", "shows") != "once":
         return
     shortest = min(_lengths(config).values())
     if count > shortest and not stages_with(config, form="timed"):
@@ -62,6 +62,20 @@ def events_come_in_time(config: Config) -> Iterator[str]:
             f"dataset.frames.timesteps: {kind(config['encoder'])} sends events of {count} frames, "
             f"the run is over after {shortest}; set dataset.frames.timesteps={shortest}"
         )
+
+
+def first_events_are_times(config: Config) -> Iterator[str]:
+    """A frame of first events has no timesteps, for networks that run in them."""
+    if _of_first_events(config) and stages_with(config, form="spiking"):
+        yield (
+            "dataset.frames.slicing: first gives every pixel the time of its first event, which "
+            "networks of spike times take (strategy=single_spike); set "
+            "dataset.frames.slicing=number for those that run timestep by timestep"
+        )
+
+
+def _of_first_events(config: Config) -> bool:
+    return (config["dataset"].get("source", {}).get("frames") or {}).get("slicing") == "first"
 
 
 def _lengths(config: Config) -> dict[str, int]:
@@ -85,4 +99,4 @@ def _trained(config: Config) -> list[int]:
     return [stages[name].get("timesteps", config["timesteps"]) for name in spiking]
 
 
-RULES = (frames_last, events_come_in_time)
+RULES = (frames_last, events_come_in_time, first_events_are_times)
