@@ -1,5 +1,5 @@
-"""A simulator of NIR graphs that does what the equations of NIR say, by Euler's method: slow, plain,
-and without a line of the package's own.
+"""A simulator of NIR graphs that does what the equations of NIR say, by Euler's method: slow,
+plain, and without a line of the package's own.
 """
 
 from collections.abc import Callable, Iterable
