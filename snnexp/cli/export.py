@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnexp import __version__
+import snnexp
 from snnexp.cli.arguments import Parser
 from snnexp.cli.own import with_own_components
 from snnexp.files.visible import visible
@@ -62,7 +62,6 @@ def _nir(chosen: Namespace) -> list[str]:
     from snnexp.export.missing import need
     from snnexp.export.settings import Settings
     from snnexp.export.spiking import refuse, spiking_graph, usual_dt
-    from snnexp.export.titles import title
     from snnexp.files.atomic import write_bytes
 
     need(*nir.PACKAGES)
@@ -71,10 +70,7 @@ def _nir(chosen: Namespace) -> list[str]:
     blueprint = run.session.blueprint
     settings = Settings(chosen.dt or usual_dt(run.network), chosen.pools)
     graph = spiking_graph(run.network, blueprint.encoder.shape(blueprint.shape), settings)
-    outside = {
-        "encoder": title(blueprint.encoder),
-        "readout": title(blueprint.readout()),
-    }
+    outside = _outside(run)
     known = {"dt": settings.dt, "timesteps": run.config["timesteps"]}
     write_bytes(chosen.output, nir.nir_file(graph, _known() | known | outside))
     return [
@@ -118,6 +114,20 @@ def _opened(chosen: Namespace) -> "Reopened":
         return reopened(chosen.run, chosen.changes)
 
 
+def _outside(run: "Reopened") -> dict[str, str]:
+    """What is at work in an evaluation beside the graph, in words."""
+    from snnexp.configuration import build
+    from snnexp.export.titles import title
+
+    blueprint = run.session.blueprint
+    presimulation = build.component(run.config["presimulation"])
+    return {
+        "encoder": title(blueprint.encoder),
+        "readout": title(blueprint.readout()),
+        **({"presimulation": title(presimulation)} if presimulation.hidden else {}),
+    }
+
+
 def _images(run: "Reopened") -> "Tensor":
     """Some of the test set."""
     batch = next(iter(run.session.test.in_order()))
@@ -125,7 +135,7 @@ def _images(run: "Reopened") -> "Tensor":
 
 
 def _known() -> dict[str, str]:
-    return {"program": f"snnexp {__version__}"}
+    return {"program": f"snnexp {snnexp.__version__}"}
 
 
 def _counted(graph: "Graph") -> str:
@@ -157,6 +167,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "changes",
         nargs="*",
+        default=[],  # which argparse would else ask for
         metavar="key=value",
         help="changes, as of `snnexp evaluate`",
     )

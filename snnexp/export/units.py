@@ -22,7 +22,7 @@ RESETS = {"hard": "zero", "soft": "subtract"}
 def obstacles(unit: nn.Module) -> Iterator[str]:
     """Why neurons cannot be written."""
     if not isinstance(unit, SpikingUnit):
-        yield f"a {type(unit).__name__} computes real numbers, and NIR has neurons that spike"
+        yield f"{type(unit).__name__} computes real numbers, and NIR has neurons that spike"
         return
     neuron = unit.neuron
     if not isinstance(neuron, Leaky):

@@ -92,7 +92,7 @@ def test_reports_and_plots_need_no_network_of_recorded_results(light, shell):
     assert light["report recorded"].code == light["plot recorded"].code == 0
     assert (shell.folder / "r.html").exists() and (shell.folder / "p.svg").exists()
     assert light["report nothing"].code == 2 and "required: RUN, -o" in light["report nothing"].err
-    assert light["export nothing"].code == 2 and "RUN_DIR, -o" in light["export nothing"].err
+    assert light["export nothing"].code == 2 and "required: -o" in light["export nothing"].err
     assert light["plot nothing"].code == 2 and "invalid choice" in light["plot nothing"].err
 
 

@@ -201,7 +201,7 @@ def test_other_forms_are_refused():
     with pytest.raises(ConfigError, match=r"of form analog.*\.onnx"):
         spiking_graph(analog_network(blueprint()), SHAPE, Settings(1.0, "average"))
     front = network_with_analog_front(blueprint(), 1, nn.ReLU)
-    with pytest.raises(ConfigError, match="body.convolution1: a AnalogUnit computes real numbers"):
+    with pytest.raises(ConfigError, match="body.convolution1: AnalogUnit computes real numbers"):
         spiking_graph(front, SHAPE, Settings(1.0, "average"))
 
 
