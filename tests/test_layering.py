@@ -27,7 +27,7 @@ FLOORS = [
     },
     {"layers", "survey"},
     {"architectures", "network", "norms", "report"},
-    {"conversion", "counted", "presimulations", "timed", "track"},
+    {"conversion", "counted", "export", "presimulations", "timed", "track"},
     {"calibrations", "measure"},
     {"runs"},
     {"training"},

@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": ("compare", "compare"),
     "report": ("report", "report"),
     "plot": ("plot", "plot"),
+    "export": ("export", "export"),
     "table": ("table", "table"),
     "list": ("options", "show"),
     "show": ("show", "show_option"),

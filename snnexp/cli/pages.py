@@ -21,6 +21,8 @@ See what came of it
       runs, or a sweep, on one page: warnings, accuracy, energy, spikes, classes, configuration
   snnexp plot RUN_DIR... KIND -o FILE.{png,svg,csv}
       one picture of that page by itself, or its figures
+  snnexp export RUN_DIR -o FILE.{nir,onnx}
+      the network for other programs: one of spikes as NIR, an analog one as ONNX
   snnexp table {1,2,3,text} [--runs DIR] [--format FORM]
       the survey's table, published beside measured
   snnexp wandb {sweep,workspace}

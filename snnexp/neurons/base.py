@@ -19,6 +19,7 @@ class Neuron(Cell, abc.ABC):
         spread(value), shift(change), ...           low-pass signals, see `TracedNeuron`
         bound()                                     puts learned values back into their range
         pooling()                                   the neuron in its place behind a pool that fires
+        dynamics()                                  what it does in numbers, see `Leaky`; for export
         with_gradient(x, s, across)                 spikes with the gradient of their counts
         solve, factors, slopes, reaches, ...        exact spike times, see `snnexp.timed.neuron`
 

@@ -11,6 +11,7 @@ from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
 from snnexp.neurons.base import Neuron
+from snnexp.neurons.dynamics import Dynamics
 
 SMALLEST_THRESHOLD = 1e-3
 
@@ -89,6 +90,18 @@ class DIET(Neuron):
         """
         self.threshold.clamp_(min=SMALLEST_THRESHOLD)
         self.leak.clamp_(0.0, 1.0)
+
+    def dynamics(self) -> Dynamics:
+        """What it does with what it has learned so far, in numbers; in units of its threshold."""
+        return Dynamics(
+            leak=float(self.leak.detach()),
+            gain=1 / float(self.threshold.detach()),
+            threshold=1.0,
+            reset="soft",
+            height=1.0,
+            order="fire_after",
+            initial_potential=self.initial_potential,
+        )
 
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.dynamics import Dynamics
 from snnexp.neurons.firing import Amplitude, Firing, Order, Reset
 from snnexp.neurons.integrate_and_fire import IntegrateAndFire
 
@@ -57,6 +58,10 @@ class IF(IntegrateAndFire):
         if self.order == "fire_before":
             return self.firing.before(state, lambda v: v, x)
         return self.firing(state + x)
+
+    def dynamics(self) -> Dynamics:
+        """What it does, in numbers."""
+        return self.charged_by(leak=1.0, gain=1.0, order=self.order)
 
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where no kernel knows the surrogate or the

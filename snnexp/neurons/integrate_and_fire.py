@@ -12,7 +12,8 @@ from snnexp.kernels.scan.dispatch import through
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction
 from snnexp.neurons.base import Neuron
-from snnexp.neurons.firing import Amplitude, Firing
+from snnexp.neurons.dynamics import Dynamics
+from snnexp.neurons.firing import Amplitude, Firing, Order
 
 
 class IntegrateAndFire(Neuron):
@@ -46,6 +47,20 @@ class IntegrateAndFire(Neuron):
     def charge(self, potential: Float[Tensor, "*n"]) -> None:
         """Adds to the potential at the start, which may then be another for each neuron."""
         self.firing.charge(potential)
+
+    def charged_by(self, leak: float, gain: float, order: Order) -> Dynamics:
+        """Its dynamics, of a charge `leak v + gain x`."""
+        firing = self.firing
+        threshold = float(firing.threshold)
+        return Dynamics(
+            leak=leak,
+            gain=gain,
+            threshold=threshold,
+            reset=firing.reset,
+            height=1.0 if firing.amplitude == "unit" else threshold,
+            order=order,
+            initial_potential=firing.initial_potential,
+        )
 
     @abc.abstractmethod
     def scan_parameters(self) -> ScanParameters | None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Positive
+from snnexp.neurons.dynamics import Dynamics
 from snnexp.neurons.firing import Amplitude, Firing, Order, Reset
 from snnexp.neurons.integrate_and_fire import IntegrateAndFire
 
@@ -79,6 +80,10 @@ class LIF(IntegrateAndFire):
         return self.leak * v.detach() + (
             v - v.detach()
         )  # adds an exact zero that carries the gradient of v
+
+    def dynamics(self) -> Dynamics:
+        """What it does, in numbers."""
+        return self.charged_by(self.leak, self.gain, self.order)
 
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where no kernel knows the surrogate or the

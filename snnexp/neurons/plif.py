@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from snnexp.kernels.scan.parameters import ScanParameters
 from snnexp.limits import Fraction, Interval, Positive
+from snnexp.neurons.dynamics import Dynamics
 from snnexp.neurons.firing import Amplitude, Firing, Reset
 from snnexp.neurons.integrate_and_fire import IntegrateAndFire
 
@@ -63,6 +64,11 @@ class PLIF(IntegrateAndFire):
         # the product.
         k = self.w.sigmoid()
         return self.firing((1 - k) * state + k * x.to(state.dtype))
+
+    def dynamics(self) -> Dynamics:
+        """What it does with the time constant learned so far, in numbers."""
+        k = float(self.w.detach().sigmoid())
+        return self.charged_by(leak=1 - k, gain=k, order="fire_after")
 
     def scan_parameters(self) -> ScanParameters | None:
         """What a fused scan over time needs; None where the surrogate is not one a kernel knows."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from snnexp.cell import at_rest
 from snnexp.limits import Fraction, NonNegative, Positive
 from snnexp.neurons.base import Neuron
+from snnexp.neurons.dynamics import Dynamics
 from snnexp.neurons.firing import Order
 from snnexp.neurons.threshold import Threshold
 
@@ -75,6 +76,18 @@ class STDB(Neuron):
         )
         fired = s.detach()
         return s, (charged - self.threshold.value * fired, silence * (1 - fired) + 1)
+
+    def dynamics(self) -> Dynamics:
+        """What it does, in numbers; its silence is one of the backward pass alone."""
+        return Dynamics(
+            leak=self.leak,
+            gain=1.0,
+            threshold=float(self.threshold.value),
+            reset="soft",
+            height=1.0,
+            order=self.order,
+            initial_potential=self.threshold.initial_potential,
+        )
 
     def set_threshold(self, value: float, initial_potential: Fraction) -> None:
         """Changes the threshold, and with it the potential at the start, given as a fraction of the

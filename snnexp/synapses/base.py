@@ -16,3 +16,6 @@ class Synapse(Cell, abc.ABC):
     before_weights: ClassVar[bool] = False
     """Whether it filters what comes to the weights in place of the current behind them. Every
     connection then has a filter of its own, the output layer's too."""
+    stages: ClassVar[tuple[float, ...] | None] = None
+    """Where it is a row of filters y <- y + (x - y) / time_constant: their time constants, in
+    timesteps. A property where settings decide. It is how it is exported."""

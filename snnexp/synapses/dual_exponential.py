@@ -35,6 +35,11 @@ class DualExponential(Cell):
         self.r = math.exp(-1 / rise)
         self.d = math.exp(-1 / decay)
 
+    @property
+    def stages(self) -> tuple[float, float]:
+        """Time constants of its filters of first order, in timesteps."""
+        return 1 / (1 - self.r), 1 / (1 - self.d)
+
     def initial(
         self, x: Float[Tensor, "B *n"]
     ) -> tuple[Float[Tensor, "B *n"], Float[Tensor, "B *n"]]:

@@ -30,6 +30,11 @@ class Exponential(Cell):
         super().__init__()
         self.time_constant = time_constant
 
+    @property
+    def stages(self) -> tuple[float]:
+        """Time constants of its filters of first order, in timesteps."""
+        return (self.time_constant,)
+
     def initial(self, x: Float[Tensor, "B *n"]) -> tuple[Float[Tensor, "B *n"]]:
         return (at_rest(x),)
 

@@ -21,7 +21,8 @@ LIGHT: dict[str, tuple[str, ...]] = {
     **{f"{name} --help": (name, "--help") for name in COMMANDS if name != "reproduce"},
     "version": ("--version",),
     "help": ("--help",),
-    "export": ("export",),
+    "export nothing": ("export",),
+    "import": ("import",),
     "report nothing": ("report",),
     "report recorded": (
         *("report", str(ROOT / "results/cifar10_qcfs_resnet20/s1.json"), "-o", "r.html"),
@@ -83,14 +84,15 @@ def test_every_command_has_a_page_with_a_usage_and_an_example(light):
 
 
 def test_nothing_is_advertised_that_is_not_there(light):
-    assert "not there yet" not in light["help"].out and " export" not in light["help"].out
-    assert light["export"].code == 2 and "no command 'export'" in light["export"].err
+    assert "not there yet" not in light["help"].out and " import" not in light["help"].out
+    assert light["import"].code == 2 and "no command 'import'" in light["import"].err
 
 
 def test_reports_and_plots_need_no_network_of_recorded_results(light, shell):
     assert light["report recorded"].code == light["plot recorded"].code == 0
     assert (shell.folder / "r.html").exists() and (shell.folder / "p.svg").exists()
     assert light["report nothing"].code == 2 and "required: RUN, -o" in light["report nothing"].err
+    assert light["export nothing"].code == 2 and "required: -o" in light["export nothing"].err
     assert light["plot nothing"].code == 2 and "invalid choice" in light["plot nothing"].err
 
 

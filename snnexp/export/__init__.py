@@ -1,0 +1,1 @@
+"""Trained networks in the forms that other programs read."""
