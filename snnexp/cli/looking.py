@@ -66,7 +66,8 @@ def _images(answers: Answers | None) -> tuple[int, ...]:
 
 
 def _seen(run: Path, images: tuple[int, ...], chosen: argparse.Namespace) -> Seen:
-    from snnexp.reopen.glimpses import Look, glimpses
+    from snnexp.reopen.glimpses import glimpses
+    from snnexp.reopen.look import Look
 
     try:
         return glimpses(run, Look(images, chosen.layers, chosen.neurons)), ""

@@ -18,11 +18,18 @@ from snnexp.errors import ConfigError
 from snnexp.jobs.folder import resolved
 from snnexp.measure.at_work import at_work, counts
 from snnexp.network.parts import spiking_units
-from snnexp.reopen.glimpses import Look, glimpses
+from snnexp.reopen.glimpses import glimpses
+from snnexp.reopen.look import Look
+from snnexp.results.read import read_result
+from snnexp.timed.discrete import clocked, output_of
 from tests.support.command_line import Shell
 from tests.support.tiny_run import STRATEGIES, job
 
 pytestmark = pytest.mark.slow
+TIMED = (
+    *("strategy=single_spike", "encoder=spike_time", "readout=first_spike"),
+    *("neuron=if_exp", "loss=spike_time", "norm=none"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +115,35 @@ def test_data_that_are_not_there_are_said_to_be_missing(lif, tmp_path):
     seen, why = looking(Namespace(images=(0,), layers=(), neurons=()))(tmp_path / "run", None)
     assert seen == () and "the network cannot be looked into" in why
     assert str(tmp_path) in why and "train-images" in why
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("glimpses") / "timed"
+    job(folder, *TIMED, "epochs=1", "timesteps=16", "evaluate.images=60")
+    return folder
+
+
+def test_spikes_of_a_network_of_spike_times_are_those_in_discrete_time(timed):
+    found = glimpses(timed, Look(images=(0, 1), layers=("output",), neurons=(*range(10),)))
+    run = snnexp.load(timed)
+    batch = next(iter(run.session.test.in_order()))
+    answers = found[0].answers, found[1].answers
+    result = read_result(timed / "result.json").last
+    finest = result.resolution[-1]
+    assert found[0].timesteps == finest.timesteps == 16
+    with clocked(run.network.body, finest.step, 16), torch.no_grad():
+        times = run.network.encoder(batch.input, range(1), batch.keys)
+        output = output_of(run.network.body, times, finest.step)
+    for place, glimpse in enumerate(found):
+        (band,) = glimpse.bands
+        for neuron, spikes in zip(band.neurons, band.spikes, strict=True):
+            step = float(output.outputs[place, neuron]) / finest.step
+            assert spikes == ((round(step),) if step < 16.5 else ())
+        label, first = int(output.decisions().label[place]), output.decisions().step[place]
+        answer = run.session.class_names[label]
+        assert first > 16 or answers[place][int(first) - 1 :] == (answer,) * (17 - int(first))
+        assert glimpse.panels == ()
 
 
 def test_an_analog_network_has_nothing_to_show(analog):
