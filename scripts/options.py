@@ -25,9 +25,11 @@ LEFT_OUT = {
 }
 HEAD = """# Options
 
-Made by `python scripts/options.py` from `conf/` and the sources; a test holds the two together. `snnexp show GROUP=OPTION` says the same of
-one option, with its equations and source. Those whose group has a plus are added (`+debug=limit`); all others replace the one that is there.
-A key is set behind its group: `neuron.leak=0.9`; of a stage, behind its name in the strategy: `strategy.stages.train.epochs=3`.
+Made by `python scripts/options.py` from `conf/` and the sources; a test holds the two together.
+`snnexp show GROUP=OPTION` says the same of one option, with its equations and source. Options whose
+group has a plus are added (`+debug=limit`); all others replace the one that is there. A key is set
+behind its group: `neuron.leak=0.9`; of a stage, behind its name in the strategy:
+`strategy.stages.train.epochs=3`.
 """
 MOST_ABSENT = 3
 """Keys that an option may lack of a like one, to be told by the difference."""

@@ -12,6 +12,7 @@ import pytest
 
 from snnexp.cli.evaluate import evaluate
 from snnexp.reproduce.checked import FILE
+from snnexp.survey.recorded import recorded
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = sorted(path.parent for path in (ROOT / "results").glob("*/*/weights.safetensors"))
@@ -32,7 +33,7 @@ def test_the_table_of_recorded_runs_says_what_they_say():
     script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
     _, _, rest = (ROOT / "results" / "README.md").read_text().partition(script["BEGIN"])
     said, _, _ = rest.partition(script["END"])
-    found = script["recorded"]()
+    found = recorded(ROOT / "results")
     assert said.strip() == script["table"]() and len(found) >= 57
     assert all(result.command.startswith("snnexp train ") for result in found.values())
     assert script["remarks"]().keys() <= found.keys()
