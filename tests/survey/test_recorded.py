@@ -28,6 +28,14 @@ def test_the_readme_counts_what_is_recorded():
     assert said.strip() == counts["table"]() and len(said.strip().splitlines()) == 7
 
 
+def test_the_table_of_digits_says_what_is_recorded():
+    script = runpy.run_path(str(ROOT / "scripts" / "digits_table.py"))
+    _, _, rest = (ROOT / "README.md").read_text().partition(script["BEGIN"])
+    said, _, _ = rest.partition(script["END"])
+    paths = sorted((ROOT / "results" / "digits_table").glob("*.json"))
+    assert said.strip() == script["table"](paths) and len(paths) == 14
+
+
 @pytest.mark.slow
 def test_the_table_of_recorded_runs_says_what_they_say():
     script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
