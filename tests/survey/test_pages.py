@@ -50,7 +50,7 @@ def test_the_picture_of_all_strategies_is_that_of_the_records():
     figure = script("strategies_figure")
     assert all(path.read_text() == text for path, text in figure["pictures"]().items())
     strategies = {series.label.partition(",")[0] for series in figure["chart"]().series}
-    assert {*options("strategy")} - strategies == {"single_spike_quantized"}  # of no other curve
+    assert strategies == {*options("strategy")}
 
 
 @pytest.mark.slow
