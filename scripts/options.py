@@ -7,6 +7,7 @@ It says what `snnexp list GROUP` and `snnexp show GROUP=OPTION` say.
 
 import re
 from collections.abc import Iterator
+from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _group(name: str, found: Options) -> Iterator[str]:
         before = first.setdefault(content.get(TARGET, option), option)
         parts = [*_option(path, content, None if before == option else (before, found[before]))]
         if parts:
-            yield from [f"### `{plus}{name}={option}`\n", *_paragraph(comment(path)[1:]), *parts]
+            yield from [f"### `{plus}{name}={option}`\n", *_remarks(path), *parts]
 
 
 def _option(path: Path, content: Content, before: tuple[str, Path] | None) -> Iterator[str]:
@@ -112,9 +113,16 @@ def _likeness(name: str, changed: list[Key], absent: set[str]) -> str:
     return f"As `{name}`{' but ' if other else ''}{', '.join(other)}.\n"
 
 
-def _paragraph(lines: list[str]) -> Iterator[str]:
-    if lines:
-        yield " ".join(line.strip() for line in lines) + "\n"
+def _remarks(path: Path) -> Iterator[str]:
+    """What the head of a file says behind its title, in paragraphs; commands as code."""
+    behind = dropwhile(lambda line: line.startswith("  "), comment(path)[1:])
+    for empty, lines in groupby(behind, lambda line: line == "#"):
+        text = "\n".join(lines)
+        if not empty and text.startswith("  "):
+            commands = re.sub(r"\s*\\\n\s*", " ", text).splitlines()
+            yield ", ".join(f"`{command.strip()}`" for command in commands) + "\n"
+        elif not empty:
+            yield " ".join(text.split()) + "\n"
 
 
 def _row(key: Key) -> str:
