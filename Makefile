@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: quick help setup lint format test test-faults soak bench run clean
+.PHONY: quick help setup lint format test test-faults soak bench run tables pages clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,18 @@ bench: $(STAMP)  ## Time and memory of a step against the analog twin
 
 run: $(STAMP)  ## Train the embedded default experiment
 	$(BIN)/snnexp train
+
+tables: $(STAMP)  ## Write the pages and pictures that are made of the recorded runs
+	$(BIN)/python scripts/recorded_runs.py
+	$(BIN)/python scripts/heads.py
+	$(BIN)/python scripts/survey_counts.py
+	$(BIN)/python scripts/tables.py
+	$(BIN)/python scripts/strategies_figure.py
+	$(BIN)/python scripts/strategy_pages.py
+
+pages: $(STAMP)  ## Write the pages that are made of the code: options, fields of a result
+	$(BIN)/python scripts/options.py
+	$(BIN)/python scripts/result_fields.py
 
 clean:  ## Remove what was built (not your outputs)
 	rm -rf $(VENV) build dist *.egg-info snnexp/kernels/*.so

@@ -44,7 +44,7 @@ def main() -> None:
             runs / f"conversion_{encoder}_if",
             ["+experiment=digits_conversion", f"encoder={encoder}"],
         )
-    write(table(runs))
+    write(table(sorted(runs.glob("*/result.json"))))
 
 
 def train(run_dir: Path, overrides: list[str]) -> None:
@@ -62,13 +62,13 @@ def train(run_dir: Path, overrides: list[str]) -> None:
         subprocess.run(command, check=True)
 
 
-def table(runs: Path) -> str:
-    """The results as a Markdown table: accuracy, timesteps, spikes per neuron."""
+def table(paths: list[Path]) -> str:
+    """Results as a Markdown table: accuracy, timesteps, spikes per neuron."""
     lines = [
         "| strategy | encoder | neuron | accuracy % | T | spikes per neuron |",
         "|---|---|---|---|---|---|",
     ]
-    for path in sorted(runs.glob("*/result.json")):
+    for path in paths:
         last = read_result(path).last
         cells = (
             last.strategy,

@@ -16,7 +16,7 @@ from textwrap import wrap
 from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
 from snnexp.survey.experiments import references
-from snnexp.survey.measured import Measured, measured, reduced
+from snnexp.survey.measured import Measured, machine, measured, reduced
 from snnexp.survey.recorded import histories, read_results, standing
 from snnexp.survey.rows import TABLES, Row, rows
 
@@ -144,13 +144,6 @@ def seconds(run: RunResult) -> float:
     """What training and evaluation of all stages took."""
     stages = run.stages.values()
     return sum((stage.train_seconds or 0.0) + (stage.evaluate_seconds or 0.0) for stage in stages)
-
-
-def machine(run: RunResult) -> str:
-    """The device, for a processor with the number of its threads."""
-    if not str(run.device).startswith("cpu"):
-        return str(run.device)
-    return f"{run.threads} thread{'' if run.threads == 1 else 's'} of {run.device}"
 
 
 @cache

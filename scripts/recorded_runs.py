@@ -10,10 +10,9 @@ import csv
 from pathlib import Path
 
 from snnexp.files.atomic import write_text
-from snnexp.files.foreign import Unreadable
 from snnexp.report.formats import as_markdown
-from snnexp.results.read import read_result
 from snnexp.results.run import RunResult
+from snnexp.survey.recorded import recorded
 
 RESULTS = Path(__file__).parents[1] / "results"
 PAGE = RESULTS / "README.md"
@@ -30,21 +29,8 @@ def main() -> None:
 def table() -> str:
     """One row per recorded run, as Markdown."""
     told = remarks()
-    lines = [_line(name, result, told.get(name, "")) for name, result in recorded().items()]
+    lines = [_line(name, result, told.get(name, "")) for name, result in recorded(RESULTS).items()]
     return as_markdown("Recorded runs", COLUMNS, lines).partition("\n\n")[2].strip()
-
-
-def recorded() -> dict[str, RunResult]:
-    """The recorded results by their paths within the folder; files about something else are left
-    out.
-    """
-    found: dict[str, RunResult] = {}
-    for path in sorted(RESULTS.rglob("*.json")):
-        try:
-            found[path.relative_to(RESULTS).as_posix()] = read_result(path)
-        except Unreadable:
-            continue
-    return found
 
 
 def remarks() -> dict[str, str]:

@@ -82,7 +82,8 @@ def answers(tmp_path_factory) -> Iterator[dict[tuple[str, ...], Answer]]:
 
 def real(words: tuple[str, ...], folder: Path) -> list[str]:
     """A command with folders that are there in place of names for them. A queue says how all stands
-    instead of working on it, and a training with own options how it is composed.
+    instead of working on it, and a training with own options how it is composed; a sweep with them
+    is a tiny one.
     """
     run = f"SWEEP/{sorted(path.name for path in (folder / 'SWEEP').glob('*_s1'))[-1]}"
     found: list[str] = []
@@ -94,7 +95,8 @@ def real(words: tuple[str, ...], folder: Path) -> list[str]:
             word = str(ROOT / RECORDED / word)
         word = os.path.basename(word) if word.endswith(".png") else word
         found += map(str, sorted(folder.glob(word))) if "*" in word else [word]
-    shown = ["--cfg", "job"] if "--config-dir" in words else ["tracker=none"]
+    alone = ["--cfg", "job"] if "-m" not in words else [*TINY]
+    shown = alone if "--config-dir" in words else ["tracker=none"]
     more = {"reproduce": ["--status", "--runs", "queue"], "train": shown}
     return [*found, *more.get(words[0], [])]
 

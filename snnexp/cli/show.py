@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,18 +15,16 @@ from rich.text import Text
 
 from snnexp.composition.catalogue import comment, groups, is_added, text_of
 from snnexp.composition.declared import Declared, declared
+from snnexp.composition.keys import TARGET, Key, keys, remarks, settings
 from snnexp.composition.search import search_of
 from snnexp.errors import ConfigError
-from snnexp.files.visible import one_line, visible
+from snnexp.files.visible import visible
 from snnexp.survey.experiments import LOADER
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # from Python 3.11 on
 
 Options = Mapping[str, "Traversable"]
-TARGET = "_target_"
-NOTHING = Declared(Path(), 0, "")
-"""Of a component whose source cannot be read."""
 
 
 def show_option(arguments: list[str]) -> int:
@@ -76,8 +73,8 @@ def _shown_key(key: str, known: Mapping[str, Any]) -> int:
     text = text_of(files("snnexp.conf") / "config.yaml").partition("\nhydra:")[0]
     found = re.search(rf"^{re.escape(key)}:.*(?:\n[ ].*)*", text, re.MULTILINE)
     if found is None:
-        keys = [*known, *re.findall(r"^(\w+):", text, re.MULTILINE)]
-        near = get_close_matches(key, keys, 1)
+        every = [*known, *re.findall(r"^(\w+):", text, re.MULTILINE)]
+        near = get_close_matches(key, every, 1)
         hint = f"did you mean {near[0]!r}?" if near else "snnexp train --help lists all"
         return _refuse(f"there is no group and no key {key!r}; {hint}")
     print(found[0])
@@ -92,59 +89,23 @@ def _page(group: str, option: str, known: Mapping[str, Options]) -> Iterator[Tex
     main = declared(content[TARGET]) if TARGET in content else None
     if main is not None:
         yield Text(f"\n{main.about}")
-        rows = [*_keys(content, _remarks(path))]
+        rows = [*keys(content, remarks(path))]
         yield _table(rows, "strategy.stages.NAME." if group == "stage" else f"{group}.")
     else:
-        yield Text(f"\n{_settings(path)}")
+        yield Text(f"\n{settings(path)}")
     yield Text()
     yield _facts(group, option, main, known)
 
 
-def _settings(path: "Traversable") -> str:
-    """What stands in a file behind its head."""
-    lines = text_of(path).splitlines()
-    first = next((n for n, line in enumerate(lines) if line[:1] != "#"), len(lines))
-    return "\n".join(lines[first:])
-
-
-def _remarks(path: "Traversable") -> dict[str, str]:
-    """The comments behind the keys of a file, and behind those of what stands in it."""
-    outer, found = "", {}
-    for line in text_of(path).splitlines():
-        key = re.match(r"( *)(\w+):[^#]*(?:#\s*(.*))?$", line)
-        if key:
-            outer = outer if key[1] else key[2]
-            found[f"{outer}.{key[2]}" if key[1] else key[2]] = key[3] or ""
-    return found
-
-
-def _keys(
-    content: Mapping[str, Any], remarks: Mapping[str, str], prefix: str = ""
-) -> Iterator[tuple[str, str, str, str]]:
-    """Key, default, range and meaning of each setting of a component and of those within it."""
-    source = declared(content[TARGET]) or NOTHING
-    for key, value in content.items():
-        if isinstance(value, dict) and TARGET in value:
-            yield from _keys(value, remarks, f"{prefix}{key}.")
-        elif key != TARGET:
-            said = (source.meanings.get(key, ""), remarks.get(f"{prefix}{key}", ""))
-            yield f"{prefix}{key}", _plain(value), source.types.get(key, ""), max(said, key=len)
-
-
-def _plain(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return one_line(value)
-
-
-def _table(rows: list[tuple[str, str, str, str]], prefix: str) -> Table:
+def _table(rows: list[Key], prefix: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("\nkey", style="cyan", no_wrap=True)  # whole, so that it can be copied
     table.add_column("\ndefault", overflow="fold")
     table.add_column("\nmay be", overflow="fold")
     table.add_column("\nmeaning", overflow="fold")
-    for key, *others in rows:
-        table.add_row(Text(f"{prefix}{key}"), *map(Text, others))
+    for key in rows:
+        name = f"{prefix}{key.name}"
+        table.add_row(*map(Text, (name, key.default, key.range, key.meaning)))
     return table
 
 

@@ -241,16 +241,17 @@ def _file(module: str) -> Path | None:
     roots = [*(Path(folder).parent for folder in snnexp.__path__), *map(Path, sys.path)]
     names = (inside.with_suffix(".py"), inside / "__init__.py")
     found = [root / name for root in roots for name in names]
-    found += [place / Path(*name.parts[1:]) for place in _places(names[0]) for name in names]
+    found += [place / Path(*name.parts[1:]) for place in _places(inside.parts[0]) for name in names]
     return next((path for path in found if path.is_file()), None)
 
 
-def _places(name: Path) -> list[Path]:
-    """The folders of the package that a module is in, if an import hook alone knows it, as it does
-    of one that is installed to be edited; nothing of it is run.
+@cache
+def _places(package: str) -> list[Path]:
+    """The folders of a package, if an import hook alone knows it, as it does of one that is
+    installed to be edited; nothing of it is run.
     """
     try:
-        spec = find_spec(name.parts[0])
+        spec = find_spec(package)
     except (ImportError, ValueError):
         spec = None
     return [Path(place) for place in (spec and spec.submodule_search_locations) or ()]

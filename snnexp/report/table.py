@@ -1,7 +1,7 @@
 """A table of the survey with the measured columns beside the published ones."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from snnexp.report import formats as forms
+from snnexp.report.lines import in_units
 from snnexp.results.run import RunResult
 from snnexp.survey.measured import Measured, measured, status
 from snnexp.survey.rows import Row
@@ -36,10 +37,14 @@ MEASURED = (
     "n",
     "measured_timesteps",
     "spikes_per_neuron",
+    "energy_joule",
+    "energy_model",
     "gap",
     "status",
     "budget",
     "marks",
+    "commit",
+    "machine",
     "command",
 )
 TITLES = {
@@ -68,6 +73,7 @@ HEADINGS = {
     "n": "n",
     "measured_timesteps": "read at T",
     "spikes_per_neuron": "spikes per neuron",
+    "energy": "energy",
     "gap": "gap",
     "status": "status",
     "budget": "reduced",
@@ -75,6 +81,8 @@ HEADINGS = {
     "command": "command",
 }
 """The columns of a page."""
+ALWAYS = ("measured", "n", "status")
+"""Those that a table in Markdown has even where nothing stands in them."""
 FIGURES = {
     "timesteps",
     "accuracy",
@@ -83,6 +91,7 @@ FIGURES = {
     "n",
     "measured_timesteps",
     "spikes_per_neuron",
+    "energy",
     "gap",
 }
 STYLES = {
@@ -99,10 +108,12 @@ WIDEST = 190
 """Those from which what was reduced stands in it, too."""
 CUT = ("system", "reduced")
 ONE_LINE = (
-    *("system", "T", "published", "measured", "n", "gap", "spikes", "status"),
+    *("system", "T", "published", "measured", "n", "gap", "spikes", "energy", "status"),
     *("reduced", "experiment"),
 )
 """The columns of a row in one line."""
+ROOM = ("energy", "reduced")
+"""Those of them that only the widest terminals have room for."""
 LEGEND = (
     f"reproduced, below, above: of n >= {FROM} runs by their deviation ({CONFIDENCE:.0%}), of "
     f"fewer within {WITHIN} points.",
@@ -142,10 +153,14 @@ def _measured_columns(row: Row, found: Measured | None, has_experiment: bool) ->
         "spikes_per_neuron": ""
         if found.spikes_per_neuron is None
         else f"{found.spikes_per_neuron:.2f}",
+        "energy_joule": "" if found.energy_joule is None else f"{found.energy_joule:.4g}",
+        "energy_model": "; ".join(found.energy_models),
         "gap": f"{found.mean - float(row.accuracy):+.2f}" if row.accuracy else "",
         "status": status(row, found),
         "budget": found.budget,
         "marks": "; ".join(found.marks),
+        "commit": "; ".join(found.commits),
+        "machine": "; ".join(found.machines),
     }
 
 
@@ -155,15 +170,35 @@ def as_csv(name: str, table: forms.Lines) -> str:
 
 
 def as_markdown(name: str, table: forms.Lines) -> str:
-    """The columns in which anything stands."""
-    columns = [column for column in (*PUBLISHED, *MEASURED) if any(line[column] for line in table)]
-    return forms.as_markdown(TITLES[name], columns, table)
+    """The columns of a page in which anything stands, and below them what the words mean."""
+    shown = [_of_page(line) for line in table]
+    columns = [key for key in HEADINGS if key in ALWAYS or any(line[key] for line in shown)]
+    named = [{HEADINGS[key]: line[key] for key in columns} for line in shown]
+    text = forms.as_markdown(TITLES[name], [HEADINGS[key] for key in columns], named)
+    return "\n".join([text, *dict.fromkeys([NOTE, *_energy_models(table)]), ""])
 
 
 def as_html(name: str, table: forms.Lines) -> str:
     """A page that needs nothing else."""
-    cited = [line | {"citation": f"[{line['reference']}] {line['citation']}"} for line in table]
-    return forms.as_html(TITLES[name], NOTE, HEADINGS, FIGURES, cited)
+    note = " ".join([NOTE, *_energy_models(table)])
+    return forms.as_html(TITLES[name], note, HEADINGS, FIGURES, [*map(_of_page, table)])
+
+
+def _of_page(line: dict[str, str]) -> dict[str, str]:
+    """A row as people read it: with the number of the reference, and energy with its unit."""
+    cited = f"[{line['reference']}] {line['citation']}"
+    return line | {"citation": cited, "energy": _energy(line)}
+
+
+def _energy(line: dict[str, str]) -> str:
+    return in_units(float(line["energy_joule"]), "J") if line["energy_joule"] else ""
+
+
+def _energy_models(table: forms.Lines) -> Iterator[str]:
+    """By which models the energies of a table were worked out, in a sentence."""
+    models = dict.fromkeys(line["energy_model"] for line in table if line["energy_model"])
+    if models:
+        yield f"Energy per image: {'; '.join(models)}."
 
 
 def as_rich(name: str, table: forms.Lines) -> str:
@@ -178,38 +213,38 @@ def as_rich(name: str, table: forms.Lines) -> str:
             console.print(_folded(name, table))
         for words in LEGEND:
             console.print(Text(words, "dim"))
+        for words in _energy_models(table):
+            console.print(Text(words, "dim"))
     return capture.get()
 
 
 def _one_line_each(name: str, table: forms.Lines, wide: bool) -> Table:
     """A line for each row; only the first column, and what was reduced, may be cut."""
     page = Table(title=TITLES[name], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    cells = [_wide_cells(line) for line in table]
-    for number, title in enumerate(ONE_LINE):
+    titles = [title for title in ONE_LINE if wide or title not in ROOM]
+    cells = [[_wide_cells(line)[title] for title in titles] for line in table]
+    for number, title in enumerate(titles):
         longest = max(len(title), *(len(line[number]) for line in cells))
         least = min(longest, 24) if title in CUT else longest
         page.add_column(
             title,
-            justify="right" if title in ONE_LINE[1:7] else "left",
+            justify="right" if title in ONE_LINE[1:8] else "left",
             no_wrap=True,
             min_width=least,
             max_width=max(least, 44) if title in CUT else None,
             style="cyan" if title == "experiment" else None,
         )
-    if not wide:
-        page.columns.pop(ONE_LINE.index("reduced"))
-        cells = [line[:-2] + line[-1:] for line in cells]
     for line in cells:
         page.add_row(*line)
     return page
 
 
-def _wide_cells(line: dict[str, str]) -> tuple[str | Text, ...]:
+def _wide_cells(line: dict[str, str]) -> dict[str, str | Text]:
     strategy = line["strategy"].partition(" (+")[0]
     system = f"{line['dataset']} {line['architecture']} [{line['reference']}] {strategy}"
     verdict = Text(line["status"], STYLES.get(line["status"], ""))
     verdict.append(" (!)" if line["marks"] else "", "yellow")
-    return (
+    cells = (
         Text(system),
         line["timesteps"],
         line["accuracy"],
@@ -217,10 +252,12 @@ def _wide_cells(line: dict[str, str]) -> tuple[str | Text, ...]:
         line["n"],
         line["gap"],
         line["spikes_per_neuron"],
+        _energy(line),
         verdict,
         Text(line["budget"], "dim"),
         line["command"].rpartition("=")[2],
     )
+    return dict(zip(ONE_LINE, cells, strict=True))
 
 
 def _folded(name: str, table: forms.Lines) -> Table:
@@ -244,6 +281,9 @@ def _cells(line: dict[str, str]) -> tuple[str | Text, ...]:
     found = Text(line["measured"] + (f" ±{line['std']}" if line["std"] else ""))
     if line["measured"]:
         found.append(f"\nT {line['measured_timesteps']}, n {line['n']}", "dim")
+    spikes = Text(line["spikes_per_neuron"])
+    if line["energy_joule"]:
+        spikes.append(f"\n{_energy(line)}", "dim")
     verdict = Text(line["status"], STYLES.get(line["status"], ""))
     for shortfall in filter(None, re.split(", |; ", line["budget"])):
         verdict.append(f"\n{shortfall}", "dim")
@@ -255,7 +295,7 @@ def _cells(line: dict[str, str]) -> tuple[str | Text, ...]:
         line["accuracy"],
         found,
         line["gap"],
-        line["spikes_per_neuron"],
+        spikes,
         verdict,
     )
 

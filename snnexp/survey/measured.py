@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean, stdev
@@ -26,6 +26,11 @@ class Measured:
         budget: what was reduced against the experiment, in words; empty for full runs.
         marks: what the accuracy should not be read without: flags of the runs, and that no commit,
             or today's code, gives them again.
+        energy_joule: mean over the runs, per image; None under the same conditions as the spikes,
+            but of an analog network there is one.
+        energy_models: by which it was worked out, in words; one, unless runs differ.
+        commits: of the code that made the runs.
+        machines: on which they were made.
     """
 
     accuracies: tuple[float, ...]
@@ -33,6 +38,10 @@ class Measured:
     spikes_per_neuron: float | None
     budget: str
     marks: tuple[str, ...] = ()
+    energy_joule: float | None = None
+    energy_models: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -87,17 +96,41 @@ def _together(row: Row, results: list[RunResult]) -> Measured:
     pairs = [(_stage(row, result), result) for result in results]
     timesteps = [_timesteps(row, stage, result) for stage, result in pairs]
     stages = [stage for stage, _ in pairs]
-    accuracies = [_accuracy(stage, steps) for stage, steps in zip(stages, timesteps, strict=True)]
-    counted = [
-        stage.spikes_per_neuron
-        for stage, steps in zip(stages, timesteps, strict=True)
-        if steps == len(stage.accuracy_by_timestep)
-    ]
-    spikes = [count for count in counted if count is not None]
-    budget = "; ".join(sorted({reduced(row, stage, result) for stage, result in pairs} - {""}))
-    marks = dict.fromkeys(mark for stage, result in pairs for mark in _marks(stage, result))
-    mean_spikes = fmean(spikes) if spikes else None
-    return Measured(tuple(accuracies), timesteps[0], mean_spikes, budget, tuple(marks))
+    read = [*zip(stages, timesteps, strict=True)]
+    # Spikes and operations are counted of a whole inference.
+    whole = [stage for stage, steps in read if steps == len(stage.accuracy_by_timestep)]
+    operations = [stage.operations for stage in whole if stage.operations is not None]
+    budgets = {reduced(row, stage, result) for stage, result in pairs} - {""}
+    return Measured(
+        accuracies=tuple(_accuracy(stage, steps) for stage, steps in read),
+        timesteps=timesteps[0],
+        spikes_per_neuron=_mean(stage.spikes_per_neuron for stage in whole),
+        budget="; ".join(sorted(budgets)),
+        marks=_once(mark for stage, result in pairs for mark in _marks(stage, result)),
+        energy_joule=_mean(each.energy_joule for each in operations),
+        energy_models=_once(each.energy_model for each in operations),
+        commits=_once(result.git_commit for result in results),
+        machines=_once(machine(result) for result in results),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _once(texts: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def machine(result: RunResult) -> str:
+    """The device of a run, for a processor with the number of its threads; empty where it is not
+    known.
+    """
+    device = result.device or ""
+    if not device.startswith("cpu") or result.threads is None:
+        return device
+    return f"{result.threads} thread{'' if result.threads == 1 else 's'} of {device}"
 
 
 def _marks(stage: StageResult, result: RunResult) -> Iterator[str]:

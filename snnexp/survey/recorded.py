@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import snnexp
 from snnexp.files.documents import read_json
 from snnexp.files.foreign import Unreadable, read_regular
 from snnexp.files.visible import one_line, visible
-from snnexp.results.read import as_result
+from snnexp.results.read import as_result, read_result
 from snnexp.results.run import RunResult
 
 HISTORY = "history.csv"
@@ -76,6 +77,17 @@ def result_files(folder: Path) -> Iterator[Path]:
         is_run = {"status.json", "config.yaml", "result.json"} <= {*names}
         own = ["result.json"] if is_run else names
         yield from (Path(place, name) for name in own if name.endswith(".json"))
+
+
+def recorded(folder: Path) -> dict[str, RunResult]:
+    """The results below a folder by their paths within it, whatever they are about; files about
+    something else are left out.
+    """
+    found: dict[str, RunResult] = {}
+    for path in sorted(folder.rglob("*.json")):
+        with suppress(Unreadable):
+            found[path.relative_to(folder).as_posix()] = read_result(path)
+    return found
 
 
 def read_results(folders: list[Path]) -> list[RunResult]:

@@ -185,7 +185,15 @@ def cpu(code: str, folder: Path) -> float:
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("list",), ("table", "3"), ("runs",), ("show", "neuron=lif")]
+    "words",
+    [
+        ("--help",),
+        ("list",),
+        ("table", "3"),
+        ("runs",),
+        ("show", "neuron=lif"),
+        ("show", "optimizer=adam"),  # of torch, whose source is read
+    ],
 )
 def test_what_only_looks_takes_little_and_imports_nothing_heavy(words, tmp_path):
     (tmp_path / "outputs").mkdir()

@@ -10,6 +10,7 @@ import pytest
 
 from snnexp.cli import table as command
 from snnexp.cli.table import table
+from snnexp.report.table import as_markdown, lines
 from snnexp.results.run import RunResult
 from snnexp.survey import measured as standing
 from snnexp.survey.experiments import experiments, rows_by_experiment
@@ -252,6 +253,27 @@ def test_runs_of_one_configuration_are_taken_together_and_full_ones_before_other
     assert measured(_row(name), [*other, lone]).accuracies == (90.0, 92.0)
     reduced = [{**each, "full_budget": {"epochs": 9}} for each in other]
     assert measured(_row(name), [*reduced, lone]).accuracies == (99.0,)
+
+
+def test_energy_is_the_mean_over_whole_inferences_with_its_model():
+    name, model = "t3-cifar10-38-256", "45 nm, float32: 4.6 pJ per multiply-accumulate"
+    runs = [
+        _result(name, 88.0, [88.0] * 256, seed=seed, git_commit="abc", device="cpu", threads=2)
+        for seed in (1, 2)
+    ]
+    for run, joule in zip(runs, (1e-6, 3e-6), strict=True):
+        run["stages"]["train"]["operations"] = {"energy_joule": joule, "energy_model": model}
+    found = measured(_row(name), runs)
+    assert (found.energy_joule, found.energy_models) == (pytest.approx(2e-6), (model,))
+    assert (found.commits, found.machines) == (("abc",), ("2 threads of cpu",))
+    results = [RunResult.from_json(run) for run in runs]
+    line = lines([_row(name)], results, {name: "cifar10_rmp_resnet20"})[0]
+    assert (line["energy_joule"], line["commit"]) == ("2e-06", "abc")
+    text = as_markdown("3", [line])
+    assert "| 2 uJ |" in text and f"Energy per image: {model}." in text
+    for run in runs:
+        run["stages"]["train"]["accuracy_by_timestep"] = [88.0] * 300
+    assert measured(_row(name), runs).energy_joule is None
 
 
 def test_status():

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from tests.support.command_line import ROOT
 
-WITH_COMMANDS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+WITH_COMMANDS = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "strategies").glob("*.md")),
+)
 PAGES = tuple(
     path
     for name in ("*.md", "docs/**/*.md", "results/**/*.md", "snnexp/**/*.md")
@@ -48,7 +52,7 @@ def links(page: Path) -> Iterator[str]:
     """Where the links and pictures of a page lead to, but for addresses of other sites."""
     text = re.sub(rf"{FENCE}.*?{FENCE}", "", page.read_text(), flags=re.DOTALL)
     text = re.sub(r"`[^`\n]*`", "", text)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"(?:\]\(|\bsrc(?:set)?=\")([^)\s\"]+)[)\"]", text):
         if not re.match(r"[a-z]+:", target):
             yield target
 

@@ -12,6 +12,7 @@ import pytest
 
 from snnexp.cli.evaluate import evaluate
 from snnexp.reproduce.checked import FILE
+from snnexp.survey.recorded import recorded
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = sorted(path.parent for path in (ROOT / "results").glob("*/*/weights.safetensors"))
@@ -27,12 +28,20 @@ def test_the_readme_counts_what_is_recorded():
     assert said.strip() == counts["table"]() and len(said.strip().splitlines()) == 7
 
 
+def test_the_table_of_digits_says_what_is_recorded():
+    script = runpy.run_path(str(ROOT / "scripts" / "digits_table.py"))
+    _, _, rest = (ROOT / "README.md").read_text().partition(script["BEGIN"])
+    said, _, _ = rest.partition(script["END"])
+    paths = sorted((ROOT / "results" / "digits_table").glob("*.json"))
+    assert said.strip() == script["table"](paths) and len(paths) == 14
+
+
 @pytest.mark.slow
 def test_the_table_of_recorded_runs_says_what_they_say():
     script = runpy.run_path(str(ROOT / "scripts" / "recorded_runs.py"))
     _, _, rest = (ROOT / "results" / "README.md").read_text().partition(script["BEGIN"])
     said, _, _ = rest.partition(script["END"])
-    found = script["recorded"]()
+    found = recorded(ROOT / "results")
     assert said.strip() == script["table"]() and len(found) >= 57
     assert all(result.command.startswith("snnexp train ") for result in found.values())
     assert script["remarks"]().keys() <= found.keys()

@@ -1,6 +1,6 @@
 """What every drawing has: its size, its description, and the names of what is in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from snnexp.report.charts.base import Chart
 from snnexp.report.markup import Markup, element, joined
@@ -81,11 +81,12 @@ def _entries(entries: Sequence[tuple[str, Markup]], top: float, columns: int) ->
         yield words(x + 30, y + 4, label, room=wide - 34)
 
 
-def alone(drawn: Sequence[tuple[str, Markup, float]]) -> str:
-    """Drawings one below the other as a file of their own, in light colours.
+def alone(drawn: Sequence[tuple[str, Markup, float]], colours: Mapping[str, str]) -> str:
+    """Drawings one below the other as a file of their own.
 
     Args:
         drawn: title, drawing and height of each.
+        colours: by name, as `snnexp.report.svg.colours` has them.
     """
     placed, top = [], 0.0
     for title, each, height in drawn:
@@ -93,8 +94,8 @@ def alone(drawn: Sequence[tuple[str, Markup, float]]) -> str:
         inner = f'<svg x="0" y="{top + 24:.0f}" width="{WIDTH}" height="{height:.0f}" '
         placed.append(Markup(each.replace("<svg ", inner, 1)))
         top += 24 + height + 8
-    style = element("style", Markup(literal(chart_style())))
-    sheet = element("rect", width=WIDTH, height=top, fill="#ffffff")
+    style = element("style", Markup(literal(chart_style(), colours)))
+    sheet = element("rect", width=WIDTH, height=top, fill=colours["paper"])
     head = f'<svg xmlns="{SPACE}" viewBox="0 0 {WIDTH} {top:.0f}" width="{WIDTH * 1.5:g}">'
     return f"{head}{joined([style, sheet, *placed])}</svg>\n"
 

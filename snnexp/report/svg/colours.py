@@ -1,6 +1,7 @@
 """Colours of charts and pages, for paper and for dark screens."""
 
 import re
+from collections.abc import Mapping
 
 LIGHT = {
     "paper": "#ffffff",
@@ -69,9 +70,9 @@ def _of_series(number: int) -> str:
     return f".chart .f{number}{{{fill}}}.chart .k{number}{{{stroke}}}\n"
 
 
-def literal(style: str) -> str:
-    """The same in the light colours themselves, for programs that know no variables."""
-    return re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], style)
+def literal(style: str, colours: Mapping[str, str]) -> str:
+    """The same in colours themselves, for programs that know no variables."""
+    return re.sub(r"var\(--(\w+)\)", lambda found: colours[found[1]], style)
 
 
 def variables(colours: dict[str, str]) -> str:

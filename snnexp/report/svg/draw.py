@@ -1,6 +1,6 @@
 """Any chart as SVG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from snnexp.report.charts.bars import Bars
@@ -11,6 +11,7 @@ from snnexp.report.charts.raster import Raster
 from snnexp.report.charts.traces import Traces
 from snnexp.report.markup import Markup
 from snnexp.report.svg import bars, canvas, heat, lines, raster, traces
+from snnexp.report.svg.colours import LIGHT
 
 DRAWN: dict[type, Callable[[Any], Markup]] = {
     Lines: lines.drawn,
@@ -26,7 +27,7 @@ def drawn(chart: Chart) -> Markup:
     return DRAWN[type(chart)](chart)
 
 
-def as_file(charts: Sequence[Chart]) -> str:
+def as_file(charts: Sequence[Chart], colours: Mapping[str, str] = LIGHT) -> str:
     """Charts one below the other, each with its title, as a file of their own."""
     pictures = [(chart.title, drawn(chart)) for chart in charts]
-    return canvas.alone([(title, each, canvas.height(each)) for title, each in pictures])
+    return canvas.alone([(title, each, canvas.height(each)) for title, each in pictures], colours)
