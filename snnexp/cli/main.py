@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": ("compare", "compare"),
     "report": ("report", "report"),
     "plot": ("plot", "plot"),
+    "publish": ("publish", "publish"),
     "table": ("table", "table"),
     "list": ("options", "show"),
     "show": ("show", "show_option"),
