@@ -36,8 +36,8 @@ from snnexp.runs.stored import EXPECTED
 from snnexp.training.shortage import explaining_evaluation
 
 USAGE = (
-    "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate "
-    "outputs/train/... timesteps=32"
+    "usage: snnexp evaluate RUN_DIR [group=option] [key=value], or the address of a published "
+    "network, e.g. snnexp evaluate outputs/train/... timesteps=32"
 )
 
 

@@ -44,7 +44,7 @@ def download(url: str, path: Path, limit: int) -> None:
         Absent: there is no such file.
         Unreadable: it cannot be fetched, is larger, or takes too long.
     """
-    with _explained(url), _opener().open(_request(url), timeout=SILENCE) as answer:
+    with _explained(url), _opener(url).open(_request(url), timeout=SILENCE) as answer:
         _refuse_large(url, int(answer.headers.get("Content-Length") or 0), limit)
         with writing(path, limit), replacing(path) as draft, draft.open("xb") as file:
             for piece in _pieces(url, answer, limit):
@@ -100,12 +100,13 @@ class _Redirects(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener() -> OpenerDirector:
-    """Of nothing but HTTP: urllib's own one reads files and FTP, too."""
+def _opener(url: str) -> OpenerDirector:
+    """Of nothing but HTTP: urllib's own one reads files and FTP, too. No proxy knows this
+    machine.
+    """
     opener = OpenerDirector()
-    for handler in (
-        *(ProxyHandler(), HTTPHandler(), HTTPSHandler(), _Redirects()),
-        *(HTTPDefaultErrorHandler(), HTTPErrorProcessor(), UnknownHandler()),
-    ):
+    proxies = ProxyHandler(None if url.startswith("https:") else {})
+    ways = (proxies, HTTPHandler(), HTTPSHandler(), _Redirects())
+    for handler in (*ways, HTTPDefaultErrorHandler(), HTTPErrorProcessor(), UnknownHandler()):
         opener.add_handler(handler)
     return opener

@@ -1,12 +1,13 @@
 """What a model card says in figures, as tables in Markdown."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from snnexp.published.source import Source
 from snnexp.report.energy import dearer
-from snnexp.report.formats import Lines, markdown_table
+from snnexp.report.formats import markdown_table
 from snnexp.report.lines import in_units, timesteps_line
-from snnexp.results.parts import Operations
+from snnexp.results.parts import Energy, Operations
 from snnexp.results.stage import CHOICES, StageResult
 from snnexp.survey.measured import Measured, measured, status
 from snnexp.survey.rows import Row, every_row
@@ -89,26 +90,36 @@ def energy(source: Source) -> str:
     network costs.
     """
     last = source.result.last
-    lines = [*_energy(last)]
-    if not lines:
+    energies = energies_of(last)
+    if not energies:
         return ""
-    remarks = [f"More than the analog network: {line}.\n" for line in dearer(last)]
-    return "\n".join([markdown_table([*ENERGY], lines), *remarks])
+    lines = [_energy_line(name, each) for name, each in energies.items()]
+    remarks = dearer(replace(last, energies=energies))
+    said = [f"More than the analog network: {line}.\n" for line in remarks]
+    return "\n".join([markdown_table([*ENERGY], lines), *said])
 
 
-def _energy(last: StageResult) -> Lines:
-    found = [
-        (name, each.joule, each.ann_joule, each.source)
-        for name, each in (last.energies or {}).items()
-    ]
-    operations = last.operations
-    if not found and operations is not None:
-        figures = operations.energy_joule, operations.energy_ann_joule, operations.energy_model
-        found = [("operations alone", *figures)]
-    return [
-        dict(zip(ENERGY, (name, _joule(own), _joule(ann), prices or ""), strict=True))
-        for name, own, ann, prices in found
-    ]
+def _energy_line(model: str, spent: Energy) -> dict[str, str]:
+    cells = (model, _joule(spent.joule), _joule(spent.ann_joule), spent.source or "")
+    return dict(zip(ENERGY, cells, strict=True))
+
+
+def energies_of(last: StageResult) -> dict[str, Energy]:
+    """The energies of a result by their models; of one from before there were several, that of its
+    operations.
+    """
+    counted = last.operations
+    if last.energies or counted is None or counted.energy_joule is None:
+        return last.energies or {}
+    return {
+        "operations alone": Energy(
+            source=counted.energy_model,
+            first_layer=None,
+            joule=counted.energy_joule,
+            joule_by_part={},
+            ann_joule=counted.energy_ann_joule,
+        )
+    }
 
 
 def _joule(value: float | None) -> str:

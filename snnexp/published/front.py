@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from snnexp.published.figures import energies_of
 from snnexp.published.source import Source
 from snnexp.results.run import RunResult
 
@@ -81,7 +82,7 @@ def _metrics(result: RunResult) -> Iterator[dict[str, Any]]:
     for name, value in counted.items():
         if value is not None:
             yield _metric(name, f"{name.replace('_', ' ')} {at}", value)
-    for name, energy in (last.energies or {}).items():
+    for name, energy in energies_of(last).items():
         if energy.joule is not None:
             yield _metric("energy_joule", f"energy per image in joule, by {name}", energy.joule)
 

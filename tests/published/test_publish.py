@@ -10,6 +10,7 @@ import torch
 import yaml
 
 import snnexp
+from snnexp.cli.compare import compare
 from snnexp.cli.evaluate import evaluate
 from snnexp.cli.publish import publish
 from snnexp.files.documents import read_json, read_yaml
@@ -77,6 +78,7 @@ def test_what_comes_back_is_what_was_measured(published, run, tmp_path):
         assert found[field] == before[field]
     assert found["config_hash"] == before["config_hash"]
     assert snnexp.evaluate(published).accuracy == before["accuracy"]
+    assert compare([str(published), str(run), str(path)]) == 0
 
 
 def test_the_head_of_the_card_says_what_was_measured(head, run):
