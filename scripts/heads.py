@@ -6,7 +6,7 @@ The line `Measured` of an experiment that stands for rows says what `snnexp tabl
 of another it says what each of its recorded runs has ended with. A test compares heads and records.
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -18,7 +18,7 @@ from snnexp.results.run import RunResult
 from snnexp.survey.experiments import references
 from snnexp.survey.measured import Measured, machine, measured, reduced
 from snnexp.survey.recorded import histories, read_results, standing
-from snnexp.survey.rows import TABLES, Row, rows
+from snnexp.survey.rows import Row, every_row, no_row
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -72,7 +72,7 @@ def of_rows(name: str, served: list[str]) -> list[str]:
     """A clause for every configuration that answers for a row, with its accuracy for each."""
     own = [result for result in recorded() if result.last.experiment == name]
     answers: dict[str, tuple[list[str], str, list[RunResult]]] = {}
-    for row in (survey()[identifier] for identifier in served):
+    for row in (every_row()[identifier] for identifier in served):
         if (found := measured(row, own)) is None:
             continue
         runs = behind(row, own, found)
@@ -110,7 +110,7 @@ def of_files(name: str) -> list[str]:
         clause(
             ending(run) if len(own) == 1 else f"{stem} {ending(run)}",
             [run],
-            reduced(nothing(), run.last, run),
+            reduced(no_row(), run.last, run),
         )
         for stem, run in own.items()
     ]
@@ -150,17 +150,6 @@ def seconds(run: RunResult) -> float:
 def recorded() -> list[RunResult]:
     """The recorded runs, with the rows for which their experiments stand today."""
     return standing(read_results([RESULTS]), references())
-
-
-@cache
-def survey() -> dict[str, Row]:
-    """The published rows by name."""
-    return {row.id: row for table in TABLES for row in rows(table)}
-
-
-def nothing() -> Row:
-    """A row that states nothing."""
-    return Row(**{field.name: "" for field in fields(Row)})
 
 
 if __name__ == "__main__":

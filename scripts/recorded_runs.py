@@ -10,14 +10,18 @@ import csv
 from pathlib import Path
 
 from snnexp.files.atomic import write_text
+from snnexp.files.weights import WEIGHTS
 from snnexp.report.formats import as_markdown
+from snnexp.reproduce.recorded import LARGEST
 from snnexp.results.run import RunResult
 from snnexp.survey.recorded import recorded
 
 RESULTS = Path(__file__).parents[1] / "results"
 PAGE = RESULTS / "README.md"
 BEGIN, END = "<!-- recorded runs: begin -->", "<!-- recorded runs: end -->"
-COLUMNS = ["file", "accuracy %", "T", "command", "remark"]
+COLUMNS = ["file", "accuracy %", "T", "weights", "command", "remark"]
+FLOAT = 4
+"""Bytes of a parameter."""
 
 
 def main() -> None:
@@ -40,9 +44,18 @@ def remarks() -> dict[str, str]:
 
 
 def _line(name: str, result: RunResult, remark: str) -> dict[str, str]:
-    figures = f"{result.last.accuracy:.2f}", str(result.last.timesteps)
+    figures = f"{result.last.accuracy:.2f}", str(result.last.timesteps), weights(name, result)
     cells = f"`{name}`", *figures, f"`{result.command}`", remark
     return dict(zip(COLUMNS, cells, strict=True))
+
+
+def weights(name: str, result: RunResult) -> str:
+    """How large the weights beside a result are, or why there are none."""
+    path = (RESULTS / name).with_name(WEIGHTS)
+    if name.endswith("/result.json") and path.exists():
+        return f"{path.stat().st_size / 1e6:.2f} MB"
+    large = FLOAT * (result.last.parameters or 0) > LARGEST
+    return f"over {LARGEST // 10**6} MB" if large else "not kept"
 
 
 if __name__ == "__main__":

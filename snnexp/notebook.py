@@ -21,6 +21,7 @@ from snnexp.datasets.batches import Batch
 from snnexp.jobs.folder import resolved
 from snnexp.measure.evaluator import Evaluation
 from snnexp.measure.trains import spike_trains
+from snnexp.published.fetched import local
 from snnexp.reopen.opened import Reopened
 from snnexp.reopen.reopened import reopened
 from snnexp.report.table import lines
@@ -98,7 +99,7 @@ def load(run: str | Path, *changes: str) -> Reopened:
         run.network, run.session.test, run.config
 
     Args:
-        run: its folder.
+        run: its folder, or the folder or address of a published network.
         changes: as they stand behind `snnexp evaluate RUN_DIR`, such as "timesteps=32".
 
     Raises:
@@ -108,7 +109,7 @@ def load(run: str | Path, *changes: str) -> Reopened:
             apart.
     """
     with own_components(changes) as others:
-        return reopened(Path(run), others)
+        return reopened(local(run), others)
 
 
 def evaluate(run: Reopened | str | Path, *changes: str) -> Evaluation:

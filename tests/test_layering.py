@@ -34,7 +34,7 @@ FLOORS = [
     {"stages"},
     {"configuration"},
     {"jobs", "run"},
-    {"contracts", "reopen", "reproduce"},
+    {"contracts", "published", "reopen", "reproduce"},
     {"cli", "notebook"},
     {"__main__"},
 ]

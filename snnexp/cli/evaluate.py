@@ -1,7 +1,9 @@
-"""`snnexp evaluate RUN_DIR`: the weights of a run, evaluated again."""
+"""`snnexp evaluate RUN_DIR`: the weights of a run, or of a published network, evaluated again."""
 
+import re
 import shlex
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from snnexp.files.visible import visible
 from snnexp.measure.exit_rule import ExitRule
 from snnexp.measure.exit_rules import exit_rules, exits_of, learned_before
 from snnexp.progress.waiting import waiting
+from snnexp.published.address import is_address
+from snnexp.published.fetched import local
 from snnexp.reopen.opened import Reopened
 from snnexp.reopen.reopened import reopened
 from snnexp.report.summary import summary
@@ -32,8 +36,8 @@ from snnexp.runs.stored import EXPECTED
 from snnexp.training.shortage import explaining_evaluation
 
 USAGE = (
-    "usage: snnexp evaluate RUN_DIR [group=option] [key=value], e.g. snnexp evaluate "
-    "outputs/train/... timesteps=32"
+    "usage: snnexp evaluate RUN_DIR [group=option] [key=value], or the address of a published "
+    "network, e.g. snnexp evaluate outputs/train/... timesteps=32"
 )
 
 
@@ -45,7 +49,7 @@ def evaluate(arguments: list[str]) -> int:
 
 
 def _with_changes(typed: list[str], arguments: list[str]) -> int:
-    if not arguments or "=" in arguments[0]:
+    if not arguments or re.match(r"[+~]*[\w.@/]+=", arguments[0]):
         print(USAGE, file=sys.stderr)
         return 2
     if processes() > 1:
@@ -56,13 +60,18 @@ def _with_changes(typed: list[str], arguments: list[str]) -> int:
         return 2
     try:
         command = shlex.join(["snnexp", "evaluate", *typed])
-        return _evaluate(Path(arguments[0]), arguments[1:], command)
+        return _evaluate(_folder(arguments[0]), arguments[1:], command)
     except MISTAKES as error:
         print(visible(f"snnexp: {explained(error, arguments[1:])}"), file=sys.stderr)
         return exit_code(error)
     except Exception as error:
         print(visible(f"snnexp: {error}"), file=sys.stderr)
         return exit_code(error)
+
+
+def _folder(place: str) -> Path:
+    with waiting("fetching the network") if is_address(place) else nullcontext():
+        return local(place)
 
 
 def _evaluate(run_dir: Path, changes: list[str], command: str) -> int:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from snnexp.cli.gathered import Looking, Seen
 from snnexp.files.visible import one_line
+from snnexp.files.weights import weights_in
 from snnexp.progress.waiting import waiting
 from snnexp.report.answers import Answers
 
 NO_WEIGHTS = "no weights beside this result, so the network cannot be looked into"
-WEIGHTS = "weights.safetensors"
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def looking(chosen: argparse.Namespace) -> Looking:
     """How to look into networks, as the options say. PyTorch is imported by the first look."""
 
     def look(run: Path, answers: Answers | None) -> Seen:
-        if not (run / WEIGHTS).exists():
+        if not weights_in(run).exists():
             return (), NO_WEIGHTS
         images = chosen.images or _images(answers)
         with waiting("looking into the network"):

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": ("report", "report"),
     "plot": ("plot", "plot"),
     "export": ("export", "export"),
+    "publish": ("publish", "publish"),
     "table": ("table", "table"),
     "list": ("options", "show"),
     "show": ("show", "show_option"),

@@ -11,6 +11,8 @@ Train
       a run once more in a new folder, with changes or without
   snnexp evaluate RUN_DIR [group=option] [key=value]
       evaluate a run's weights again: timesteps=32, encoder=poisson, ...
+  snnexp publish RUN_DIR --to FOLDER [--license NAME]
+      the network for others: weights, configuration and model card, as the Hugging Face Hub has it
 
 See what came of it
   snnexp runs [DIR]
@@ -75,13 +77,16 @@ flags:
 EVALUATE = """usage: snnexp evaluate RUN_DIR [group=option] [key=value]
 
 Evaluates the weights of a finished run again under the changes, and writes the result into
-RUN_DIR/evaluations. What the weights have settled is refused with the reason.
+RUN_DIR/evaluations. What the weights have settled is refused with the reason. A network that
+somebody has published is evaluated by its folder or its address; nothing in it is executed.
 
 examples:
   snnexp evaluate outputs/train/...                   as it was trained
   snnexp evaluate outputs/train/... timesteps=32      longer
   snnexp evaluate outputs/train/... encoder=poisson   with another code
   snnexp compare outputs/train/... outputs/train/.../evaluations/*.json
+  snnexp evaluate hf://ORG/NAME                       a network of the Hugging Face Hub
+  snnexp evaluate https://HOST/FOLDER data_dir=DIR    a folder of any server
 """
 
 LIST = """usage: snnexp list [GROUP] [WORD]

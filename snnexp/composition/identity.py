@@ -8,6 +8,7 @@ from snnexp.composition.added import without_neutral
 from snnexp.composition.moved import as_before
 from snnexp.composition.renamed import with_former_name
 from snnexp.files.foreign import Unreadable, regular, sha256
+from snnexp.files.weights import weights_in
 
 PLACES = ("data_dir", "output_dir")
 """Keys, wherever they stand, that say where something is and not what it is."""
@@ -62,7 +63,7 @@ def without_lost_starts(node: Any) -> Any:
 
 def _weights(folder: Path) -> str:
     try:
-        with regular(folder / "weights.safetensors") as file:
+        with regular(weights_in(folder)) as file:
             return sha256(file)
     except (OSError, Unreadable):
         return "gone"

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from snnexp.composition.identity import without_lost_starts
 from snnexp.composition.since import completed
 from snnexp.configuration.check import check
+from snnexp.files.weights import weights_in
 from snnexp.jobs.folder import resolved
 from snnexp.reopen.changes import changed
 from snnexp.reopen.data import with_data_here
@@ -18,7 +19,6 @@ from snnexp.reopen.opened import Reopened
 from snnexp.runs.stored import stored
 
 Config = dict[str, Any]
-WEIGHTS = "weights.safetensors"
 
 
 def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
@@ -32,7 +32,7 @@ def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
     The run may be one of an earlier version. Nothing is written.
 
     Args:
-        run: its folder.
+        run: its folder, or that of a published network.
         changes: `group=option` and `key=value`, as they stand behind `snnexp evaluate RUN_DIR`.
 
     Raises:
@@ -48,7 +48,8 @@ def reopened(run: Path, changes: Sequence[str] = ()) -> Reopened:
     def under(some: Sequence[str]) -> Config:
         return changed(OmegaConf.create(trained), some)[0]
 
-    return replace(effective(run / WEIGHTS, trained, config, list(changes), under), choices=choices)
+    network = effective(weights_in(run), trained, config, list(changes), under)
+    return replace(network, choices=choices)
 
 
 def upgraded(run: Path) -> Config:

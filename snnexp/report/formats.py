@@ -33,22 +33,15 @@ def as_csv(columns: list[str], lines: Lines) -> str:
 
 
 def as_markdown(title: str, columns: list[str], lines: Lines) -> str:
-    """A table for a README."""
-    head = [
-        f"**{title}**",
-        "",
-        f"| {' | '.join(map(_cell, columns))} |",
-        f"|{'---|' * len(columns)}",
-    ]
-    return (
-        "\n".join(
-            [
-                *head,
-                *(f"| {' | '.join(_cell(line[column]) for column in columns)} |" for line in lines),
-            ]
-        )
-        + "\n"
-    )
+    """A table for a README, with a title."""
+    return f"**{title}**\n\n{markdown_table(columns, lines)}"
+
+
+def markdown_table(columns: list[str], lines: Lines) -> str:
+    """A table in Markdown."""
+    rows = [[line[column] for column in columns] for line in lines]
+    head, *body = (f"| {' | '.join(map(_cell, row))} |" for row in [columns, *rows])
+    return "\n".join([head, f"|{'---|' * len(columns)}", *body]) + "\n"
 
 
 def _cell(text: str) -> str:

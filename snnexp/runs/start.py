@@ -11,12 +11,12 @@ import torch
 from snnexp.datasets.base import DataError
 from snnexp.datasets.names import listed, refuse_others
 from snnexp.files.hints import fits
+from snnexp.files.weights import weights_in
 from snnexp.limits import Natural
 from snnexp.network.network import Network
 from snnexp.runs.stored import CONFIG, EXPECTED, stored
 from snnexp.runs.weights import classes, read
 
-WEIGHTS = "weights.safetensors"
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +30,7 @@ def start(run: Path, network: Network) -> None:
     Raises:
         DataError: the folder holds no analog network, or that of another shape.
     """
-    form, tensors = read(run / WEIGHTS)
+    form, tensors = read(weights_in(run))
     if form != "analog":
         raise DataError(
             f"{run}: holds a {form} network; start from the run of an analog one (strategy=ann)"
@@ -57,7 +57,7 @@ def refuse_other_classes(run: Path, class_names: Sequence[str], epochs: int) -> 
     done, since the classes it is then tested on are those it is trained on. Without an epoch it
     would give the names of its own classes to others.
     """
-    theirs = classes(run / WEIGHTS)
+    theirs = classes(weights_in(run))
     if theirs is None or epochs == 0 or len(theirs) != len(class_names):
         refuse_others(theirs, class_names, run)
     elif list(theirs) != list(class_names):

@@ -157,7 +157,8 @@ def _opened(
 
 def _unread(path: Path, why: object) -> DataError:
     return DataError(
-        f"{path}: cannot be read ({why}). Expected: the weights.safetensors of a finished run"
+        f"{path}: cannot be read ({why}). Expected: the weights of a finished run, or of a "
+        "published network"
     )
 
 

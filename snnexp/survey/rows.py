@@ -6,7 +6,7 @@ Learning Systems, 2023: Tables I, II, III and the figures of its running text.
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 
 TABLES = ("1", "2", "3", "text")
@@ -48,3 +48,13 @@ def rows(table: str) -> list[Row]:
         return [
             row for row in (Row(**fields) for fields in csv.DictReader(file)) if row.table == table
         ]
+
+
+def every_row() -> dict[str, Row]:
+    """The rows of all tables by name."""
+    return {row.id: row for table in TABLES for row in rows(table)}
+
+
+def no_row() -> Row:
+    """A row that states nothing, for runs that stand for none."""
+    return Row(**{field.name: "" for field in fields(Row)})

@@ -31,6 +31,10 @@ LIGHT: dict[str, tuple[str, ...]] = {
         *("plot", str(ROOT / "results/cifar10_qcfs_resnet20/s1.json"), "layers"),
         *("-o", "p.svg"),
     ),
+    "publish recorded": (
+        *("publish", str(ROOT / "results/mnist_tandem_cnn/s1"), "--to", "published"),
+    ),
+    "publish nothing": ("publish", "nowhere", "--to", "published2"),
     "plot nothing": ("plot", "nowhere", "acuracy", "-o", "p.svg"),
     "list word": ("list", "cifar10_rmp"),
     "list group word": ("list", "experiment", "hybrid"),
@@ -94,6 +98,14 @@ def test_reports_and_plots_need_no_network_of_recorded_results(light, shell):
     assert light["report nothing"].code == 2 and "required: RUN, -o" in light["report nothing"].err
     assert light["export nothing"].code == 2 and "required: -o" in light["export nothing"].err
     assert light["plot nothing"].code == 2 and "invalid choice" in light["plot nothing"].err
+
+
+def test_a_recorded_network_is_published_without_torch(light, shell):
+    code, out, err = light["publish recorded"]
+    assert (code, err) == (0, "") and "published  published\n" in out and "--license NAME" in out
+    assert "99.46 %" in (shell.folder / "published" / "README.md").read_text()
+    assert light["publish nothing"].code == 3
+    assert "nowhere: not there. Expected: the folder of a finished" in light["publish nothing"].err
 
 
 def test_help_of_train_has_the_comments_of_the_configuration_and_options_of_ones_own(light):

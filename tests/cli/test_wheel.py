@@ -155,6 +155,16 @@ def test_recorded_results_come_with_the_wheel(wheel, binaries, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_published_network_is_evaluated_where_nothing_but_the_wheel_is(binaries, tmp_path):
+    recorded = ROOT / "results" / "digits_qcfs" / "s1"
+    done(sys.executable, "-m", "snnexp", "publish", recorded, "--to", tmp_path / "n", cwd=ROOT)
+    done(binaries / "snnexp", "evaluate", "n", cwd=tmp_path)
+    (path,) = tmp_path.glob("n/evaluations/*.json")
+    known = json.loads((recorded / "check.json").read_text())
+    assert known["changes"] == [] and json.loads(path.read_text())["accuracy"] == known["accuracy"]
+
+
+@pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(binaries, tmp_path):
     out = done(binaries / "snnexp", "train", "epochs=1", "tracker=none", cwd=tmp_path)
     (path,) = tmp_path.glob("outputs/train/*/result.json")

@@ -9,7 +9,7 @@ from snnexp.energy.counts import Counts, Neurons, Synapses, matching_bits
 from snnexp.energy.memory import MemoryTraffic
 from tests.support.options import build_option, options
 
-RECORDED = Path(__file__).parents[2] / "results/mnist_qcfs_cnn/s1.json"
+RECORDED = Path(__file__).parents[2] / "results/mnist_qcfs_cnn/s1/result.json"
 COUNTS = Counts(
     {
         "first": Synapses(

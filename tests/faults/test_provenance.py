@@ -121,7 +121,7 @@ def test_a_hash_names_the_science_and_not_the_folders(tmp_path, happened):
 
 def test_the_hash_of_a_run_that_starts_from_nothing_is_what_it_was():
     """Recorded results and new seeds of one experiment go on being taken together."""
-    recorded = json.loads((RESULTS / "digits_qcfs" / "s1.json").read_text())
+    recorded = json.loads((RESULTS / "digits_qcfs" / "s1" / "result.json").read_text())
     assert config_hash(configuration("+experiment=digits_qcfs")) == recorded["config_hash"]
 
 

@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from snnexp.cli.evaluate import evaluate
+from snnexp.composition.placeless import places_in
+from snnexp.files.documents import read_yaml
 from snnexp.reproduce.checked import FILE
+from snnexp.reproduce.recorded import LARGEST
 from snnexp.survey.recorded import recorded
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = sorted(path.parent for path in (ROOT / "results").glob("*/*/weights.safetensors"))
+SOON = ("digits_qcfs/s1", "mnist_tandem_cnn/s1")
+"""Those of the everyday tests; the others take a minute together."""
 WITHIN = 0.3
 """Points."""
 
@@ -47,8 +52,28 @@ def test_the_table_of_recorded_runs_says_what_they_say():
     assert script["remarks"]().keys() <= found.keys()
 
 
+def named(network):
+    return "/".join(network.parts[-2:])
+
+
+def test_recorded_networks_are_whole_small_and_of_no_machine():
+    assert len(NETWORKS) >= 35 and {*SOON} <= {*map(named, NETWORKS)}
+    for network in NETWORKS:
+        files = {path.name for path in network.iterdir()}
+        assert files >= {"result.json", "config.yaml", "metrics.jsonl", FILE}, network
+        assert (network / "weights.safetensors").stat().st_size <= LARGEST
+        config = read_yaml(network / "config.yaml")
+        assert [*places_in(config | {"strategy": None})] == [], network
+
+
 @pytest.mark.realdata
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda path: "/".join(path.parts[-2:]))
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(each, marks=[] if named(each) in SOON else pytest.mark.soak, id=named(each))
+        for each in NETWORKS
+    ],
+)
 def test_a_recorded_network_says_what_it_said(network, tmp_path):
     if not os.environ.get("SNNEXP_DATA") and not network.parent.name.startswith(
         ("digits", "quickstart")
