@@ -35,9 +35,10 @@ def timed_glimpses(run: Reopened, folder: Path, look: Look) -> tuple[Glimpse, ..
         DataError: the data are not there, or have no such image.
     """
     steps, step = _finest(folder)
-    batch = images_of(run, look.images)
-    with in_evaluation(run.network), torch.no_grad(), clocked(run.network.body, step, steps):
-        output, fired_at = _passed(run, batch, step)
+    batch, body = images_of(run, look.images), run.network.body
+    assert isinstance(body, TimedBody)
+    with in_evaluation(run.network), torch.no_grad(), clocked(body, step, steps):
+        output, fired_at = _passed(run, body, batch, step)
     begins = _windows(output, [*fired_at], steps)
     picked = chosen({name: (at <= steps).long() for name, at in fired_at.items()}, look)
     names = run.session.class_names
@@ -58,19 +59,19 @@ def _finest(folder: Path) -> tuple[int, float]:
     """Number of timesteps, of windowed neurons in a window, and the length of one, that the run was
     measured with.
     """
-    resolution = read_result(folder / "result.json").last.resolution
-    if not resolution:
-        raise ConfigError("its result says nothing of discrete time, in which spikes are drawn")
-    finest = resolution[-1]
-    return finest.timesteps_per_layer or finest.timesteps, finest.step
+    for each in reversed(read_result(folder / "result.json").last.resolution or []):
+        steps = each.timesteps_per_layer or each.timesteps
+        if steps is not None and each.step is not None:
+            return steps, each.step
+    raise ConfigError("its result says nothing of discrete time, in which spikes are drawn")
 
 
-def _passed(run: Reopened, batch: Batch, step: float) -> tuple[Output, dict[str, Tensor]]:
+def _passed(
+    run: Reopened, body: TimedBody, batch: Batch, step: float
+) -> tuple[Output, dict[str, Tensor]]:
     """What the output layer says, and at which timestep, from 1 on, each neuron of every layer
     fires: `[B, N]`, infinity for never.
     """
-    body = run.network.body
-    assert isinstance(body, TimedBody)
     with passages(timed_layers(body)) as passed:
         output = output_of(body, run.network.encoder(batch.input, range(1), batch.keys), step)
     fired_at = {
