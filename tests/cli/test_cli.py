@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from snnexp.reopen.changes import changed
 from snnexp.runs import status
 from tests.support.command_line import ROOT, TINY, Answer, Shell, answer, environment, start
+from tests.support.warm import WarmShell
 
 pytestmark = pytest.mark.slow
 
@@ -313,20 +314,6 @@ def test_completion(light, poisoned):
 
 
 # Runs
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory) -> Iterator[Shell]:
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(shell, tmp_path) -> Shell:
-    """The command, in an empty folder."""
-    shell.folder = tmp_path
-    return shell
 
 
 @pytest.fixture(scope="module")
@@ -729,7 +716,7 @@ class Mine(Cell):
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory) -> Iterator[Shell]:
+def plugin(tmp_path_factory) -> Iterator[WarmShell]:
     """A shell in a folder that holds a neuron and its option, and is on Python's path."""
     root = tmp_path_factory.mktemp("plugin")
     (root / "snnexp" / "neurons").mkdir(parents=True)
@@ -738,7 +725,7 @@ def plugin(tmp_path_factory) -> Iterator[Shell]:
     (root / "conf" / "neuron" / "mine.yaml").write_text(
         "# My own neuron.\n_target_: snnexp.neurons.mine.Mine\nshare: 0.5\n"
     )
-    shell = Shell(root, root)
+    shell = WarmShell(root, root)
     yield shell
     shell.close()
 
