@@ -26,6 +26,15 @@ def warm_process() -> Iterator[None]:
         warm().close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def options_are_read_once() -> Iterator[None]:
+    """Compositions of this process take less time."""
+    from tests.support.read_once import read_once
+
+    with read_once():
+        yield
+
+
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmShell]:
     """Many commands in one process."""

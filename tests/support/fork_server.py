@@ -137,6 +137,10 @@ if __name__ == "__main__":
     import snnexp.cli.job
     import snnexp.cli.train
     import snnexp.training.loop  # noqa: F401
+    from snnexp.composition.compose import composed
+    from tests.support.read_once import read_once
 
-    for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)
+    with read_once():
+        composed([])
+        for line in sys.stdin:
+            print(json.dumps(_answer(json.loads(line))), flush=True)
