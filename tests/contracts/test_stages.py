@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 
 from snnexp.configuration.build import component, factory, locate, takes
@@ -32,7 +33,7 @@ from snnexp.training.session import Session
 from tests.support import fake_run
 from tests.support.composed import node
 from tests.support.networks import blueprint, keys
-from tests.support.options import build_option, options, settings
+from tests.support.options import CONF, build_option, options, settings
 
 STAGES = options("stage")
 FORMS = ("spiking", "analog", "timed")
@@ -63,8 +64,9 @@ FITTING: dict[str | None, dict[str, Any]] = {
 """A network for every code that a stage may read in spikes."""
 
 
+@cache
 def kind(name: str) -> type[Stage]:
-    return locate(node("stage", name)["_target_"])
+    return locate(yaml.safe_load((CONF / "stage" / f"{name}.yaml").read_text())["_target_"])
 
 
 def fitting(name: str) -> Blueprint:

@@ -4,6 +4,7 @@ equations give.
 
 import shutil
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

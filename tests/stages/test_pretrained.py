@@ -6,7 +6,6 @@ import hashlib
 
 import pytest
 import torch
-import torchvision
 
 from snnexp.configuration.build import blueprint, component
 from snnexp.configuration.check import check
@@ -53,6 +52,8 @@ def overrides(model):
 
 def published(model, version="IMAGENET1K_V1"):
     """torchvision's own model with random weights and statistics, and its file in the cache."""
+    import torchvision  # takes longer than most tests here
+
     torch.manual_seed(0)
     more = {"init_weights": False} if model == "googlenet" else {}
     theirs = torchvision.models.get_model(model, weights=None, **more).eval()

@@ -46,4 +46,7 @@ def serve(questions: Iterable[str], answers: TextIO) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin, sys.stdout)
+    from tests.support.read_once import read_once
+
+    with read_once():
+        serve(sys.stdin, sys.stdout)
