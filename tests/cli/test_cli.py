@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from snnexp.reopen.changes import changed
 from snnexp.runs import status
-from tests.support.command_line import ROOT, TINY, Answer, Shell, answer, environment, start
+from tests.support.command_line import ROOT, TINY, Answer, Shell, environment
+from tests.support.forked_runs import Run
 from tests.support.warm import WarmShell
 
 pytestmark = pytest.mark.slow
@@ -611,19 +612,9 @@ def test_doctor_names_versions_and_no_secret(snnexp):
 def sweep(tmp_path_factory) -> tuple[Path, Answer]:
     """A sweep in a process of its own, whose third and fourth job fail."""
     folder = tmp_path_factory.mktemp("sweep")
-    return folder / "sweep", answer(
-        start(
-            "train",
-            *TINY,
-            "-m",
-            "dataset=digits,mnist",
-            "timesteps=2,1",
-            "data_dir=nowhere",
-            "seed=7",
-            "hydra.sweep.dir=sweep",
-            folder=folder,
-        )
-    )
+    words = ("dataset=digits,mnist", "timesteps=2,1", "data_dir=nowhere", "seed=7")
+    run = Run(("train", *TINY, "-m", *words, "hydra.sweep.dir=sweep"), folder)
+    return folder / "sweep", Answer(run.code(), run.out.read_text(), run.said)
 
 
 def test_the_other_jobs_of_a_sweep_finish(sweep):

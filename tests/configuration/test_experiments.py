@@ -20,7 +20,7 @@ from snnexp.configuration.check import check
 from snnexp.datasets.dataset import Dataset
 from tests.support.composed import added, configuration, unresolved
 from tests.support.marks import soak
-from tests.support.options import CONF, options
+from tests.support.options import CONF, options, written
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = options("experiment")
@@ -28,8 +28,6 @@ SHARED = ("recipe", "training", "pixels")
 LABELS = ("Rows", "Published", "Run", "Measured", "As in the source", "Deviations", "Notes")
 OF_ROWS = set(LABELS) - {"Notes"}
 WIDTH = 100
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The faster one, where PyYAML has it: all experiments are read before any test."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +46,7 @@ def text(name: str, group: str = "experiment") -> str:
 @cache
 def contents(name: str, group: str = "experiment") -> dict[str, Any]:
     """A file as it is written, not composed."""
-    return yaml.load(text(name, group), Loader=LOADER) or {}
+    return written(group, name)
 
 
 def reference(name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from snnexp.layers.per_step import PerStep
 from snnexp.layers.spiking import SpikingUnit
 from snnexp.layers.squeeze_excitation import SqueezeExcitation
 from tests.support.marks import soak
-from tests.support.options import build_option, options, settings
+from tests.support.options import build_option, options, written
 
 ARCHITECTURES = options("architecture")
 SHAPE = (3, 64, 64)
@@ -31,7 +31,7 @@ SHALLOW = {
     "resnet34_wide": {"head": ["GAP"]},  # its pool needs larger images
 }
 for name in ARCHITECTURES:
-    number = settings("architecture", name).get("blocks", [])
+    number = written("architecture", name).get("blocks", [])
     if isinstance(number, list) and len(number) > 1:
         first = min(number[0], 2)
         SHALLOW.setdefault(name, {}).setdefault("blocks", [first] + [1] * (len(number) - 1))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import Tensor, nn
 
 from snnexp.configuration.build import component, factory, locate, takes
@@ -33,7 +32,7 @@ from snnexp.training.session import Session
 from tests.support import fake_run
 from tests.support.composed import node
 from tests.support.networks import blueprint, keys
-from tests.support.options import CONF, build_option, options, settings
+from tests.support.options import build_option, options, settings, written
 
 STAGES = options("stage")
 FORMS = ("spiking", "analog", "timed")
@@ -66,7 +65,7 @@ FITTING: dict[str | None, dict[str, Any]] = {
 
 @cache
 def kind(name: str) -> type[Stage]:
-    return locate(yaml.safe_load((CONF / "stage" / f"{name}.yaml").read_text())["_target_"])
+    return locate(written("stage", name)["_target_"])
 
 
 def fitting(name: str) -> Blueprint:
