@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from snnexp import stopping
-from tests.support.command_line import Shell
+from tests.support.warm import WarmShell, warm
 
 
 @pytest.fixture(autouse=True)
@@ -18,16 +18,33 @@ def nobody_asks_to_stop() -> Iterator[None]:
     stopping.forget()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm_process() -> Iterator[None]:
+    """The process from which others are forked ends with the tests."""
+    yield
+    if warm.cache_info().currsize:
+        warm().close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def options_are_read_once() -> Iterator[None]:
+    """Compositions of this process take less time."""
+    from tests.support.read_once import read_once
+
+    with read_once():
+        yield
+
+
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmShell]:
     """Many commands in one process."""
-    shell = Shell(tmp_path_factory.mktemp("shell"))
+    shell = WarmShell(tmp_path_factory.mktemp("shell"))
     yield shell
     shell.close()
 
 
 @pytest.fixture
-def snnexp(shell: Shell, tmp_path: Path) -> Shell:
+def snnexp(shell: WarmShell, tmp_path: Path) -> WarmShell:
     """The same in a folder of the test's own."""
     shell.folder = tmp_path
     return shell

@@ -52,6 +52,18 @@ def test_pages_show_commands_of_every_kind():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", TRAININGS, ids=named)
+def test_trainings_that_are_shown_can_be_composed(words):
+    needs_plugins(words)
+    given = [each for each in words[1:] if each != "-m"]
+    forget()
+    if "-m" in words:
+        assert not_composable(given) is None
+    else:
+        arranged([each for each in given if not each.startswith(("hydra.", "hydra/"))])
+
+
+@pytest.mark.soak  # the check of what they compose stands beside the experiments and the options
+@pytest.mark.parametrize("words", TRAININGS, ids=named)
 def test_trainings_that_are_shown_can_begin(words):
     """Whole, but for the training itself: composed, and checked as `snnexp train` does before it
     reads any data.

@@ -17,6 +17,7 @@ from snnexp.losses.reading import Reading
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from snnexp.training.memory import needed_bytes
+from tests.support.marks import case, soak
 from tests.support.networks import Spikes, blueprint, chunks, dyadic, encoder, images, keys
 from tests.support.options import build_option, options, settings
 
@@ -66,12 +67,15 @@ def states(net: Network) -> list[Any]:
     return [module.states for module in net.modules() if isinstance(module, Over)]
 
 
-def pairs() -> Iterator[tuple[str, str, str]]:
-    """Every encoder with every readout, neurons in turn, so that each meets each of both."""
+def pairs() -> Iterator[Any]:
+    """Every encoder with every readout, neurons in turn, so that each meets each of both; a third
+    of them, in which each occurs, before `make soak`.
+    """
     turns = itertools.product(enumerate(options("encoder")), enumerate(options("readout")))
     for (row, name), (column, readout) in turns:
         in_turn = [*NEURONS][(row + column) % len(NEURONS)]
-        yield name, "if" if name in IN_ORDER else in_turn, readout  # one pixel drives no leaky one
+        in_turn = "if" if name in IN_ORDER else in_turn  # one pixel drives no leaky one
+        yield (case if (row - column) % 3 == 0 else soak)(name, in_turn, readout)
 
 
 @pytest.mark.slow

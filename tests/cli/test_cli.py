@@ -14,7 +14,9 @@ from omegaconf import OmegaConf
 
 from snnexp.reopen.changes import changed
 from snnexp.runs import status
-from tests.support.command_line import ROOT, TINY, Answer, Shell, answer, environment, start
+from tests.support.command_line import ROOT, TINY, Answer, Shell, environment
+from tests.support.forked_runs import Run
+from tests.support.warm import WarmShell
 
 pytestmark = pytest.mark.slow
 
@@ -316,20 +318,6 @@ def test_completion(light, poisoned):
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory) -> Iterator[Shell]:
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(shell, tmp_path) -> Shell:
-    """The command, in an empty folder."""
-    shell.folder = tmp_path
-    return shell
-
-
-@pytest.fixture(scope="module")
 def finished(shell, tmp_path_factory) -> Path:
     """The folder of a tiny run at T = 3."""
     run_dir = tmp_path_factory.mktemp("run") / "finished"
@@ -624,19 +612,9 @@ def test_doctor_names_versions_and_no_secret(snnexp):
 def sweep(tmp_path_factory) -> tuple[Path, Answer]:
     """A sweep in a process of its own, whose third and fourth job fail."""
     folder = tmp_path_factory.mktemp("sweep")
-    return folder / "sweep", answer(
-        start(
-            "train",
-            *TINY,
-            "-m",
-            "dataset=digits,mnist",
-            "timesteps=2,1",
-            "data_dir=nowhere",
-            "seed=7",
-            "hydra.sweep.dir=sweep",
-            folder=folder,
-        )
-    )
+    words = ("dataset=digits,mnist", "timesteps=2,1", "data_dir=nowhere", "seed=7")
+    run = Run(("train", *TINY, "-m", *words, "hydra.sweep.dir=sweep"), folder)
+    return folder / "sweep", Answer(run.code(), run.out.read_text(), run.said)
 
 
 def test_the_other_jobs_of_a_sweep_finish(sweep):
@@ -729,7 +707,7 @@ class Mine(Cell):
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory) -> Iterator[Shell]:
+def plugin(tmp_path_factory) -> Iterator[WarmShell]:
     """A shell in a folder that holds a neuron and its option, and is on Python's path."""
     root = tmp_path_factory.mktemp("plugin")
     (root / "snnexp" / "neurons").mkdir(parents=True)
@@ -738,7 +716,7 @@ def plugin(tmp_path_factory) -> Iterator[Shell]:
     (root / "conf" / "neuron" / "mine.yaml").write_text(
         "# My own neuron.\n_target_: snnexp.neurons.mine.Mine\nshare: 0.5\n"
     )
-    shell = Shell(root, root)
+    shell = WarmShell(root, root)
     yield shell
     shell.close()
 

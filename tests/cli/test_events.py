@@ -1,7 +1,6 @@
 """Events on the command line: what a data set of them brings, says and shows."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,10 @@ from snnexp.report.comparison import read_run
 from snnexp.report.curves import draw
 from snnexp.results.run import RunResult
 from snnexp.track.tables import tables
-from tests.support.command_line import TINY, Answer, Shell
+from tests.support.command_line import TINY, Answer
 
 pytestmark = pytest.mark.slow
 RUN = "hydra.run.dir=run"
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory) -> Iterator[Shell]:
-    shell = Shell(tmp_path_factory.mktemp("events"))
-    yield shell
-    shell.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from snnexp.composition import trust
 from snnexp.composition.own import OwnOptions, own_components
 from snnexp.contracts import PROMISES, Option
 from tests.support.command_line import Shell, environment
+from tests.support.warm import WarmShell
 
 TINY = ("epochs=1", "timesteps=3", "batch_size=100", "tracker=none", "progress=plain")
 QUICK = (*TINY, "device=cpu", "dataset.test_share=0.9", "architecture.width=2")
@@ -27,12 +28,12 @@ CHOSEN = tuple(f"{group}={name}" for group, name in NAMES.items())
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory) -> Iterator[Shell]:
+def own(tmp_path_factory) -> Iterator[WarmShell]:
     """A shell in a folder with a package `adaptive` that has a component of every kind, on Python's
     path.
     """
     folder = tmp_path_factory.mktemp("own")
-    shell = Shell(folder, folder)
+    shell = WarmShell(folder, folder)
     for group, name in sorted(NAMES.items(), key=lambda each: each[0] != "neuron"):
         more = () if group == "neuron" else ("--package", "adaptive")
         told = shell("new", group, name, *more)

@@ -7,21 +7,18 @@ from pkgutil import iter_modules
 from typing import ClassVar, get_origin, get_type_hints
 
 import pytest
-from yaml import safe_load
 
 from snnexp.cell import Cell
 from snnexp.configuration import rules
 from snnexp.configuration.slots import SLOTS, ability, class_of
 from tests.support.composed import every_option
-from tests.support.options import CONF
+from tests.support.options import written
 
 FOLDER = Path(rules.__file__).parent
 FILES = sorted(FOLDER.glob("*.py"))
 DOCS = Path(__file__).parents[2] / "docs" / "components.md"
 OPTIONS = ((group, option) for group, option in every_option() if group in SLOTS)
-YAML = (
-    (group, safe_load((CONF / group / f"{option}.yaml").read_text())) for group, option in OPTIONS
-)
+YAML = ((group, written(group, option)) for group, option in OPTIONS)
 TARGETS = {(group, values["_target_"]) for group, values in YAML if "_target_" in values}
 CLASSES = {target.rpartition(".")[2] for _, target in TARGETS}
 NAMES = {name for name in CLASSES if name[0].isupper()} - {"Dataset"}

@@ -19,7 +19,8 @@ from snnexp.configuration.build import GROUPS
 from snnexp.configuration.check import check
 from snnexp.datasets.dataset import Dataset
 from tests.support.composed import added, configuration, unresolved
-from tests.support.options import CONF, options
+from tests.support.marks import soak
+from tests.support.options import CONF, options, written
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = options("experiment")
@@ -45,7 +46,7 @@ def text(name: str, group: str = "experiment") -> str:
 @cache
 def contents(name: str, group: str = "experiment") -> dict[str, Any]:
     """A file as it is written, not composed."""
-    return yaml.safe_load(text(name, group)) or {}
+    return written(group, name)
 
 
 def reference(name: str) -> dict[str, Any]:
@@ -166,8 +167,15 @@ def test_some_experiments_stand_for_rows():
 # What an experiment chooses
 
 
+LARGE = {
+    *("imagenet_few_spikes_efficientnet_b7", "imagenet_few_spikes_resnet50"),
+    *("imagenet_tsc_short_resnet34", "imagenet_sew_resnet152"),
+}
+"""Take a second and more; others here have their method."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", [soak(each) if each in LARGE else each for each in EXPERIMENTS])
 def test_every_experiment_passes_the_check_without_data(name):
     check(configuration(f"+experiment={name}"))
 

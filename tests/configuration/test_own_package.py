@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 from tests.support.command_line import Answer, Shell
+from tests.support.warm import WarmShell
 
 SEARCH = "hydra.searchpath=[file://mine/conf]"
 TINY = (
@@ -286,7 +287,7 @@ added(
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory) -> Iterator[Shell]:
+def own(tmp_path_factory) -> Iterator[WarmShell]:
     """A shell that finds a package of the user's own: a file and a YAML for every component."""
     root = tmp_path_factory.mktemp("own")
     for path, (source, values) in ADDED.items():
@@ -298,7 +299,7 @@ def own(tmp_path_factory) -> Iterator[Shell]:
         (root / "mine" / "conf" / group / f"{module}.yaml").write_text(
             head + values * (values != "{}")
         )
-    shell = Shell(root, root)
+    shell = WarmShell(root, root)
     yield shell
     shell.close()
 

@@ -146,7 +146,7 @@ def test_whitening_says_what_it_lacks():
 def test_the_analog_form_sees_the_mean_of_poisson_spikes(signed, scale):
     images = torch.linspace(-1.5 if signed else 0.0, 1.5, 7).view(1, 1, 1, 7)
     poisson = build_option("encoder", "poisson", {"signed": signed, "rate_scale": scale})
-    mean = poisson(images, range(4000), torch.tensor([5])).mean(0)
+    mean = poisson(images, range(2000), torch.tensor([5])).mean(0)
     torch.testing.assert_close(mean, poisson.analog(images)[0], atol=0.03, rtol=0)
 
 

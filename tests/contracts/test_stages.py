@@ -32,7 +32,7 @@ from snnexp.training.session import Session
 from tests.support import fake_run
 from tests.support.composed import node
 from tests.support.networks import blueprint, keys
-from tests.support.options import build_option, options, settings
+from tests.support.options import build_option, options, settings, written
 
 STAGES = options("stage")
 FORMS = ("spiking", "analog", "timed")
@@ -63,8 +63,9 @@ FITTING: dict[str | None, dict[str, Any]] = {
 """A network for every code that a stage may read in spikes."""
 
 
+@cache
 def kind(name: str) -> type[Stage]:
-    return locate(node("stage", name)["_target_"])
+    return locate(written("stage", name)["_target_"])
 
 
 def fitting(name: str) -> Blueprint:

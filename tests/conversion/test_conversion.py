@@ -50,6 +50,7 @@ from tests.support.converted import (
     trains,
 )
 from tests.support.fake_run import BLOCK
+from tests.support.marks import case, soak
 from tests.support.networks import blueprint, chunks, images, keys, seeded
 from tests.support.options import build_option, options
 
@@ -677,8 +678,14 @@ def accuracies(net: Network, steps: int) -> Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", options("threshold"))
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize(
+    "name, rule",
+    [
+        (case if name == "direct" or rule == "ann_percentile" else soak)(name, rule)
+        for name in ENCODERS
+        for rule in options("threshold")
+    ],
+)
 def test_every_encoder_with_every_rule_keeps_the_accuracy(name, rule):
     made, analog = learned(name, rule == "learned_clip")
     ann = float(accuracies(analog, 1)[0])

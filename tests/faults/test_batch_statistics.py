@@ -31,6 +31,7 @@ from snnexp.norms.tdbn import TdBN
 from snnexp.training.execution import Execution
 from tests.support.command_line import environment
 from tests.support.composed import configuration
+from tests.support.marks import soak
 
 fault = pytest.mark.fault(
     "A: batch statistics", "a million spike-driven currents of few distinct values per channel"
@@ -184,12 +185,12 @@ def network_gradient(norm: str, encoder: str, images: Tensor, memory: str) -> Te
 @pytest.mark.parametrize(
     ("encoder", "norm", "memory"),
     [
-        ("direct", "batch", "default"),
+        soak("direct", "batch", "default"),
         ("poisson", "batch", "default"),
-        ("latency", "batch", "default"),
+        soak("latency", "batch", "default"),
         ("poisson", "batch", "lean"),
         ("poisson", "tdbn", "default"),
-        ("latency", "batch_per_step", "default"),
+        soak("latency", "batch_per_step", "default"),
         ("latency", "bntt", "default"),
     ],
 )
@@ -290,6 +291,7 @@ def half(rank: int, folder: Path) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.soak  # tests/layers/test_batch_norm.py has a smaller one
 @pytest.mark.fault("A: batch statistics", "a layer of B 128, T 8, 28 x 28 in two processes")
 def test_two_processes_are_one(tmp_path, happened):
     x = currents(8 * 128).view(8, 128, 4, 28, 28)

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from snnexp.files.foreign import Absent, Unreadable, read_regular
 from snnexp.jobs.folder import resolved
 from snnexp.runs import status, weights
 from snnexp.runs.start import epochs, settings
+from snnexp.survey.experiments import experiments, references
 from snnexp.track.files import MetricsFile
 from tests.support.composed import configuration
 from tests.support.tiny_run import attempted, job
@@ -104,11 +106,20 @@ FILES = (
     "weights.safetensors",
 )
 
+OF_THE_PACKAGE = {
+    "shipped": lambda: None,
+    "references": cache(references),
+    "experiments": cache(experiments),
+}
+"""What a table reads beside the folder in question: nobody else has made it."""
+
 
 @pytest.mark.parametrize("what", MADE)
 @pytest.mark.fault(ENDLESS, "every file of a run folder is a pipe, a device, endless, deep or huge")
 def test_reading_a_run_folder_ends(finished, tmp_path, monkeypatch, capsys, what, happened):
     monkeypatch.chdir(tmp_path)
+    for name, act in OF_THE_PACKAGE.items():
+        monkeypatch.setattr(f"snnexp.cli.table.{name}", act)
     (tmp_path / "good").symlink_to(finished)
     for name in FILES:
         folder = tmp_path / name

@@ -147,7 +147,7 @@ def test_a_signal_is_obeyed_within_a_batch_wherever_it_comes(
     monkeypatch.setattr(Network, "forward", counting)
     job(tmp_path / "straight", *settings)
     whole = passes[0]
-    for place in range(3, whole, max(1, whole // 3)):
+    for place in range(3, whole, max(1, whole // 2)):
         passes[:] = [0, place, 0]
         code = attempted(tmp_path / f"{place}", *settings)[2]
         assert (code, status(tmp_path / f"{place}")["status"]) == (143, "preempted") and passes[

@@ -13,7 +13,7 @@ from snnexp.configuration.check import faults as problems
 from snnexp.limits import LARGEST, SMALLEST, computable
 from tests.configuration.test_check import faults
 from tests.faults.test_configurations import MLP, SMALL, outcome, shorten
-from tests.support.command_line import Answer, Shell
+from tests.support.command_line import Answer
 from tests.support.composed import changed, configuration
 from tests.support.options import options
 from tests.support.tiny_run import attempted
@@ -26,19 +26,6 @@ UNKNOWN, WRONG, MATRIX, CODES, EMPTY = (
     "D: empty sweeps",
 )
 KINDS = "D: batches of one"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("shell"))
-    yield shell
-    shell.close()
-
-
-@pytest.fixture
-def snnexp(process, tmp_path) -> Shell:
-    process.folder = tmp_path
-    return process
 
 
 def sentence(told: Answer, *words: str) -> str:

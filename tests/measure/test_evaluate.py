@@ -18,6 +18,7 @@ from snnexp.network.analog import analog_network
 from snnexp.network.network import Network
 from snnexp.network.spiking import spiking_network
 from tests.support.augmented import augmentation
+from tests.support.marks import case, soak
 from tests.support.networks import blueprint, dyadic, seeded
 from tests.support.options import build_option, options
 
@@ -52,9 +53,14 @@ def said(evaluation: Evaluation) -> tuple:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "loss", [name for name in options("loss") if not build_option("loss", name).of_chances]
-)  # which has a readout of its own
-@pytest.mark.parametrize("name", ["direct", "poisson"])
+    "name, loss",
+    [
+        (case if name == "direct" or loss == "cross_entropy" else soak)(name, loss)
+        for name in ("direct", "poisson")
+        for loss in options("loss")
+        if not build_option("loss", loss).of_chances  # which has a readout of its own
+    ],
+)
 def test_neither_batch_size_nor_order_nor_chunk_matter(name, loss):
     net = network(name)
     expected = evaluator(loss=loss)(net, batches())

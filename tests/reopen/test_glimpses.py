@@ -4,6 +4,7 @@ equations give.
 
 import shutil
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,8 +152,15 @@ def test_an_analog_network_has_nothing_to_show(analog):
         glimpses(analog, Look(images=(0,)))
 
 
-def test_a_report_and_its_plots_are_made_by_the_command_line(shell: Shell, lif, analog, tmp_path):
-    shell.folder = tmp_path
+@pytest.fixture
+def shell(tmp_path) -> Iterator[Shell]:
+    """A process that has not imported PyTorch."""
+    shell = Shell(tmp_path)
+    yield shell
+    shell.close()
+
+
+def test_a_report_and_its_plots_are_made_by_the_command_line(shell, lif, analog, tmp_path):
     runs = (str(lif), str(analog))
     assert shell("report", *runs, "-o", "quick.html", "--no-traces").code == 0 and not shell.torch
     assert shell("plot", runs[0], "layers", "-o", "layers.csv").code == 0 and not shell.torch

@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,16 @@ import torch
 
 from snnexp.cli.exits import Stopped
 from snnexp.cli.job import attempt
-from snnexp.composition.compose import composed
 from snnexp.datasets.batches import Batches
 from snnexp.runs import status
 from snnexp.runs.checkpoint import Checkpoints
 from snnexp.track.trackers import Trackers
 from snnexp.track.wandb_mirror import Mirror
 from tests.support import wandb_records
-from tests.support.command_line import answer, environment, start
-from tests.support.tiny_run import NETWORK, STRATEGIES, TINY, attempted, job, records
+from tests.support.command_line import environment
+from tests.support.forked_runs import Run
+from tests.support.marks import soak
+from tests.support.tiny_run import NETWORK, STRATEGIES, TINY, attempted, in_folder, job, records
 
 FEW = ["dataset.validation=1037", "evaluate.images=100"]
 """400 images are left to train on."""
@@ -108,7 +108,7 @@ def interrupted(monkeypatch) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["hybrid", "conversion"])
+@pytest.mark.parametrize("strategy", ["hybrid", soak("conversion")])
 def test_a_run_stopped_after_every_single_step_ends_as_one_that_was_not(
     tmp_path, straight, interrupted, strategy
 ):
@@ -138,7 +138,7 @@ FAST += [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 3, 5])
+@pytest.mark.parametrize("number", [soak(1), 3, soak(5)])
 def test_what_changes_from_batch_to_batch_goes_on_from_where_it_was(
     tmp_path, straight, interrupted, number
 ):
@@ -222,35 +222,20 @@ def test_the_time_of_all_attempts_is_counted(tmp_path, interrupted, monkeypatch)
 # Signals that reach a process
 
 
-def waited_for(condition: Callable[[Any], Any], cases: list[Any]) -> Iterator[Any]:
-    """The cases, each as soon as it fulfils the condition."""
-    deadline = time.monotonic() + 300
-    while cases:
-        for case in filter(condition, list(cases)):
-            cases.remove(case)
-            yield case
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def signalled(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, int, str]]:
     """Folder, exit code and words of runs that a signal has reached in their second epoch or
     later.
     """
-    folder = tmp_path_factory.mktemp("signalled")
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-    words = {
-        number: ["train", *TINY, *NETWORK, *SIGNALLED, f"hydra.run.dir={folder / number.name}"]
-        for number in numbers
-    }
-    processes = {number: start(*words[number], folder=folder) for number in numbers}
-    for number in waited_for(
-        lambda number: len(list(folder.glob(f"{number.name}/checkpoints/*.pt"))) >= 2, list(numbers)
-    ):
-        processes[number].send_signal(number)
-    answers = {number: answer(process) for number, process in processes.items()}
-    return {number: (folder / number.name, told.code, told.err) for number, told in answers.items()}
+    folder, answers = tmp_path_factory.mktemp("signalled"), {}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        words = ["train", *TINY, *NETWORK, *SIGNALLED, f"hydra.run.dir={folder / number.name}"]
+        run = Run(tuple(words), folder)
+        checkpoints = folder / number.name / "checkpoints"
+        run.until(lambda checkpoints=checkpoints: len([*checkpoints.glob("*.pt")]) >= 2)
+        run.send(number)
+        answers[number] = (folder / number.name, run.code(), run.said)
+    return answers
 
 
 @pytest.mark.slow
@@ -285,7 +270,9 @@ def flipped(data: bytes) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "damage", [cut(0), cut(0.999), flipped], ids=["empty", "nearly whole", "one bit"]
+    "damage",
+    [soak(cut(0)), soak(cut(0.999)), flipped],
+    ids=["empty", "nearly whole", "one bit"],
 )
 def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_used(
     tmp_path, straight, interrupted, capsys, damage
@@ -373,7 +360,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["epochs=5", "seed=2", "neuron.leak=0.25"])
+@pytest.mark.parametrize("change", ["epochs=5", soak("seed=2"), soak("neuron.leak=0.25")])
 def test_another_configuration_is_refused_and_changes_nothing(
     tmp_path, interrupted, capsys, change
 ):
@@ -424,7 +411,7 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_sweep_started_again_takes_the_results_of_its_finished_jobs(tmp_path, capsys):
     def repeated(*changes: str) -> tuple[dict[str, Any] | None, BaseException | None, int]:
-        config = composed([*TINY, *NETWORK, *FEW, *changes, f"output_dir={tmp_path}"])
+        config = in_folder(tmp_path, *TINY, *NETWORK, *FEW, *changes)
         return attempt(config, {}, tmp_path / "0_s1", ["seed=1"])
 
     first = repeated()

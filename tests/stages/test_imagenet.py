@@ -127,12 +127,21 @@ def in_windows(full, window):
     return (layers + 1) * (4 if window else full["neuron"]["window"])
 
 
+LARGE = {
+    *("imagenet_few_spikes_efficientnet_b7", "imagenet_sew_resnet152"),
+    *("imagenet_ann_resnet34", "imagenet_hybrid_resnet34_wide", "imagenet_tsc_resnet34"),
+}
+"""Go through the stages and take the forms of others here, and longer or on nothing new."""
+
+
 def one_of_each_system():
-    """Every experiment; those that train a neuron as one before them does are for `make soak`."""
+    """Every experiment; those that train a neuron as one before them does, and large ones of a form
+    that another has, are for `make soak`.
+    """
     systems = set()
     for name in EXPERIMENTS:
         system = tuple(CHOICES.findall((CONF / "experiment" / f"{name}.yaml").read_text()))
-        yield pytest.param(name, marks=[pytest.mark.soak] if system in systems else [])
+        yield pytest.param(name, marks=[pytest.mark.soak] * (system in systems or name in LARGE))
         systems.add(system)
 
 

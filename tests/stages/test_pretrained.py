@@ -6,7 +6,6 @@ import hashlib
 
 import pytest
 import torch
-import torchvision
 
 from snnexp.configuration.build import blueprint, component
 from snnexp.configuration.check import check
@@ -21,6 +20,7 @@ from snnexp.stages.pretrained import Pretrained
 from snnexp.track.muted import Muted
 from snnexp.training.session import Session
 from tests.support.composed import configuration
+from tests.support.marks import soak
 from tests.support.networks import blueprint as small
 from tests.support.photographs import write_class_folders
 
@@ -30,6 +30,9 @@ FIRST_LINEAR = {"vgg16_bn": (0, 512), "alexnet": (1, 256)}
 """Their classifiers know the size of the map; for small images, whose map is one position, they get
 a smaller first layer.
 """
+
+QUICK = ("resnet34", "alexnet")
+"""With shortcuts and without, with a norm and without; the others take the same way."""
 
 
 def overrides(model):
@@ -49,6 +52,8 @@ def overrides(model):
 
 def published(model, version="IMAGENET1K_V1"):
     """torchvision's own model with random weights and statistics, and its file in the cache."""
+    import torchvision  # takes longer than most tests here
+
     torch.manual_seed(0)
     more = {"init_weights": False} if model == "googlenet" else {}
     theirs = torchvision.models.get_model(model, weights=None, **more).eval()
@@ -80,7 +85,10 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", torchvision_weights.EXPECTED)
+@pytest.mark.parametrize(
+    "model",
+    [each if each in QUICK else soak(each) for each in torchvision_weights.EXPECTED],
+)
 def test_scores_are_those_of_torchvision(model, cache):
     check(configuration(*overrides(model)))
     size = 32 if model == "vgg16_bn" else 64

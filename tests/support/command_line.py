@@ -82,6 +82,10 @@ class Shell:
 
     def __init__(self, folder: Path, *search: Path):
         self.folder, self.torch = folder, False
+        self.begin(*search)
+
+    def begin(self, *search: Path) -> None:
+        """Starts the process."""
         command = [sys.executable, commands.__file__]
         pipes = {
             "stdin": subprocess.PIPE,
@@ -92,17 +96,18 @@ class Shell:
         self.process = subprocess.Popen(
             command, env=environment(*search), preexec_fn=hearing, **pipes
         )
+        self.questions, self.answers = self.process.stdin, self.process.stdout
 
     def ask(self, *words: str, **variables: str) -> None:
         """Starts a command."""
-        self.process.stdin.write(
+        self.questions.write(
             json.dumps({"words": words, "folder": str(self.folder), "variables": variables}) + "\n"
         )
-        self.process.stdin.flush()
+        self.questions.flush()
 
     def answer(self) -> Answer:
         """Waits for the command that was started."""
-        told = json.loads(self.process.stdout.readline())
+        told = json.loads(self.answers.readline())
         self.torch = told["torch"]
         return Answer(told["code"], told["out"], told["err"])
 
@@ -112,7 +117,7 @@ class Shell:
 
     def close(self) -> None:
         """Ends the process."""
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.questions.close()
+        self.answers.close()
         self.process.kill()
         self.process.wait()

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import sys
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 
 def answered(words: list[str], folder: str, variables: dict[str, str]) -> dict[str, Any]:
@@ -38,6 +39,14 @@ def answered(words: list[str], folder: str, variables: dict[str, str]) -> dict[s
     }
 
 
+def serve(questions: Iterable[str], answers: TextIO) -> None:
+    """Answers until nobody asks any more."""
+    for question in questions:
+        print(json.dumps(answered(**json.loads(question))), file=answers, flush=True)
+
+
 if __name__ == "__main__":
-    for question in sys.stdin:
-        print(json.dumps(answered(**json.loads(question))), flush=True)
+    from tests.support.read_once import read_once
+
+    with read_once():
+        serve(sys.stdin, sys.stdout)

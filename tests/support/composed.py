@@ -18,19 +18,21 @@ Config = dict[str, Any]
 NOWHERE = "/nonexistent/data"
 
 
+@cache
 def groups() -> list[str]:
     """Every folder of options."""
     return sorted(path.name for path in CONF.iterdir() if any(path.glob("*.yaml")))
 
 
+@cache
 def added() -> list[str]:
     """The groups whose files set keys of all the configuration, such as experiments and recipes."""
-    texts = {
-        group: [path.read_text() for path in (CONF / group).glob("*.yaml")] for group in groups()
-    }
-    return [group for group in groups() if texts[group][0].startswith("# @package _global_")]
+    first = {group: next((CONF / group).glob("*.yaml")) for group in groups()}
+    directive = "# @package _global_"
+    return [group for group in groups() if first[group].read_text().startswith(directive)]
 
 
+@cache
 def every_option() -> list[tuple[str, str]]:
     """(group, option) for every YAML file of a group that is not added to the configuration."""
     components = [group for group in groups() if group not in added()]

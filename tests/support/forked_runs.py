@@ -3,17 +3,14 @@
 import json
 import os
 import shlex
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import fork_server
-from tests.support.command_line import environment
+from tests.support.warm import Forked
 
 SETTINGS = (
     *(
@@ -42,8 +39,8 @@ STRAIGHT = ("selection=best_validation",)
 class Run:
     """A run in a process of its own."""
 
-    def __init__(self, forks: "Forks", words: tuple[str, ...], folder: Path, **more: Any):
-        self.forks, self.folder = forks, folder
+    def __init__(self, words: tuple[str, ...], folder: Path, **more: Any):
+        self.folder = folder
         self.out, self.err = (
             folder / f"{time.monotonic_ns()}.out",
             folder / f"{time.monotonic_ns()}.err",
@@ -55,7 +52,12 @@ class Run:
             "killed": None,
             "variables": {},
         }
-        self.number = forks.ask({"words": words, "folder": str(folder), **plain, **more})
+        self.process = Forked({"words": words, "folder": str(folder), **plain, **more})
+
+    @property
+    def number(self) -> int:
+        """The number of its process."""
+        return self.process.pid
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Waits for what the run does."""
@@ -68,11 +70,11 @@ class Run:
 
     def send(self, number: int) -> None:
         """Sends a signal."""
-        os.kill(self.number, number)
+        self.process.send_signal(number)
 
     def code(self) -> int:
         """Waits for its end; negative for a signal that killed it."""
-        return self.forks.ask({"wait": self.number})
+        return self.process.wait()
 
     @property
     def said(self) -> str:
@@ -83,21 +85,9 @@ class Run:
 class Forks:
     """Starts runs."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, fork_server.__file__]
-        self.process = subprocess.Popen(
-            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def ask(self, question: dict[str, Any]) -> int:
-        """The answer of the process that forks."""
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
     def start(self, folder: Path, *words: str, **more: Any) -> Run:
         """Starts `snnexp` in `folder`."""
-        return Run(self, words, folder, **more)
+        return Run(words, folder, **more)
 
     def train(self, folder: Path, *words: str, **more: Any) -> Run:
         """Starts the run of `SETTINGS` in `folder`/run."""
@@ -112,14 +102,9 @@ class Forks:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def forks() -> Forks:
     """Starts real processes."""
-    started = Forks()
-    yield started
-    started.process.stdin.close()
-    started.process.stdout.close()
-    started.process.kill()
-    started.process.wait()
+    return Forks()
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 
 from snnexp.composition.since import as_now
 from snnexp.configuration.build import component
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The faster one, where PyYAML has it."""
 CONF = Path(__file__).parents[2] / "conf"
 ROOT = {
     "timesteps": 8,
@@ -22,6 +25,11 @@ ROOT = {
 def options(group: str) -> list[str]:
     """Names of the options of `group`."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def written(group: str, option: str) -> dict[str, Any]:
+    """The YAML of one option as it is written, not composed."""
+    return yaml.load((CONF / group / f"{option}.yaml").read_text(), Loader=LOADER) or {}
 
 
 def settings(group: str, option: str, **changes: Any) -> dict[str, Any]:

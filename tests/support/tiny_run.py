@@ -1,8 +1,12 @@
 """Whole runs in this process: tiny networks on the embedded digits."""
 
+import copy
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig
 
 from snnexp.cli.job import attempt
 from snnexp.composition.compose import composed
@@ -27,6 +31,18 @@ STRATEGIES = {
 }
 
 
+@cache
+def _composed(settings: tuple[str, ...]) -> DictConfig:
+    return composed([*settings])
+
+
+def in_folder(folder: Path, *settings: str) -> DictConfig:
+    """The composition of these settings, made once, for a run in `folder`."""
+    config = copy.deepcopy(_composed(settings))
+    config.output_dir = str(folder)
+    return config
+
+
 def attempted(
     folder: Path, *overrides: str
 ) -> tuple[dict[str, Any] | None, BaseException | None, int]:
@@ -38,7 +54,7 @@ def attempted(
     choices = dict(
         setting.split("=", 1) for setting in settings if "." not in setting.split("=", 1)[0]
     )
-    result, error, code = attempt(composed([*settings, f"output_dir={folder}"]), choices, folder)
+    result, error, code = attempt(in_folder(folder, *settings), choices, folder)
     return None if result is None else result.to_json(), error, code
 
 

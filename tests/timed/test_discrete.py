@@ -16,6 +16,8 @@ from tests.support import networks
 from tests.support.options import build_option
 from tests.support.timed import KERNELS, scores, timed
 
+STEP = 1 / 256
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", ["linear", "convolution"])
@@ -70,15 +72,15 @@ def test_rounded_exact_times_are_what_the_steps_show(kind):
 def test_a_clocked_network_comes_to_the_exact_decisions(kind):
     network = timed(neuron=kind, changes={"drive": [8.0], "deviation": [4.6]})
     exact = scores(network, 20)[0]
-    with torch.no_grad(), clocked(network.body, 1 / 512, 512 * 6):
+    with torch.no_grad(), clocked(network.body, STEP, int(6 / STEP)):
         output = output_of(
-            network.body, network.encoder(networks.images(20), range(1), networks.keys(20)), 1 / 512
+            network.body, network.encoder(networks.images(20), range(1), networks.keys(20)), STEP
         )
         made = output.decisions()
     assert (made.label == exact.argmax(1)).double().mean() > 0.85
-    torch.testing.assert_close(made.step.to(exact.dtype) / 512, -exact.amax(1), atol=0.05, rtol=0)
+    torch.testing.assert_close(STEP * made.step.to(exact.dtype), -exact.amax(1), atol=0.05, rtol=0)
     assert torch.equal(scores(network, 20)[0], exact)  # the clock has been taken off again
-    time = (made.step[:, None] / 512).to(exact.dtype)
+    time = (STEP * made.step[:, None]).to(exact.dtype)
     peak = output.potential(time).amax(1)
     assert (peak > 0.9 * network.body[-1].timed.neuron.threshold).all()
 

@@ -3,6 +3,7 @@ it.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from snnexp.composition.compose import composed
 from snnexp.configuration.check import check
 from snnexp.jobs.folder import resolved
 from snnexp.track.wandb_workspace import workspace_script
+from tests.support.command_line import Shell
 from tests.support.wandb_records import exit_codes, kept
 
 TINY = (
@@ -24,9 +26,17 @@ HEADLINE = ("accuracy", "timesteps", "spikes_per_neuron", "energy_joule", "valid
 
 
 @pytest.fixture(scope="module")
+def shell(tmp_path_factory) -> Iterator[Shell]:
+    """Not a warm one, in which the first run ends before W&B has measured the machine."""
+    shell = Shell(tmp_path_factory.mktemp("shell"))
+    yield shell
+    shell.close()
+
+
+@pytest.fixture(scope="module")
 def jobs(shell) -> dict[Path, dict[str, list[Any]]]:
-    """What W&B keeps of the four jobs of a sweep, by their folders."""
-    words = (*TINY, "strategy=bptt,conversion", "seed=1,2", "hydra.sweep.dir=my_sweep")
+    """What W&B keeps of the two jobs of a sweep, by their folders."""
+    words = (*TINY, "strategy=bptt,conversion", "hydra.sweep.dir=my_sweep")
     chosen = ("tracker=[wandb,csv]", "tracker.weights=true", "tracker.system_metrics=true")
     said = shell("train", "-m", *words, *chosen, WANDB_TAGS="mine", WANDB_PROJECT="theirs")
     assert said.code == 0, said
@@ -51,25 +61,23 @@ def test_a_sweep_is_a_group_of_runs_named_after_what_differs(jobs):
     runs = [records["run"][0] for records in jobs.values()]
     names = [run["display_name"] for run in runs]
     assert [name.split(" dataset")[0].split(" validation")[0] for name in names] == [
-        "strategy=bptt seed=1",
-        "strategy=bptt seed=2",
-        "strategy=conversion seed=1",
-        "strategy=conversion seed=2",
+        "strategy=bptt",
+        "strategy=conversion",
     ]
     assert {run["run_group"] for run in runs} == {"my_sweep"}
     assert {run["project"] for run in runs} == {"theirs"}
-    assert [run["job_type"] for run in runs] == ["bptt", "bptt", "conversion", "conversion"]
+    assert [run["job_type"] for run in runs] == ["bptt", "conversion"]
     for run in runs:
         assert {"encoder:direct", "neuron:if", "mine", f"strategy:{run['job_type']}"} <= {
             *run["tags"]
         }
-    assert [exit_codes(records) for records in jobs.values()] == [[0]] * 4
+    assert [exit_codes(records) for records in jobs.values()] == [[0]] * 2
     assert {run["config"]["update"]["sweep_folder"] for run in runs} == {"my_sweep"}
     assert [run["config"]["update"]["run_folder"] for run in runs] == [each.name for each in jobs]
 
 
 def test_every_stage_has_an_axis_of_its_own(jobs):
-    bptt, conversion = [*jobs.values()][0], [*jobs.values()][2]
+    bptt, conversion = jobs.values()
     assert axes(bptt) == {"train/*": "train/epoch"}
     assert axes(conversion) == {"pretrain/*": "pretrain/epoch", "convert/*": "convert/epoch"}
     epochs = [step["item"] for step in conversion["history"][:-1]]
