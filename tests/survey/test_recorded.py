@@ -37,7 +37,7 @@ def test_the_table_of_digits_says_what_is_recorded():
     script = runpy.run_path(str(ROOT / "scripts" / "digits_table.py"))
     _, _, rest = (ROOT / "README.md").read_text().partition(script["BEGIN"])
     said, _, _ = rest.partition(script["END"])
-    paths = sorted((ROOT / "results" / "digits_table").glob("*.json"))
+    paths = sorted((ROOT / "results" / "digits_table").glob("*/result.json"))
     assert said.strip() == script["table"](paths) and len(paths) == 14
 
 
