@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from snnexp.reopen.changes import changed
 from snnexp.runs import status
-from tests.support.command_line import ROOT, TINY, Answer, Shell, environment
+from tests.support.command_line import ROOT, TINY, Answer, Shell, answer, environment, start
 from tests.support.forked_runs import Run
 from tests.support.warm import WarmShell
 
@@ -680,6 +680,19 @@ def test_a_sweep_that_is_told_to_stop_stops_with_its_job(snnexp, tmp_path):
     assert status.read(tmp_path / "sweep" / "0_s1")["status"] == "preempted"
     assert re.search(r"0 .*preempted", told.out) and re.search(r"1 .*not begun", told.out)
     assert not (tmp_path / "sweep" / "1_s2").exists() and "goes on with: snnexp train" in told.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees by /proc how far it is")
+def test_a_sweep_that_is_stopped_in_its_first_moments_leaves_nothing(tmp_path):
+    """Ctrl-C while it is still importing: one line, no traceback, no folder."""
+    process = start("train", "-m", *TINY, "seed=1,2", folder=tmp_path)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    while "_yaml" not in loaded.read_text() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    told = answer(process)
+    assert (told.code, told.out) == (130, "")
+    assert told.err == "snnexp: stopped by signal 2 (SIGINT)\n" and not [*tmp_path.iterdir()]
 
 
 # A user's own components

@@ -1143,6 +1143,13 @@ BY_RULE: list[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
         ("encoder=spike_time",),
         (),
     ),
+    (
+        "times_have_their_own_parts",
+        (*TIMED, "encoder=poisson"),
+        "encoder",
+        ("encoder=spike_time",),
+        (),
+    ),
     ("times_have_their_own_parts", (*TIMED, "norm=batch"), "norm", ("norm=none",), ()),
     (
         "times_have_their_own_parts",
