@@ -65,7 +65,8 @@ FITTING: dict[str | None, dict[str, Any]] = {
 
 @cache
 def kind(name: str) -> type[Stage]:
-    return locate(written("stage", name)["_target_"])
+    values = written("stage", name)  # of one that begins with another option: as composed
+    return locate((values if "_target_" in values else node("stage", name))["_target_"])
 
 
 def fitting(name: str) -> Blueprint:
