@@ -134,7 +134,7 @@ def _firing(
     """A neuron that fires at its threshold: NIR's fires above, so that its threshold is the largest
     number below ours. What NIR has no field for is metadata.
     """
-    below = np.nextafter(np.float32(neuron.threshold * unit), np.float32(0))
+    below = float(np.nextafter(np.float32(neuron.threshold * unit), np.float32(0)))
     fields |= {"v_threshold": _full(shape, below), "v_reset": _full(shape, 0.0)}
     beside: dict[str, Any] = {"reset": RESETS[neuron.reset]}
     initial = array(neuron.initial_potential) * np.float32(unit)
