@@ -102,6 +102,7 @@ def test_installed_it_is_known_in_any_folder_and_its_own_tests_pass(own, python,
     assert "5 passed" in told("pytest", "-q", "-p", "no:cacheprovider", file)
 
 
+@pytest.mark.slow
 def test_one_of_ones_own_is_shown_where_options_are_said_to_be(own):
     assert own("show", "neuron=adaptive").code == 2
     told = own("show", "neuron=adaptive", "--config-dir", "adaptive/conf")
