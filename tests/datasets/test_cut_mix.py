@@ -50,9 +50,9 @@ def test_the_label_of_the_other_counts_as_much_as_is_seen_of_it():
 
 def test_a_share_of_the_batches_is_mixed_and_rectangles_are_of_all_sizes():
     draw = CutMix(0.25)
-    boxes = [draw.box(1, 1, number, (100, 100)) for number in range(2000)]
+    boxes = [draw.box(1, 1, number, (100, 100)) for number in range(800)]
     there = [box for box in boxes if box is not None]
-    assert len(there) / 2000 == pytest.approx(0.25, abs=0.03)
+    assert len(there) / 800 == pytest.approx(0.25, abs=0.05)
     areas = torch.tensor([box.area / 1e4 for box in there])
     # r is uniform in [0, 1); what is cut off at the borders leaves less of it.
     assert 0.25 < areas.mean() < 0.5 and areas.min() < 0.02 and areas.max() > 0.8

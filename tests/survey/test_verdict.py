@@ -39,6 +39,7 @@ def test_fewer_runs_are_compared_within_half_a_point(accuracies, found):
     assert verdict(accuracies, 90.0) == found
 
 
+@pytest.mark.slow
 def test_equal_runs_have_no_deviation():
     assert (
         verdict((90.0, 90.0, 90.0), 90.0) == "reproduced"
