@@ -21,9 +21,14 @@ from snnexp.results.stage import StageResult
 FILE = "estimates.json"
 BATCHES, IMAGES = 4, 20
 """Batches of training and images of an evaluation that are measured."""
-IMAGES_OF = {"digits": (1437, 360), "cifar10": (50000, 10000)} | dict.fromkeys(
-    ("mnist", "mnist16", "fashion_mnist"), (60000, 10000)
-)
+IMAGES_OF = {
+    "digits": (1437, 360),
+    "digits_dvs": (1438, 359),
+    "cifar10": (50000, 10000),
+    "cifar10_dvs": (9000, 1000),
+    "dvs_gesture": (1176, 288),
+    **dict.fromkeys(("mnist", "mnist16", "fashion_mnist", "nmnist"), (60000, 10000)),
+}
 """Training and test images of the data sets that are read whole; estimates of others are not
 made.
 """
